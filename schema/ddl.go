@@ -1,0 +1,29 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Version counts the storage layouts. It rises with every change of a table;
+// a file with a higher version is refused, one with a lower is migrated.
+//
+//	1  first layout
+const Version = 1
+
+// CreateSQL returns the table's CREATE TABLE statement for DuckDB.
+func (t *Table) CreateSQL() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE TABLE %s (\n", t.Name)
+	for i, c := range t.Columns {
+		if i > 0 {
+			b.WriteString(",\n")
+		}
+		fmt.Fprintf(&b, "    %s %s", c.Name, c.Type.SQL())
+		if c.NotNull {
+			b.WriteString(" NOT NULL")
+		}
+	}
+	b.WriteString("\n)")
+	return b.String()
+}

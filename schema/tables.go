@@ -1,0 +1,179 @@
+package schema
+
+// RelatedEvents holds the few records of other services that detectors need.
+var RelatedEvents = Table{
+	Name: "related_events",
+	Doc:  "One row per record of another service whose event name is on the keep-list: trail configuration, tagging of encrypted resources, creation of unencrypted storage.",
+	Columns: []Column{
+		{Name: "log_file_id", Type: Bigint, NotNull: true, Doc: "log_files.log_file_id of the object that held the record."},
+		{Name: "record_index", Type: Integer, NotNull: true, Doc: "Zero-based position of the record in its log file."},
+		{Name: "event_id", Type: UUID, NotNull: true, Source: "eventID", Doc: "Identity of the record; records are de-duplicated by it."},
+		{Name: "event_time", Type: Timestamp, NotNull: true, Source: "eventTime", Doc: "When the request completed, UTC."},
+		{Name: "event_source", Type: Varchar, NotNull: true, Source: "eventSource", Doc: "Service that served the call, such as s3.amazonaws.com."},
+		{Name: "event_name", Type: Varchar, NotNull: true, Source: "eventName", Doc: "API operation."},
+		{Name: "region", Type: Varchar, NotNull: true, Source: "awsRegion", Doc: "Region that served the call."},
+		{Name: "recipient_account_id", Type: Varchar, Source: "recipientAccountId", Doc: "Account in whose trail this record was delivered."},
+		{Name: "caller_account_id", Type: Varchar, Source: "userIdentity.accountId", Doc: "Account of the caller."},
+		{Name: "principal_arn", Type: Varchar, Doc: "Role ARN, else caller ARN."},
+		{Name: "error_code", Type: Varchar, Source: "errorCode", Doc: "Error code as logged; NULL on success."},
+		{Name: "key_arn", Type: Varchar, Doc: "KMS key the request names, when it does."},
+		{Name: "resource_arn", Type: Varchar, Doc: "ARN (or, where the request has only that, the id or name) of the resource concerned."},
+		{Name: "tags", Type: StringMap, Doc: "Tags the request sets; a removed tag key has a NULL value. NULL when the request is not about tags."},
+		{Name: "record", Type: Varchar, NotNull: true, Doc: "The whole record as JSON text."},
+	},
+}
+
+// LogFiles is the ledger: one row per log object ever listed for reading.
+var LogFiles = Table{
+	Name: "log_files",
+	Doc:  "The ledger: one row per log object that was read or tried. Rows of an object and its ledger entry are committed together.",
+	Columns: []Column{
+		{Name: "log_file_id", Type: Bigint, NotNull: true, Doc: "Identity of the ledger entry."},
+		{Name: "source", Type: Varchar, NotNull: true, Doc: "Where the object lies: s3://bucket, or file:///directory, or event-history://account/region."},
+		{Name: "object_key", Type: Varchar, NotNull: true, Doc: "Key of the object in its source."},
+		{Name: "etag", Type: Varchar, NotNull: true, Doc: "Version of the content: S3 ETag, or size and modification time of a file."},
+		{Name: "size_bytes", Type: Bigint, NotNull: true, Doc: "Stored (compressed) size."},
+		{Name: "last_modified", Type: Timestamp, Doc: "When the object was written, UTC."},
+		{Name: "account_id", Type: Varchar, Doc: "Account in the object's key; NULL when the key does not follow CloudTrail's layout."},
+		{Name: "region", Type: Varchar, Doc: "Region in the object's key."},
+		{Name: "delivered_at", Type: Timestamp, Doc: "Delivery time in the file name, minute resolution, UTC."},
+		{Name: "status", Type: Varchar, NotNull: true, Doc: "ingested, failed (will be tried again) or quarantined (will not)."},
+		{Name: "error", Type: Varchar, Doc: "Why the object could not be read; NULL when ingested."},
+		{Name: "attempts", Type: Integer, NotNull: true, Doc: "How often the object was tried."},
+		{Name: "record_count", Type: Bigint, NotNull: true, Doc: "Records in the file, of all services."},
+		{Name: "kms_count", Type: Bigint, NotNull: true, Doc: "KMS records in the file, duplicates included."},
+		{Name: "inserted_count", Type: Bigint, NotNull: true, Doc: "KMS records this file brought that no file before it had."},
+		{Name: "duplicate_count", Type: Bigint, NotNull: true, Doc: "KMS records that were known already, byte for byte the same or equal in content."},
+		{Name: "related_count", Type: Bigint, NotNull: true, Doc: "Records of other services that were kept."},
+		{Name: "quarantined_count", Type: Bigint, NotNull: true, Doc: "Records that went to quarantine."},
+		{Name: "first_event_time", Type: Timestamp, Doc: "Earliest KMS event in the file, UTC."},
+		{Name: "last_event_time", Type: Timestamp, Doc: "Latest KMS event in the file, UTC."},
+		{Name: "ingested_at", Type: Timestamp, NotNull: true, Doc: "When this entry was written, UTC."},
+	},
+}
+
+// Quarantine holds what could not be taken as it is, with the reason.
+var Quarantine = Table{
+	Name: "quarantine",
+	Doc:  "One row per record or object that was not taken as it is: where it lies, and why.",
+	Columns: []Column{
+		{Name: "log_file_id", Type: Bigint, NotNull: true, Doc: "log_files.log_file_id of the object."},
+		{Name: "record_index", Type: Integer, NotNull: true, Doc: "Zero-based position of the record in its file; -1 when the whole object is meant."},
+		{Name: "byte_offset", Type: Bigint, NotNull: true, Doc: "Position in the uncompressed file, in bytes; -1 when unknown."},
+		{Name: "reason", Type: Varchar, NotNull: true, Doc: "Short reason: bad_gzip, too_large, bad_json, wrong_type, no_event_id, duplicate_member, duplicate_context_key, too_deep, conflicting_duplicate, …"},
+		{Name: "detail", Type: Varchar, NotNull: true, Doc: "What was found, in a sentence."},
+		{Name: "event_id", Type: UUID, Doc: "Event id, where it could be read."},
+		{Name: "excerpt", Type: Varchar, Doc: "Beginning of the record, at most 4096 bytes, made valid UTF-8."},
+		{Name: "quarantined_at", Type: Timestamp, NotNull: true, Doc: "When it was put here, UTC."},
+	},
+}
+
+// Findings holds what detectors found, one row per fingerprint.
+var Findings = Table{
+	Name: "findings",
+	Doc:  "One row per finding, by fingerprint; a later run that finds the same thing updates it.",
+	Columns: []Column{
+		{Name: "finding_id", Type: UUID, NotNull: true, Doc: "Identity of the finding, derived from the fingerprint."},
+		{Name: "fingerprint", Type: Varchar, NotNull: true, Doc: "What makes two findings the same: detector, account, region, key, caller and the detector's own identity columns; never the window."},
+		{Name: "detector_id", Type: Varchar, NotNull: true, Doc: "Detector that found it."},
+		{Name: "detector_version", Type: Integer, NotNull: true, Doc: "Version of that detector."},
+		{Name: "status", Type: Varchar, NotNull: true, Doc: "new, in_progress, suppressed, resolved or withdrawn."},
+		{Name: "severity", Type: Varchar, NotNull: true, Doc: "critical, high, medium, low or info."},
+		{Name: "account_id", Type: Varchar, Doc: "Account concerned; for a rate finding the one that pays."},
+		{Name: "region", Type: Varchar, Doc: "Region concerned."},
+		{Name: "key_arn", Type: Varchar, Doc: "Key concerned; NULL when the finding is not about one key."},
+		{Name: "principal_arn", Type: Varchar, Doc: "Caller concerned; NULL when there is not one."},
+		{Name: "first_seen", Type: Timestamp, NotNull: true, Doc: "Earliest event that supports it, UTC."},
+		{Name: "last_seen", Type: Timestamp, NotNull: true, Doc: "Latest event that supports it, UTC."},
+		{Name: "event_count", Type: Bigint, NotNull: true, Doc: "Calls that support it, each counted once."},
+		{Name: "event_ids", Type: StringSet, NotNull: true, Doc: "Evidence: at most 20 event ids."},
+		{Name: "summary", Type: Varchar, NotNull: true, Doc: "One sentence for people."},
+		{Name: "details", Type: Varchar, NotNull: true, Doc: "The detector's further columns as a JSON object."},
+		{Name: "window_start", Type: Timestamp, NotNull: true, Doc: "Start of the window of the run that saw it last (inclusive)."},
+		{Name: "window_end", Type: Timestamp, NotNull: true, Doc: "End of that window (exclusive)."},
+		{Name: "run_id", Type: UUID, NotNull: true, Doc: "detector_runs.run_id of the run that saw it last."},
+		{Name: "created_at", Type: Timestamp, NotNull: true, Doc: "When it was first reported, UTC."},
+		{Name: "updated_at", Type: Timestamp, NotNull: true, Doc: "When it was last seen by a run, UTC."},
+	},
+}
+
+// DetectorRuns records every run of every detector.
+var DetectorRuns = Table{
+	Name: "detector_runs",
+	Doc:  "One row per run of a detector over a window.",
+	Columns: []Column{
+		{Name: "run_id", Type: UUID, NotNull: true, Doc: "Identity of the run; all detectors of one command share it."},
+		{Name: "detector_id", Type: Varchar, NotNull: true, Doc: "Detector that ran."},
+		{Name: "detector_version", Type: Integer, NotNull: true, Doc: "Its version."},
+		{Name: "window_start", Type: Timestamp, NotNull: true, Doc: "Start of the window (inclusive), UTC."},
+		{Name: "window_end", Type: Timestamp, NotNull: true, Doc: "End of the window (exclusive), UTC."},
+		{Name: "params", Type: Varchar, NotNull: true, Doc: "Parameters in force, as a JSON object."},
+		{Name: "started_at", Type: Timestamp, NotNull: true, Doc: "When the run began, UTC."},
+		{Name: "duration_ms", Type: Bigint, NotNull: true, Doc: "How long it took, in milliseconds."},
+		{Name: "finding_count", Type: Bigint, NotNull: true, Doc: "Findings it returned."},
+		{Name: "error", Type: Varchar, Doc: "Why it failed; NULL when it succeeded."},
+	},
+}
+
+// Accounts names the organisation's accounts, from the configuration.
+var Accounts = Table{
+	Name: "accounts",
+	Doc:  "Accounts the configuration names; an account seen in the logs but not here is simply unnamed.",
+	Columns: []Column{
+		{Name: "account_id", Type: Varchar, NotNull: true, Doc: "Twelve digits."},
+		{Name: "account_name", Type: Varchar, Doc: "Name for people."},
+	},
+}
+
+// TrustRules says whose use of which keys is wanted.
+var TrustRules = Table{
+	Name: "trust_rules",
+	Doc:  "Accounts whose cross-account use of keys is wanted, from the configuration. A rule holds when all of its non-NULL conditions do.",
+	Columns: []Column{
+		{Name: "account_id", Type: Varchar, NotNull: true, Doc: "Trusted account (twelve digits), or * for any."},
+		{Name: "key_arn", Type: Varchar, Doc: "Only for this key ARN."},
+		{Name: "alias_pattern", Type: Varchar, Doc: "Only for keys that have an alias LIKE this pattern at the time of the call (the configuration's * becomes %)."},
+		{Name: "tag_key", Type: Varchar, Doc: "Only for keys that carry this tag at the time of the call."},
+		{Name: "tag_value", Type: Varchar, Doc: "… with this value; NULL for any value."},
+		{Name: "reason", Type: Varchar, Doc: "Why the operator trusts it."},
+	},
+}
+
+// ContextRules says how encryption contexts and key tags must agree.
+var ContextRules = Table{
+	Name: "context_rules",
+	Doc:  "How an encryption context must agree with the tags of the key, from the configuration.",
+	Columns: []Column{
+		{Name: "rule_id", Type: Integer, NotNull: true, Doc: "Position of the rule in the configuration, from 1."},
+		{Name: "kind", Type: Varchar, NotNull: true, Doc: "match: value of context_key must agree with tag_key; required: the context must hold context_key."},
+		{Name: "context_key", Type: Varchar, NotNull: true, Doc: "Encryption context key, compared without regard to case."},
+		{Name: "tag_key", Type: Varchar, Doc: "Tag key, compared without regard to case."},
+		{Name: "comparison", Type: Varchar, NotNull: true, Doc: "equal (to the tag's value, without regard to case), one_of (a comma-separated list in the tag's value) or pattern (the tag's value with * as wildcard)."},
+		{Name: "key_arn", Type: Varchar, Doc: "Only for this key ARN."},
+		{Name: "alias_pattern", Type: Varchar, Doc: "Only for keys with an alias LIKE this pattern."},
+	},
+}
+
+// Quotas holds KMS request quotas per second.
+var Quotas = Table{
+	Name: "quotas",
+	Doc:  "KMS request quotas: AWS defaults, and what the configuration overrides.",
+	Columns: []Column{
+		{Name: "quota_name", Type: Varchar, NotNull: true, Doc: "Name as in kms_events.quota_name."},
+		{Name: "account_id", Type: Varchar, Doc: "Account the value holds for; NULL for every account."},
+		{Name: "region", Type: Varchar, Doc: "Region the value holds for; NULL for every region."},
+		{Name: "requests_per_second", Type: Double, NotNull: true, Doc: "Quota, in requests per second."},
+		{Name: "origin", Type: Varchar, NotNull: true, Doc: "default (AWS's published default) or override (from the configuration)."},
+	},
+}
+
+// Prices holds KMS request prices.
+var Prices = Table{
+	Name: "prices",
+	Doc:  "KMS request prices by price tier, US regions.",
+	Columns: []Column{
+		{Name: "price_tier", Type: Varchar, NotNull: true, Doc: "Tier as in kms_events.price_tier."},
+		{Name: "usd_per_10000", Type: Double, NotNull: true, Doc: "US dollars per 10,000 requests."},
+		{Name: "as_of", Type: Varchar, NotNull: true, Doc: "Year and month of the price list."},
+	},
+}
