@@ -1,0 +1,34 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+)
+
+// TooLargeError says that an object has more bytes than may be read.
+type TooLargeError struct {
+	Key string
+	// Size in bytes; -1 when only known to be above Limit.
+	Size  int64
+	Limit int64
+}
+
+func (e *TooLargeError) Error() string {
+	if e.Size < 0 {
+		return fmt.Sprintf("object %s has more than the limit of %d bytes", e.Key, e.Limit)
+	}
+	return fmt.Sprintf("object %s has %d bytes, more than the limit of %d", e.Key, e.Size, e.Limit)
+}
+
+// PartialListError is returned by Source.List after everything that could be
+// listed was visited: some parts of the source could not be.
+type PartialListError struct {
+	Errs []error
+}
+
+func (e *PartialListError) Error() string {
+	return fmt.Sprintf("%d places could not be listed: %v", len(e.Errs), errors.Join(e.Errs...))
+}
+
+// Unwrap returns the single errors.
+func (e *PartialListError) Unwrap() []error { return e.Errs }
