@@ -1,0 +1,101 @@
+# Everything a developer or CI does. "make" alone prints the targets.
+#
+# A build needs Go, a C and C++ tool chain (DuckDB is linked in as a static C++
+# library) and make. Nothing is installed outside Go's own caches and bin/.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+# The Arrow interface of duckdb-go exists only under this build tag. This is
+# the only place that names it for builds.
+GOTAGS := duckdb_arrow
+export GOFLAGS := $(strip $(GOFLAGS) -tags=$(GOTAGS))
+export CGO_ENABLED := 1
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+
+# Lists of packages, asked for only by the targets that use them.
+# With -update flag: those whose tests compare with golden files.
+GOLDEN = $(shell go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... \
+	| awk '/\/internal\/golden( |$$)/ {print $$1}')
+# Under the race detector: those that do not link DuckDB (where it takes
+# minutes and sees only our half), and internal/duck for that half.
+RACE = $(shell go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
+	| awk '$$1 ~ /\.test$$/ && !/duckdb-go-bindings/ {sub(/\.test$$/, "", $$1); print $$1}') ./internal/duck
+
+# Each fuzz target runs this long under "make long".
+FUZZTIME ?= 60s
+
+.PHONY: help
+help: ## print the targets (this)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: check
+check: ## all that CI does, with the minutes of each step
+	./.ci/run
+
+.PHONY: build
+build: toolchain ## build bin/kmstrail
+	go build -ldflags '$(LDFLAGS)' -o bin/kmstrail ./cmd/kmstrail
+
+.PHONY: test
+test: toolchain ## run all tests
+	go test ./...
+
+.PHONY: race
+race: toolchain ## run the tests of concurrent code under the race detector
+	go test -race $(RACE)
+
+.PHONY: long
+long: toolchain ## kill, fault and fuzz suites at full length
+	KMSTRAIL_LONG=1 go test -count=1 -timeout 60m ./...
+	git grep -n '^func Fuzz' -- '*_test.go' \
+	| sed -E 's,^(.*)/[^/]+:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*,\1 \2,' \
+	| while read -r dir name; do \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$dir"; \
+	  done
+
+.PHONY: demo
+demo: build ## sample bucket -> loopback S3 -> ingest -> findings -> demo/report.html
+	bin/kmstrail demo --dir demo
+
+.PHONY: bench
+bench: toolchain ## measure against decompression and read_json; writes bench/results.json
+	go run ./bench
+
+.PHONY: update
+update: toolchain ## rewrite golden files with what the tests get; read the diff
+	go test $(GOLDEN) -update
+
+.PHONY: generate
+generate: toolchain ## write the generated pages of docs/
+	go run ./internal/docgen -write
+
+.PHONY: lint
+lint: bin/golangci-lint ## run the linters
+	bin/golangci-lint run
+
+.PHONY: tidy
+tidy: ## gofmt, and put go.mod in order
+	gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+	go mod tidy
+	cd internal/devtools && go mod tidy
+
+.PHONY: clean
+clean: ## remove what the other targets wrote (not Go's caches)
+	rm -rf bin demo bench/data
+
+bin/golangci-lint: internal/devtools/go.mod internal/devtools/go.sum
+	cd internal/devtools && go build -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# Say at once what is missing, before a compiler says it badly.
+.PHONY: toolchain
+toolchain:
+	@command -v go >/dev/null || { \
+	  echo "kmstrail: Go is missing: install Go $$(sed -n 's/^go //p' go.mod) or newer, https://go.dev/dl/" >&2; exit 1; }
+	@cc=$$(go env CC); command -v $${cc%% *} >/dev/null || { \
+	  echo "kmstrail: the C compiler '$$cc' is missing: install gcc and g++ (Debian: build-essential, Fedora: gcc-c++, macOS: xcode-select --install)" >&2; exit 1; }
+	@[ "$$(go env GOOS)" != linux ] || echo 'int main(void) { return 0; }' | $$(go env CC) -x c - -lstdc++ -o /dev/null 2>/dev/null || { \
+	  echo "kmstrail: the C++ library is missing, which DuckDB needs: install g++ (Debian: build-essential, Fedora: gcc-c++)" >&2; exit 1; }
