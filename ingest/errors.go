@@ -5,6 +5,10 @@ import (
 	"fmt"
 )
 
+// ErrChanged is wrapped by Source.Read when the object is no longer the one that
+// was listed. The next listing shows the new one.
+var ErrChanged = errors.New("changed since it was listed")
+
 // TooLargeError says that an object has more bytes than may be read.
 type TooLargeError struct {
 	Key string

@@ -1,0 +1,3 @@
+// Package sourcetest holds the acceptance tests that every ingest.Source of log
+// files passes.
+package sourcetest
