@@ -1,0 +1,145 @@
+package config
+
+import (
+	"time"
+)
+
+// Config is the effective configuration. Load makes it; its zero value lacks
+// the defaults.
+type Config struct {
+	// DB is the path of the store.
+	DB string `yaml:"db" kind:"path"`
+	// TrustedAccounts may use every key of the organisation.
+	TrustedAccounts []string `yaml:"trusted_accounts" kind:"account"`
+	// Trust holds finer rules: an account, and for which keys it is trusted.
+	Trust []TrustRule `yaml:"trust"`
+	// Accounts names accounts for people, by account id.
+	Accounts map[string]string `yaml:"accounts" keykind:"account"`
+	// Quotas overrides AWS's default request quotas.
+	Quotas []Quota `yaml:"quotas"`
+	// ContextRules says how encryption contexts and key tags must agree.
+	ContextRules []ContextRule `yaml:"context_rules"`
+	// SelfPrincipals are the ARNs kmstrail itself reads the log bucket with.
+	SelfPrincipals []string `yaml:"self_principals" kind:"principal"`
+	// Detectors tunes detectors, by detector id.
+	Detectors map[string]Detector `yaml:"detectors"`
+	AWS       AWS                 `yaml:"aws"`
+	Ingest    Ingest              `yaml:"ingest"`
+	Limits    Limits              `yaml:"limits"`
+
+	origins map[string]Origin
+	file    string
+}
+
+// TrustRule trusts one account for the keys that meet all of its conditions.
+type TrustRule struct {
+	Account string `yaml:"account" kind:"account_or_any"`
+	Key     string `yaml:"key" kind:"key_arn"`
+	// Alias is an alias name in which * stands for any text.
+	Alias    string `yaml:"alias" kind:"alias"`
+	TagKey   string `yaml:"tag_key"`
+	TagValue string `yaml:"tag_value"`
+	Reason   string `yaml:"reason"`
+}
+
+// Quota overrides one request quota. An empty account or region means all.
+type Quota struct {
+	Account   string  `yaml:"account" kind:"account"`
+	Region    string  `yaml:"region" kind:"region"`
+	Quota     string  `yaml:"quota"`
+	PerSecond float64 `yaml:"per_second"`
+}
+
+// ContextRule says how an encryption context must agree with a key's tags.
+type ContextRule struct {
+	// Kind is match or required.
+	Kind       string `yaml:"kind"`
+	ContextKey string `yaml:"context_key"`
+	TagKey     string `yaml:"tag_key"`
+	// Comparison is equal, one_of or pattern.
+	Comparison string `yaml:"comparison"`
+	Key        string `yaml:"key" kind:"key_arn"`
+	Alias      string `yaml:"alias" kind:"alias"`
+}
+
+// Detector tunes one detector.
+type Detector struct {
+	Disabled bool              `yaml:"disabled"`
+	Params   map[string]string `yaml:"params"`
+}
+
+// AWS says how to reach AWS; what is empty comes from the AWS SDK's own
+// defaults (AWS_PROFILE, ~/.aws/config, instance role, …).
+type AWS struct {
+	Profile     string `yaml:"profile"`
+	Region      string `yaml:"region" kind:"region"`
+	EndpointURL string `yaml:"endpoint_url" kind:"url"`
+}
+
+// Ingest holds the defaults of kmstrail ingest.
+type Ingest struct {
+	// Source is s3://bucket/prefix or a directory.
+	Source         string   `yaml:"source" kind:"source"`
+	OrganizationID string   `yaml:"organization_id" kind:"organization"`
+	Accounts       []string `yaml:"accounts" kind:"account"`
+	Regions        []string `yaml:"regions" kind:"region"`
+	// Concurrency is the number of objects read at once; 0 lets kmstrail choose.
+	Concurrency   int  `yaml:"concurrency"`
+	RequesterPays bool `yaml:"requester_pays"`
+	// FirstRun is how far back the first run on a bucket goes.
+	FirstRun time.Duration `yaml:"first_run"`
+}
+
+// Limits bounds what the store may use.
+type Limits struct {
+	// Memory bounds DuckDB, such as 1GB; "" is the store's default.
+	Memory string `yaml:"memory" kind:"size"`
+	// Threads DuckDB may use; 0 means all cores.
+	Threads int `yaml:"threads"`
+	// QueryRows and QueryTime bound one user query; 0 means unbounded.
+	QueryRows int           `yaml:"query_rows"`
+	QueryTime time.Duration `yaml:"query_time"`
+}
+
+// Defaults returns the configuration of a user who has configured nothing.
+func Defaults() Config {
+	return Config{
+		DB:      "kmstrail.duckdb",
+		Ingest:  Ingest{FirstRun: 7 * 24 * time.Hour},
+		Limits:  Limits{QueryTime: 10 * time.Minute},
+		origins: map[string]Origin{},
+	}
+}
+
+// File returns the configuration file that was read, or "".
+func (c Config) File() string { return c.file }
+
+// Origin says where a value comes from.
+type Origin struct {
+	// Kind is default, file, env or flag.
+	Kind string
+	// Where is file:line, the variable or the flag; "" for a default.
+	Where string
+}
+
+// Origin returns where the value at path (such as aws.region) comes from.
+func (c Config) Origin(path string) Origin {
+	if o, ok := c.origins[path]; ok {
+		return o
+	}
+	return Origin{Kind: "default"}
+}
+
+// IsSet reports whether the operator has set the value at path.
+func (c Config) IsSet(path string) bool {
+	_, ok := c.origins[path]
+	return ok
+}
+
+// String is the origin for people.
+func (o Origin) String() string {
+	if o.Where == "" {
+		return o.Kind
+	}
+	return o.Where
+}

@@ -1,0 +1,146 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// validate checks what reading alone cannot: the form of every value, and
+// that rules are complete. A message names the place the value comes from.
+func validate(c *Config, errs *Error) {
+	checkKinds(c, reflect.ValueOf(*c), "", "", errs)
+	validateTrust(c, errs)
+	validateQuotas(c, errs)
+	validateContextRules(c, errs)
+	if c.DB == "" {
+		errs.add(c.place("db"), "db is empty; name the file of the store")
+	}
+	if c.Ingest.Concurrency > 1024 {
+		errs.add(c.place("ingest.concurrency"), "ingest.concurrency is %d; the most is 1024", c.Ingest.Concurrency)
+	}
+}
+
+// place is where the value at path was set, or where the nearest value around
+// it was.
+func (c *Config) place(path string) string {
+	for p := path; p != ""; {
+		if o, ok := c.origins[p]; ok && o.Where != "" {
+			return o.Where
+		}
+		i := max(strings.LastIndexByte(p, '.'), strings.LastIndexByte(p, '['))
+		p = p[:max(i, 0)]
+	}
+	return "configuration"
+}
+
+// checkKinds walks all values and checks each non-empty string by the kind
+// its field names.
+func checkKinds(c *Config, v reflect.Value, path, kind string, errs *Error) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if name := f.Tag.Get("yaml"); name != "" {
+				p := join(path, name)
+				if f.Type.Kind() == reflect.Map {
+					checkMapKeys(c, v.Field(i), p, f.Tag.Get("keykind"), errs)
+				}
+				checkKinds(c, v.Field(i), p, f.Tag.Get("kind"), errs)
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			p := fmt.Sprintf("%s[%d]", path, i)
+			if e := v.Index(i); e.Kind() == reflect.String && e.String() == "" {
+				errs.add(c.place(p), "%s is empty", p)
+				continue
+			}
+			checkKinds(c, v.Index(i), p, kind, errs)
+		}
+	case reflect.Map:
+		for _, k := range sortedKeys(v) {
+			checkKinds(c, v.MapIndex(k), join(path, k.String()), kind, errs)
+		}
+	case reflect.String:
+		if s := v.String(); s != "" {
+			if err := CheckValue(kind, s); err != nil {
+				errs.add(c.place(path), "%s: %v", path, err)
+			}
+		}
+	}
+}
+
+func checkMapKeys(c *Config, m reflect.Value, path, kind string, errs *Error) {
+	for _, k := range sortedKeys(m) {
+		if err := CheckValue(kind, k.String()); err != nil {
+			errs.add(c.place(join(path, k.String())), "%s: %v", path, err)
+		}
+	}
+}
+
+func sortedKeys(m reflect.Value) []reflect.Value {
+	keys := m.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	return keys
+}
+
+func validateTrust(c *Config, errs *Error) {
+	for i, t := range c.Trust {
+		p := fmt.Sprintf("trust[%d]", i)
+		switch {
+		case t.Account == "":
+			errs.add(c.place(p), "%s has no account; give twelve digits, or \"*\" for any", p)
+		case t.TagValue != "" && t.TagKey == "":
+			errs.add(c.place(p), "%s has tag_value without tag_key", p)
+		case t.Account == "*" && t.Key == "" && t.Alias == "" && t.TagKey == "":
+			errs.add(c.place(p), "%s trusts every account with every key; add key, alias or tag_key", p)
+		}
+	}
+}
+
+func validateQuotas(c *Config, errs *Error) {
+	for i, q := range c.Quotas {
+		p := fmt.Sprintf("quotas[%d]", i)
+		if q.Quota == "" {
+			errs.add(c.place(p), "%s has no quota; name one, such as cryptographic_symmetric", p)
+		}
+		if q.PerSecond <= 0 {
+			errs.add(c.place(p+".per_second"), "%s.per_second must be a number above 0", p)
+		}
+	}
+}
+
+var (
+	contextKinds       = []string{"match", "required"}
+	contextComparisons = []string{"equal", "one_of", "pattern"}
+)
+
+func validateContextRules(c *Config, errs *Error) {
+	for i := range c.ContextRules {
+		r := &c.ContextRules[i]
+		p := fmt.Sprintf("context_rules[%d]", i)
+		if r.Kind == "" {
+			r.Kind = "match"
+		}
+		if r.Comparison == "" {
+			r.Comparison = "equal"
+		}
+		if r.ContextKey == "" {
+			errs.add(c.place(p), "%s has no context_key", p)
+		}
+		if !slices.Contains(contextKinds, r.Kind) {
+			errs.add(c.place(p+".kind"), "%s.kind: unknown %q%s", p, r.Kind, didYouMean(r.Kind, contextKinds))
+		}
+		if !slices.Contains(contextComparisons, r.Comparison) {
+			errs.add(c.place(p+".comparison"), "%s.comparison: unknown %q%s", p, r.Comparison, didYouMean(r.Comparison, contextComparisons))
+		}
+		switch {
+		case r.Kind == "match" && r.TagKey == "":
+			r.TagKey = r.ContextKey
+		case r.Kind == "required" && r.TagKey != "":
+			errs.add(c.place(p+".tag_key"), "%s: tag_key has no meaning with kind required", p)
+		}
+	}
+}
