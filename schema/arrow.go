@@ -21,6 +21,8 @@ func (t Type) Arrow() arrow.DataType {
 		return extensions.NewUUIDType()
 	case Timestamp:
 		return &arrow.TimestampType{Unit: arrow.Microsecond}
+	case Date:
+		return arrow.FixedWidthTypes.Date32
 	case Bigint:
 		return arrow.PrimitiveTypes.Int64
 	case Integer:
@@ -45,6 +47,8 @@ func (t Type) SQL() string {
 		return "UUID"
 	case Timestamp:
 		return "TIMESTAMP"
+	case Date:
+		return "DATE"
 	case Bigint:
 		return "BIGINT"
 	case Integer:

@@ -8,6 +8,7 @@ const (
 	Varchar   Type = iota // VARCHAR, utf8
 	UUID                  // UUID, fixed_size_binary(16) with the arrow.uuid extension
 	Timestamp             // TIMESTAMP, timestamp[us] without zone, always UTC
+	Date                  // DATE, date32; in views only
 	Bigint                // BIGINT, int64
 	Integer               // INTEGER, int32
 	Double                // DOUBLE, float64

@@ -1,0 +1,78 @@
+-- key_changes: One row per successful call or service event that changes a key: its state, tags, aliases, policy or rotation.
+--
+-- event_id UUID: Event id of the change.
+-- event_time TIMESTAMP: When it was made, UTC.
+-- change_rank INTEGER: Order of changes within one second, the finest that CloudTrail gives: creation first, then tagging before untagging, scheduling before cancelling, deletion last.
+-- event_name VARCHAR: Operation or service event.
+-- key_arn VARCHAR: Key that was changed; for ReplicateKey the new replica.
+-- account_id VARCHAR: Account that owns the key.
+-- region VARCHAR: Region of the key.
+-- principal_arn VARCHAR: Who made the change; NULL for KMS itself.
+-- alias_name VARCHAR: Alias the change is about.
+-- tags MAP(VARCHAR, VARCHAR): Tags set; a removed tag key has a NULL value.
+-- key_policy VARCHAR: Policy set.
+-- key_state VARCHAR: State that the response names.
+-- key_origin VARCHAR: CreateKey: where the key material comes from.
+-- deletion_date TIMESTAMP: ScheduleKeyDeletion: when the key will be destroyed, UTC.
+-- rotation_period_days INTEGER: EnableKeyRotation: rotation period, in days.
+
+with changes as (        -- one row per record of a change that took place
+    select
+        event_id,
+        event_time,
+        case
+            when event_name in ('CreateKey', 'ReplicateKey') then 1
+            when event_name = 'ImportKeyMaterial' then 2
+            when event_name in ('CreateAlias', 'TagResource', 'EnableKey', 'EnableKeyRotation') then 3
+            when event_name in ('UpdateAlias', 'UntagResource', 'DisableKey', 'DisableKeyRotation') then 4
+            when event_name in ('DeleteAlias', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial') then 5
+            when event_name = 'ScheduleKeyDeletion' then 6
+            when event_name = 'CancelKeyDeletion' then 7
+            when event_name = 'DeleteKey' then 8
+            else 4
+        end as change_rank,
+        event_name,
+        case when event_name = 'ReplicateKey' then destination_key_arn else key_arn end as key_arn,
+        region,
+        principal_arn,
+        alias_name,
+        tags,
+        key_policy,
+        key_state,
+        key_origin,
+        deletion_date,
+        rotation_period_days,
+        row_number() over (
+            partition by coalesce(shared_event_id, event_id), event_name, region
+            order by case record_copy when 'single' then 1 when 'caller' then 2 when 'owner' then 3 else 4 end, event_id
+        ) as copy_number
+    from kms_events
+    where event_name in (
+        'CreateKey', 'ReplicateKey', 'EnableKey', 'DisableKey', 'ScheduleKeyDeletion', 'CancelKeyDeletion',
+        'ImportKeyMaterial', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial', 'DeleteKey',
+        'TagResource', 'UntagResource', 'CreateAlias', 'UpdateAlias', 'DeleteAlias',
+        'PutKeyPolicy', 'EnableKeyRotation', 'DisableKeyRotation'
+    )
+      and record_copy <> 'network'
+      and error_code is null
+      and coalesce(dry_run, false) = false
+)
+select
+    event_id,
+    event_time,
+    change_rank,
+    event_name,
+    key_arn,
+    split_part(key_arn, ':', 5) as account_id,
+    split_part(key_arn, ':', 4) as region,
+    principal_arn,
+    alias_name,
+    tags,
+    key_policy,
+    key_state,
+    key_origin,
+    deletion_date,
+    rotation_period_days
+from changes
+where copy_number = 1
+  and key_arn is not null
