@@ -1,0 +1,309 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
+
+	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/schema"
+)
+
+var _ ingest.Sink = (*Store)(nil)
+
+// Quarantine reasons that only a commit can find.
+const (
+	reasonConflict   = "conflicting_duplicate"
+	reasonSuperseded = "superseded"
+)
+
+type eventID = [16]byte
+
+// ingestState is what commits remember from one to the next. It is guarded by
+// Store.write.
+type ingestState struct {
+	// corrections tells by which event a superseded event was replaced; nil
+	// until the first commit has read it from the table.
+	corrections map[eventID]eventID
+	// unwritten counts rows in the log since the last checkpoint.
+	unwritten int64
+}
+
+// commit is one call of Store.Commit.
+type commit struct {
+	conn  *conn
+	batch *ingest.Batch
+	now   time.Time
+	// known are corrections of earlier commits, corrections those of the batch.
+	known, corrections map[eventID]eventID
+
+	counts  map[int64]fileCounts
+	refused []ingest.Quarantined
+	result  ingest.CommitResult
+}
+
+// fileCounts is what a commit found out about the rows of one log file.
+type fileCounts struct {
+	duplicates, quarantined int64
+}
+
+// Commit implements ingest.Sink.
+//
+// A row is looked up by event id within the literal time range of its batch:
+// an event's duplicate has the event's time, and without a range a look-up
+// would read the whole table. Rows that are known are compared in all columns
+// but the two that say where they lay.
+func (s *Store) Commit(ctx context.Context, b *ingest.Batch) (ingest.CommitResult, error) {
+	s.write.Lock()
+	defer s.write.Unlock()
+	if s.writer == nil {
+		return ingest.CommitResult{}, ErrClosed
+	}
+	if err := s.loadCorrections(ctx); err != nil {
+		return ingest.CommitResult{}, fmt.Errorf("commit batch: %w", err)
+	}
+	t := &commit{
+		conn: s.writer, batch: b, now: time.Now().UTC(), known: s.ingest.corrections,
+		corrections: map[eventID]eventID{}, counts: map[int64]fileCounts{},
+	}
+	if err := s.writer.transaction(ctx, func() error { return t.run(ctx) }); err != nil {
+		return ingest.CommitResult{}, fmt.Errorf("commit batch: %w", err)
+	}
+	for original, by := range t.corrections {
+		s.ingest.corrections[original] = by
+	}
+	return t.result, s.checkpointAfter(ctx, t.result.Inserted)
+}
+
+// checkpointAfter moves the log into the file when enough rows wait in it.
+// Until then they take memory.
+func (s *Store) checkpointAfter(ctx context.Context, rows int64) error {
+	s.ingest.unwritten += rows
+	if s.ingest.unwritten < checkpointRows {
+		return nil
+	}
+	s.ingest.unwritten = 0
+	// The batch is stored already: a checkpoint that does not come about, say
+	// because a reader holds an old state, is tried again later.
+	if err := s.writer.exec(ctx, "CHECKPOINT"); err != nil {
+		s.log.Debug("checkpoint put off", "reason", err)
+	}
+	return nil
+}
+
+func (s *Store) loadCorrections(ctx context.Context) error {
+	if s.ingest.corrections != nil {
+		return nil
+	}
+	found := map[eventID]eventID{}
+	err := s.writer.each(ctx, func(rec arrow.RecordBatch) error {
+		for i := range int(rec.NumRows()) {
+			original, err := parseID(rec.Column(0).ValueStr(i))
+			if err != nil {
+				return err
+			}
+			if found[original], err = parseID(rec.Column(1).ValueStr(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, "SELECT supersedes_event_id, event_id FROM main.kms_events WHERE supersedes_event_id IS NOT NULL")
+	if err != nil {
+		return fmt.Errorf("read corrections: %w", err)
+	}
+	s.ingest.corrections = found
+	return nil
+}
+
+func (t *commit) run(ctx context.Context) error {
+	steps := []func(context.Context) error{
+		t.takeOutSuperseded, t.writeEvents, t.writeRepeats, t.writeRelated, t.writeLedger, t.writeQuarantine,
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *commit) writeEvents(ctx context.Context) error {
+	if t.batch.Events == nil || t.batch.Events.NumRows() == 0 {
+		return nil
+	}
+	r, err := newRows(t.batch.Events, t.batch.EventIDs, t.batch.EventTimes)
+	if err != nil {
+		return err
+	}
+	return t.writeRows(ctx, r)
+}
+
+func (t *commit) writeRepeats(ctx context.Context) error {
+	if t.batch.Repeats == nil || t.batch.Repeats.NumRows() == 0 {
+		return nil
+	}
+	r, err := newRows(t.batch.Repeats, nil, nil)
+	if err != nil {
+		return err
+	}
+	// What they repeat may stand in Events with another time.
+	r.spans = cluster(slices.Concat(r.times, t.batch.EventTimes))
+	return t.writeRows(ctx, r)
+}
+
+// writeRows inserts the rows that are new and judges the others.
+func (t *commit) writeRows(ctx context.Context, r *rows) error {
+	insert, compare := make([]bool, len(r.ids)), make([]bool, len(r.ids))
+	known, err := t.conn.findKnown(ctx, schema.KMSEvents.Name, r)
+	if err != nil {
+		return err
+	}
+	seen := newIDSet(len(r.ids))
+	inserted, compared := 0, 0
+	for i, id := range r.ids {
+		switch {
+		case t.isSuperseded(r, i):
+			t.refuseSuperseded(r, i)
+		case known[i] || !seen.add(id):
+			compare[i] = true
+			compared++
+		default:
+			insert[i] = true
+			inserted++
+		}
+	}
+	t.result.Inserted += int64(inserted)
+	if inserted == len(r.ids) {
+		return t.conn.append(ctx, "", schema.KMSEvents.Name, r.rec, nil)
+	}
+	if inserted > 0 {
+		if err := t.conn.append(ctx, "", schema.KMSEvents.Name, r.rec, insert); err != nil {
+			return err
+		}
+	}
+	if compared == 0 {
+		return nil
+	}
+	return t.judge(ctx, r, compare)
+}
+
+// writeRelated inserts the related events that are not known.
+func (t *commit) writeRelated(ctx context.Context) error {
+	if t.batch.Related == nil || t.batch.Related.NumRows() == 0 {
+		return nil
+	}
+	r, err := newRows(t.batch.Related, nil, nil)
+	if err != nil {
+		return err
+	}
+	known, err := t.conn.findKnown(ctx, schema.RelatedEvents.Name, r)
+	if err != nil {
+		return err
+	}
+	insert := make([]bool, len(r.ids))
+	seen := newIDSet(len(r.ids))
+	for i, id := range r.ids {
+		if insert[i] = !known[i] && seen.add(id); insert[i] {
+			t.result.RelatedRows++
+		}
+	}
+	return t.conn.append(ctx, "", schema.RelatedEvents.Name, r.rec, insert)
+}
+
+// rows is a record batch of events with the columns that commits look at.
+type rows struct {
+	rec   arrow.RecordBatch
+	ids   []eventID
+	times []int64
+	// spans is where stored rows with the same ids are looked for.
+	spans []span
+	files *array.Int64
+	index *array.Int32
+	// supersedes is nil for related events.
+	supersedes *extensions.UUIDArray
+}
+
+// newRows takes the columns out of rec; ids and times may be given.
+func newRows(rec arrow.RecordBatch, ids []eventID, times []int64) (*rows, error) {
+	r := &rows{rec: rec, ids: ids, times: times}
+	var ok bool
+	if r.files, ok = column(rec, "log_file_id").(*array.Int64); !ok {
+		return nil, fmt.Errorf("read batch: no BIGINT column log_file_id")
+	}
+	if r.index, ok = column(rec, "record_index").(*array.Int32); !ok {
+		return nil, fmt.Errorf("read batch: no INTEGER column record_index")
+	}
+	r.supersedes, _ = column(rec, "supersedes_event_id").(*extensions.UUIDArray)
+	if ids == nil {
+		col, ok := column(rec, "event_id").(*extensions.UUIDArray)
+		if !ok {
+			return nil, fmt.Errorf("read batch: no UUID column event_id")
+		}
+		r.ids = make([]eventID, col.Len())
+		for i := range r.ids {
+			r.ids[i] = col.Value(i)
+		}
+	}
+	if times == nil {
+		col, ok := column(rec, "event_time").(*array.Timestamp)
+		if !ok {
+			return nil, fmt.Errorf("read batch: no TIMESTAMP column event_time")
+		}
+		r.times = make([]int64, col.Len())
+		for i := range r.times {
+			r.times[i] = int64(col.Value(i))
+		}
+	}
+	if n := rec.NumRows(); int64(len(r.ids)) != n || int64(len(r.times)) != n {
+		return nil, fmt.Errorf("read batch: %d rows with %d ids and %d times", n, len(r.ids), len(r.times))
+	}
+	r.spans = cluster(r.times)
+	return r, nil
+}
+
+// corrects returns the event that row i corrects.
+func (r *rows) corrects(i int) (eventID, bool) {
+	if r.supersedes == nil || r.supersedes.IsNull(i) {
+		return eventID{}, false
+	}
+	return r.supersedes.Value(i), true
+}
+
+func column(rec arrow.RecordBatch, name string) arrow.Array {
+	if at := rec.Schema().FieldIndices(name); len(at) == 1 {
+		return rec.Column(at[0])
+	}
+	return nil
+}
+
+// countIn adds to the counts of row i's file.
+func (t *commit) countIn(r *rows, i int, duplicates, quarantined int64) {
+	n := t.counts[r.files.Value(i)]
+	n.duplicates += duplicates
+	n.quarantined += quarantined
+	t.counts[r.files.Value(i)] = n
+}
+
+func parseID(s string) (id eventID, err error) {
+	if len(s) != 36 {
+		return id, fmt.Errorf("parse event id %q: want 36 characters", s)
+	}
+	raw := s[0:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]
+	if _, err := hex.Decode(id[:], []byte(raw)); err != nil {
+		return id, fmt.Errorf("parse event id %q: %w", s, err)
+	}
+	return id, nil
+}
+
+func formatID(id eventID) string {
+	h := hex.EncodeToString(id[:])
+	return h[0:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}

@@ -1,0 +1,175 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/schema"
+)
+
+// NextLogFileID returns the smallest id not used in the ledger yet.
+func (s *Store) NextLogFileID(ctx context.Context) (int64, error) {
+	n, err := s.scalar(ctx, `SELECT max(id) FROM (
+		SELECT max(log_file_id) AS id FROM main.log_files
+		UNION ALL SELECT max(log_file_id) FROM main.kms_events
+		UNION ALL SELECT max(log_file_id) FROM main.related_events)`)
+	if err != nil {
+		return 0, fmt.Errorf("read ledger: %w", err)
+	}
+	return n + 1, nil
+}
+
+// Ledger returns the entries of source with firstKey <= key <= lastKey.
+func (s *Store) Ledger(ctx context.Context, source, firstKey, lastKey string) (map[string]ingest.LedgerEntry, error) {
+	c, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	out := map[string]ingest.LedgerEntry{}
+	err = c.each(ctx, func(rec arrow.RecordBatch) error {
+		keys, etags := rec.Column(0).(*array.String), rec.Column(1).(*array.String)
+		status, attempts := rec.Column(2).(*array.String), rec.Column(3).(*array.Int32)
+		for i := range int(rec.NumRows()) {
+			out[keys.Value(i)] = ingest.LedgerEntry{
+				ETag:     etags.Value(i),
+				Status:   ingest.FileStatus(status.Value(i)),
+				Attempts: int(attempts.Value(i)),
+			}
+		}
+		return nil
+	}, `SELECT object_key, etag, status, attempts FROM main.log_files
+		WHERE source = $1 AND object_key BETWEEN $2 AND $3`, source, firstKey, lastKey)
+	if err != nil {
+		return nil, fmt.Errorf("read ledger: %w", err)
+	}
+	return out, nil
+}
+
+// writeLedger replaces the ledger entries of the batch's files, and forgets
+// what earlier reads of the same objects put into quarantine.
+func (t *commit) writeLedger(ctx context.Context) error {
+	if len(t.batch.Files) == 0 {
+		return nil
+	}
+	if err := t.dropLedger(ctx); err != nil {
+		return err
+	}
+	rec, err := schema.Rows(&schema.LogFiles, t.ledgerRows())
+	if err != nil {
+		return err
+	}
+	defer rec.Release()
+	return t.conn.append(ctx, "", schema.LogFiles.Name, rec, nil)
+}
+
+var batchFiles = schema.Table{
+	Name: "batch_files",
+	Columns: []schema.Column{
+		{Name: "source", Type: schema.Varchar},
+		{Name: "object_key", Type: schema.Varchar},
+	},
+}
+
+// dropLedger removes the entries that the batch replaces. Equal keys have
+// equal delivery times, and only by time can DuckDB skip most of a ledger of
+// millions: keys of a bucket all begin alike.
+func (t *commit) dropLedger(ctx context.Context) error {
+	rows := make([][]any, len(t.batch.Files))
+	var times []int64
+	undated := false
+	for i, f := range t.batch.Files {
+		rows[i] = []any{f.Source, f.Object.Key}
+		if at := f.Object.Location.DeliveredAt; at.IsZero() {
+			undated = true
+		} else {
+			times = append(times, at.UnixMicro())
+		}
+	}
+	rec, err := schema.Rows(&batchFiles, rows)
+	if err != nil {
+		return err
+	}
+	defer rec.Release()
+	if err := t.conn.stage(ctx, &batchFiles, rec, nil); err != nil {
+		return err
+	}
+	where := whereTimes("l.delivered_at", cluster(times))
+	if undated {
+		where += " OR l.delivered_at IS NULL"
+	}
+	ids, err := t.conn.int64s(ctx, `SELECT l.log_file_id FROM main.log_files l
+		JOIN temp.batch_files b ON b.source = l.source AND b.object_key = l.object_key
+		WHERE `+where)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	list := joinInts(ids)
+	if err := t.conn.exec(ctx, "DELETE FROM main.log_files WHERE log_file_id IN ("+list+")"); err != nil {
+		return err
+	}
+	return t.conn.exec(ctx, "DELETE FROM main.quarantine WHERE log_file_id IN ("+list+")")
+}
+
+func (t *commit) ledgerRows() [][]any {
+	rows := make([][]any, len(t.batch.Files))
+	for i := range t.batch.Files {
+		rows[i] = ledgerRow(&t.batch.Files[i], t.counts[t.batch.Files[i].ID], t.now)
+	}
+	return rows
+}
+
+func ledgerRow(f *ingest.LogFile, n fileCounts, now time.Time) []any {
+	duplicates := f.Duplicates + n.duplicates
+	return []any{
+		f.ID, f.Source, f.Object.Key, f.Object.ETag, f.Object.Size, orNil(f.Object.LastModified),
+		orNull(f.Object.Location.AccountID), orNull(f.Object.Location.Region), orNil(f.Object.Location.DeliveredAt),
+		string(f.Status), orNull(f.Error), f.Attempts,
+		f.Records, f.KMS, f.KMS - duplicates - n.quarantined, duplicates, f.Related, f.Quarantined + n.quarantined,
+		orNil(f.FirstEvent), orNil(f.LastEvent), now,
+	}
+}
+
+// writeQuarantine stores what the ingester and this commit refused.
+func (t *commit) writeQuarantine(ctx context.Context) error {
+	all := slices.Concat(t.batch.Quarantine, t.refused)
+	if len(all) == 0 {
+		return nil
+	}
+	rows := make([][]any, len(all))
+	for i, q := range all {
+		var id any
+		if q.EventID != [16]byte{} {
+			id = q.EventID
+		}
+		rows[i] = []any{q.LogFileID, q.RecordIndex, q.Offset, q.Reason, q.Detail, id, orNull(string(q.Excerpt)), t.now}
+	}
+	rec, err := schema.Rows(&schema.Quarantine, rows)
+	if err != nil {
+		return err
+	}
+	defer rec.Release()
+	return t.conn.append(ctx, "", schema.Quarantine.Name, rec, nil)
+}
+
+func orNil(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}

@@ -1,0 +1,108 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/kmstrail/kmstrail/ingest"
+)
+
+// takeOutSuperseded removes stored events that the batch corrects. When the
+// original was is not known, so the whole table is searched: corrections are
+// rare.
+func (t *commit) takeOutSuperseded(ctx context.Context) error {
+	if err := t.readCorrections(); err != nil || len(t.corrections) == 0 {
+		return err
+	}
+	ids := make([]string, 0, len(t.corrections))
+	for id := range t.corrections {
+		ids = append(ids, "'"+formatID(id)+"'::UUID")
+	}
+	// A correction may have the id of what it corrects; it is not removed by
+	// itself when it is delivered twice.
+	where := " WHERE event_id IN (" + strings.Join(ids, ",") + ") AND supersedes_event_id IS DISTINCT FROM event_id"
+	found := 0
+	err := t.conn.each(ctx, func(rec arrow.RecordBatch) error {
+		for i := range int(rec.NumRows()) {
+			id, err := parseID(rec.Column(0).ValueStr(i))
+			if err != nil {
+				return err
+			}
+			t.noteSuperseded(id, rec.Column(1).(*array.Int64).Value(i), int(rec.Column(2).(*array.Int32).Value(i)), "taken out")
+			found++
+		}
+		return nil
+	}, "SELECT event_id, log_file_id, record_index FROM main.kms_events"+where)
+	if err != nil || found == 0 {
+		return err
+	}
+	if err := t.conn.exec(ctx, "DELETE FROM main.kms_events"+where); err != nil {
+		return fmt.Errorf("take out superseded events: %w", err)
+	}
+	return nil
+}
+
+// readCorrections collects what the batch corrects, and by which event.
+func (t *commit) readCorrections() error {
+	if len(t.batch.Supersedes) == 0 {
+		return nil
+	}
+	for _, rec := range []arrow.RecordBatch{t.batch.Events, t.batch.Repeats} {
+		if rec == nil {
+			continue
+		}
+		r, err := newRows(rec, nil, nil)
+		if err != nil {
+			return err
+		}
+		for i := range r.ids {
+			if original, ok := r.corrects(i); ok {
+				t.corrections[original] = r.ids[i]
+			}
+		}
+	}
+	return nil
+}
+
+// isSuperseded reports whether row i was corrected by an event that is known.
+func (t *commit) isSuperseded(r *rows, i int) bool {
+	if len(t.known) == 0 && len(t.corrections) == 0 {
+		return false
+	}
+	id := r.ids[i]
+	if t.corrector(id) == nil {
+		return false
+	}
+	original, ok := r.corrects(i)
+	return !ok || original != id
+}
+
+func (t *commit) corrector(id eventID) *eventID {
+	if by, ok := t.corrections[id]; ok {
+		return &by
+	}
+	if by, ok := t.known[id]; ok {
+		return &by
+	}
+	return nil
+}
+
+func (t *commit) refuseSuperseded(r *rows, i int) {
+	t.noteSuperseded(r.ids[i], r.files.Value(i), int(r.index.Value(i)), "not stored")
+	t.countIn(r, i, 0, 1)
+}
+
+func (t *commit) noteSuperseded(id eventID, file int64, index int, what string) {
+	t.result.Superseded++
+	t.refused = append(t.refused, ingest.Quarantined{
+		LogFileID: file, RecordIndex: index, Offset: -1, Reason: reasonSuperseded,
+		Detail:  fmt.Sprintf("%s: CloudTrail corrected this event by event %s", what, formatID(*t.corrector(id))),
+		EventID: id,
+	})
+}
