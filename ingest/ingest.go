@@ -1,0 +1,527 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+)
+
+// Defaults and limits of [Options].
+const (
+	DefaultConcurrency    = 16
+	MaxConcurrency        = 256
+	DefaultMaxObjectBytes = 64 << 20  // stored
+	DefaultMaxJSONBytes   = 128 << 20 // decompressed; CloudTrail's own cap is 50 MB
+
+	// A batch is committed when it has so many rows, bytes or files, or when
+	// it has waited for so long.
+	batchRows  = 64_000
+	batchBytes = 48 << 20
+	batchFiles = 20_000
+	batchAge   = 2 * time.Second
+
+	// bodyBytes bounds the stored bytes of all objects between reading and
+	// decoding; a single larger object passes alone.
+	bodyBytes = 96 << 20
+	// keepBody is how large a buffer is kept for the next object.
+	keepBody = 8 << 20
+
+	maxFailures = 20 // named in the summary
+)
+
+// Options says what to ingest, and how.
+type Options struct {
+	Source    Source
+	Sink      Sink
+	Selection Selection
+
+	// Concurrency is how many objects are read at once; 0 is the default.
+	Concurrency int
+	// Decoders is how many decode at once; 0 is one per processor.
+	Decoders int
+	// Reconcile reads objects again that the ledger calls quarantined.
+	Reconcile bool
+	// SelfPrincipals are the role or user ARNs kmstrail itself runs under.
+	SelfPrincipals []string
+
+	// MaxObjectBytes and MaxJSONBytes bound one object, stored and
+	// decompressed; 0 is the default.
+	MaxObjectBytes, MaxJSONBytes int64
+
+	// OnProgress is called often, from one goroutine at a time. nil: not.
+	OnProgress func(Progress)
+	Logger     *slog.Logger
+}
+
+func (o *Options) withDefaults() Options {
+	c := *o
+	if c.Concurrency == 0 {
+		c.Concurrency = DefaultConcurrency
+	}
+	if c.Decoders == 0 {
+		c.Decoders = runtime.GOMAXPROCS(0)
+	}
+	if c.MaxObjectBytes == 0 {
+		c.MaxObjectBytes = DefaultMaxObjectBytes
+	}
+	if c.MaxJSONBytes == 0 {
+		c.MaxJSONBytes = DefaultMaxJSONBytes
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Source == nil || o.Sink == nil:
+		return errors.New("ingest needs a source and a sink")
+	case o.Concurrency < 1 || o.Concurrency > MaxConcurrency:
+		return fmt.Errorf("concurrency is %d; it must be between 1 and %d", o.Concurrency, MaxConcurrency)
+	case o.Decoders < 1:
+		return fmt.Errorf("decoders is %d; it must be at least 1", o.Decoders)
+	case !o.Selection.To.IsZero() && !o.Selection.From.Before(o.Selection.To):
+		return fmt.Errorf("the time range is empty: from %s is not before to %s",
+			o.Selection.From.Format(time.RFC3339), o.Selection.To.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// Progress counts what a run has done so far.
+type Progress struct {
+	ListingDone   bool
+	ObjectsListed int64
+	ObjectsKnown  int64 // listed, and already in the ledger
+	ObjectsToRead int64
+	BytesToRead   int64 // stored
+	ObjectsDone   int64 // committed, failed ones included
+	BytesDone     int64 // stored
+	JSONBytes     int64 // decompressed
+	Records       int64
+	KMS           int64
+	Inserted      int64
+	Duplicates    int64
+	Quarantined   int64
+	Failed        int64 // objects that could not be read, or not wholly
+	Requests      Requests
+}
+
+// Summary is what a run has done.
+type Summary struct {
+	Progress
+	Duration              time.Duration
+	Conflicts             int64 // same event id, other content
+	Superseded            int64
+	Related               int64
+	FirstEvent, LastEvent time.Time // zero when there was no KMS event
+	Failures              []FileFailure
+}
+
+// FileFailure names an object that was not, or not wholly, ingested.
+type FileFailure struct {
+	Key, Error string
+}
+
+// Plan lists and asks the ledger what is new; it reads no object.
+func Plan(ctx context.Context, opts Options) (Progress, error) {
+	o := opts.withDefaults()
+	if err := o.validate(); err != nil {
+		return Progress{}, err
+	}
+	r := newRun(&o)
+	err := r.list(ctx, func(context.Context, task) error { return nil })
+	return r.snapshot(), err
+}
+
+// Run reads every listed object that the ledger does not have. When ctx ends,
+// what is decoded so far is committed, in whole files, and the summary is
+// returned with ctx's error; the next run goes on from there. A
+// *PartialListError comes after everything that could be listed was ingested.
+func Run(ctx context.Context, opts Options) (Summary, error) {
+	start := time.Now()
+	o := opts.withDefaults()
+	if err := o.validate(); err != nil {
+		return Summary{}, err
+	}
+	r := newRun(&o)
+	err := r.run(ctx)
+	r.summary.Progress = r.snapshot()
+	r.summary.Duration = time.Since(start)
+	return r.summary, err
+}
+
+// task is one object to read.
+type task struct {
+	obj      Object
+	id       int64
+	attempts int
+}
+
+// fetched is an object that was read, or could not be.
+type fetched struct {
+	task
+	body   *[]byte
+	weight int64 // of run.memory
+	err    error
+}
+
+// run is one run. The goroutines: one lists, Concurrency read, Decoders
+// decode, one commits. The channels between them are short, and a pool bounds
+// the batches in flight, so memory does not grow with the input.
+type run struct {
+	o     *Options
+	start time.Time
+
+	sink   sync.Mutex // held during each call of the sink
+	nextID int64
+	memory *semaphore.Weighted // stored bytes in flight
+	bodies sync.Pool           // of *[]byte
+
+	mu      sync.Mutex // guards what follows
+	p       Progress
+	summary Summary
+}
+
+func newRun(o *Options) *run {
+	return &run{
+		o: o, memory: semaphore.NewWeighted(bodyBytes),
+		bodies: sync.Pool{New: func() any { return new([]byte) }},
+	}
+}
+
+func (r *run) snapshot() Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.p
+	p.Requests = r.o.Source.Requests()
+	return p
+}
+
+// update changes the progress and tells about it.
+func (r *run) update(change func(p *Progress)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.p)
+	if r.o.OnProgress != nil {
+		p := r.p
+		p.Requests = r.o.Source.Requests()
+		r.o.OnProgress(p)
+	}
+}
+
+func (r *run) run(ctx context.Context) error {
+	id, err := r.o.Sink.NextLogFileID(ctx)
+	if err != nil {
+		return err
+	}
+	r.nextID = id
+
+	// work ends when the caller's context does or a stage fails; the stages
+	// behind the readers then finish what they hold.
+	g, work := errgroup.WithContext(ctx)
+	tasks := make(chan task, 1024)
+	bodies := make(chan fetched, r.o.Concurrency)
+	full := make(chan *accumulator)
+	pool := make(chan *accumulator, r.o.Decoders+1)
+	seed := maphash.MakeSeed()
+	for range cap(pool) {
+		pool <- newAccumulator(seed)
+	}
+
+	var listErr error
+	g.Go(func() error {
+		defer close(tasks)
+		listErr = r.list(work, func(ctx context.Context, t task) error {
+			t.id = r.nextID
+			r.nextID++
+			return send(ctx, tasks, t)
+		})
+		var partial *PartialListError
+		if errors.As(listErr, &partial) {
+			return nil
+		}
+		return listErr
+	})
+	r.startReaders(work, g, tasks, bodies)
+	commitFailed := make(chan struct{})
+	r.startDecoders(g, bodies, full, pool, commitFailed)
+	g.Go(func() error {
+		// A batch begun is committed even when the caller has given up.
+		err := r.commitAll(context.WithoutCancel(ctx), full, pool)
+		if err != nil {
+			close(commitFailed)
+		}
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return listErr
+}
+
+func send[T any](ctx context.Context, c chan<- T, v T) error {
+	select {
+	case c <- v:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// list passes on the objects to read.
+func (r *run) list(ctx context.Context, visit func(context.Context, task) error) error {
+	err := r.o.Source.List(ctx, r.o.Selection, func(page []Object) error {
+		fresh, err := r.fresh(ctx, page)
+		if err != nil {
+			return err
+		}
+		var size int64
+		for _, t := range fresh {
+			size += t.obj.Size
+		}
+		r.update(func(p *Progress) {
+			p.ObjectsListed += int64(len(page))
+			p.ObjectsKnown += int64(len(page) - len(fresh))
+			p.ObjectsToRead += int64(len(fresh))
+			p.BytesToRead += size
+		})
+		for _, t := range fresh {
+			if err := visit(ctx, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.update(func(p *Progress) { p.ListingDone = true })
+	return err
+}
+
+// fresh returns the objects of a page that are to be read.
+func (r *run) fresh(ctx context.Context, page []Object) ([]task, error) {
+	if len(page) == 0 {
+		return nil, nil
+	}
+	first, last := page[0].Key, page[0].Key
+	for _, o := range page {
+		first, last = min(first, o.Key), max(last, o.Key)
+	}
+	r.sink.Lock()
+	ledger, err := r.o.Sink.Ledger(ctx, r.o.Source.Name(), first, last)
+	r.sink.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	tasks := make([]task, 0, len(page))
+	for _, o := range page {
+		entry, known := ledger[o.Key]
+		same := known && entry.ETag == o.ETag
+		if same && (entry.Status == FileIngested || entry.Status == FileQuarantined && !r.o.Reconcile) {
+			continue
+		}
+		tasks = append(tasks, task{obj: o, attempts: entry.Attempts})
+	}
+	return tasks, nil
+}
+
+// startReaders reads objects into memory.
+func (r *run) startReaders(ctx context.Context, g *errgroup.Group, tasks <-chan task, bodies chan<- fetched) {
+	var readers sync.WaitGroup
+	for range r.o.Concurrency {
+		readers.Add(1)
+		g.Go(func() error {
+			defer readers.Done()
+			for t := range tasks {
+				item, err := r.read(ctx, t)
+				if err != nil {
+					return err
+				}
+				if err := send(ctx, bodies, item); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		readers.Wait()
+		close(bodies)
+		return nil
+	})
+}
+
+// read reads one object; what went wrong with it is in the result. The error
+// is that of a run that ends.
+func (r *run) read(ctx context.Context, t task) (fetched, error) {
+	item := fetched{task: t, weight: min(max(t.obj.Size, 1), bodyBytes), body: r.bodies.Get().(*[]byte)}
+	if err := r.memory.Acquire(ctx, item.weight); err != nil {
+		return item, err
+	}
+	*item.body, item.err = r.o.Source.Read(ctx, t.obj, (*item.body)[:0], r.o.MaxObjectBytes)
+	return item, ctx.Err()
+}
+
+// release gives back what read took.
+func (r *run) release(item fetched) {
+	r.memory.Release(item.weight)
+	if cap(*item.body) <= keepBody {
+		r.bodies.Put(item.body)
+	}
+}
+
+// startDecoders decodes bodies into batches.
+func (r *run) startDecoders(g *errgroup.Group, bodies <-chan fetched, full chan<- *accumulator, pool <-chan *accumulator, stop <-chan struct{}) {
+	var decoders sync.WaitGroup
+	for range r.o.Decoders {
+		decoders.Add(1)
+		g.Go(func() error {
+			defer decoders.Done()
+			r.decodeAll(bodies, full, pool, stop)
+			return nil
+		})
+	}
+	g.Go(func() error {
+		decoders.Wait()
+		close(full)
+		return nil
+	})
+}
+
+// decodeAll is one decoder: it hands its batch on when it is large enough,
+// when it has waited long enough, and at the end.
+func (r *run) decodeAll(bodies <-chan fetched, full chan<- *accumulator, pool <-chan *accumulator, stop <-chan struct{}) {
+	f := newFileDecoder(r.o.SelfPrincipals, r.o.MaxJSONBytes)
+	var acc *accumulator
+	flush := func() bool {
+		select {
+		case full <- acc:
+			acc = nil
+			return true
+		case <-stop:
+			return false
+		}
+	}
+	age := time.NewTicker(batchAge)
+	defer age.Stop()
+	for {
+		select {
+		case item, ok := <-bodies:
+			if !ok {
+				if acc != nil {
+					flush()
+				}
+				return
+			}
+			if acc == nil {
+				select {
+				case acc = <-pool:
+				case <-stop:
+					return
+				}
+			}
+			r.decodeOne(f, acc, item)
+			if acc.rows() >= batchRows || acc.bytes() >= batchBytes || len(acc.files) >= batchFiles {
+				if !flush() {
+					return
+				}
+			}
+		case <-age.C:
+			if acc != nil && !flush() {
+				return
+			}
+		case <-stop:
+			return
+		}
+	}
+}
+
+func (r *run) decodeOne(f *fileDecoder, acc *accumulator, item fetched) {
+	defer r.release(item)
+	file := LogFile{ID: item.id, Source: r.o.Source.Name(), Object: item.obj, Attempts: item.attempts + 1}
+	if item.err != nil {
+		file.Status, file.Error = FileFailed, item.err.Error()
+		var large *TooLargeError
+		if errors.As(item.err, &large) {
+			file.Status, file.Quarantined = FileQuarantined, 1
+			acc.quarantine = append(acc.quarantine, Quarantined{LogFileID: file.ID, RecordIndex: -1, Offset: -1, Reason: "too_large", Detail: large.Error()})
+		}
+		acc.files = append(acc.files, file)
+		r.o.Logger.Warn("log file could not be read", "key", item.obj.Key, "error", item.err)
+		return
+	}
+	file = f.decode(acc, file, *item.body)
+	if file.Status != FileIngested {
+		r.o.Logger.Warn("log file is not wholly readable", "key", item.obj.Key, "error", file.Error)
+	}
+	r.mu.Lock()
+	r.p.JSONBytes += f.textBytes
+	r.mu.Unlock()
+}
+
+// commitAll stores one batch after the other.
+func (r *run) commitAll(ctx context.Context, full <-chan *accumulator, pool chan<- *accumulator) error {
+	for acc := range full {
+		b := acc.batch()
+		r.sink.Lock()
+		result, err := r.o.Sink.Commit(ctx, b)
+		r.sink.Unlock()
+		if err != nil {
+			return fmt.Errorf("store %d log files: %w", len(b.Files), err)
+		}
+		r.committed(b, result)
+		acc.reset()
+		pool <- acc
+	}
+	return nil
+}
+
+func (r *run) committed(b *Batch, result CommitResult) {
+	r.update(func(p *Progress) {
+		s := &r.summary
+		for i := range b.Files {
+			f := &b.Files[i]
+			p.ObjectsDone++
+			p.BytesDone += f.Object.Size
+			p.Records += f.Records
+			p.KMS += f.KMS
+			p.Duplicates += f.Duplicates
+			p.Quarantined += f.Quarantined
+			s.span(f.FirstEvent, f.LastEvent)
+			if f.Status != FileIngested {
+				p.Failed++
+				if len(s.Failures) < maxFailures {
+					s.Failures = append(s.Failures, FileFailure{f.Object.Key, f.Error})
+				}
+			}
+		}
+		p.Inserted += result.Inserted
+		p.Duplicates += result.Duplicates
+		p.Quarantined += result.Conflicts + result.Superseded
+		s.Conflicts += result.Conflicts
+		s.Superseded += result.Superseded
+		s.Related += result.RelatedRows
+	})
+}
+
+func (s *Summary) span(first, last time.Time) {
+	if first.IsZero() {
+		return
+	}
+	if s.FirstEvent.IsZero() || first.Before(s.FirstEvent) {
+		s.FirstEvent = first
+	}
+	if last.After(s.LastEvent) {
+		s.LastEvent = last
+	}
+}

@@ -1,0 +1,332 @@
+package ingest
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// The scanner walks JSON text without building anything. It trusts nothing:
+// every index is checked, nesting is counted and not recursed into, and what
+// it reports as a value is only as valid as its brackets and quotes. Whoever
+// passes a raw span on must validate it.
+
+// kind is the kind of a JSON value, by its first byte.
+type kind uint8
+
+const (
+	kindNone kind = iota
+	kindString
+	kindObject
+	kindArray
+	kindTrue
+	kindFalse
+	kindNull
+	kindNumber
+)
+
+// value is a span of the scanned text. For a string it excludes the quotes.
+type value struct {
+	start, end int
+	kind       kind
+	escaped    bool // string with a backslash
+	nonASCII   bool // string with a byte above 0x7f
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// scanString finds the end of the string whose first byte is b[i], the one
+// after the opening quote. It returns the index of the closing quote, or -1.
+func scanString(b []byte, i int) (end int, escaped, nonASCII bool) {
+	var seen uint64
+	for i+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[i:])
+		q := x ^ (ones * '"')
+		s := x ^ (ones * '\\')
+		hit := ((q - ones) &^ q & highs) | ((s - ones) &^ s & highs)
+		if hit == 0 {
+			seen |= x
+			i += 8
+			continue
+		}
+		n := bits.TrailingZeros64(hit) >> 3
+		seen |= x & (1<<(uint(n)*8) - 1)
+		i += n
+		if b[i] == '"' {
+			return i, escaped, seen&highs != 0
+		}
+		escaped = true
+		i += 2
+	}
+	for i < len(b) {
+		switch c := b[i]; {
+		case c == '"':
+			return i, escaped, seen&highs != 0
+		case c == '\\':
+			escaped = true
+			i += 2
+		default:
+			seen |= uint64(c)
+			i++
+		}
+	}
+	return -1, escaped, false
+}
+
+// structural marks the bytes that skipNested must look at.
+var structural = func() (t [256]bool) {
+	for _, c := range `"{}[]` {
+		t[c] = true
+	}
+	return
+}()
+
+// skipNested finds the end of the object or array that was opened before
+// b[i], at the given depth below it (1: one bracket is open). It returns the
+// index after the closing bracket, or -1, and the deepest nesting seen.
+// Brackets are counted and not matched by kind.
+func skipNested(b []byte, i, depth int) (end, deepest int) {
+	deepest = depth
+	for i < len(b) {
+		c := b[i]
+		if !structural[c] {
+			i++
+			continue
+		}
+		i++
+		switch c {
+		case '"':
+			// Most strings are short: look at the first bytes before the
+			// set-up of the word-wise search pays.
+			end, _, _ := scanString(b, i)
+			if end < 0 {
+				return -1, deepest
+			}
+			i = end + 1
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		default:
+			depth--
+			if depth == 0 {
+				return i, deepest
+			}
+		}
+	}
+	return -1, deepest
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && isSpace(b[i]) {
+		i++
+	}
+	return i
+}
+
+// scanValue reads the value that starts at b[i] (no leading space). It
+// returns the index after it, or -1, and how deep the value nests.
+func scanValue(b []byte, i int) (v value, next, deepest int) {
+	if i >= len(b) {
+		return v, -1, 0
+	}
+	switch c := b[i]; c {
+	case '"':
+		end, esc, non := scanString(b, i+1)
+		if end < 0 {
+			return v, -1, 0
+		}
+		return value{i + 1, end, kindString, esc, non}, end + 1, 0
+	case '{', '[':
+		end, deep := skipNested(b, i+1, 1)
+		if end < 0 {
+			return v, -1, deep
+		}
+		k := kindObject
+		if c == '[' {
+			k = kindArray
+		}
+		return value{start: i, end: end, kind: k}, end, deep
+	default:
+		return scanScalar(b, i)
+	}
+}
+
+// scanScalar reads true, false, null or a number.
+func scanScalar(b []byte, i int) (v value, next, deepest int) {
+	j := i
+	for j < len(b) && b[j] != ',' && b[j] != '}' && b[j] != ']' && !isSpace(b[j]) {
+		j++
+	}
+	v = value{start: i, end: j}
+	switch text := b[i:j]; string(text) {
+	case "true":
+		v.kind = kindTrue
+	case "false":
+		v.kind = kindFalse
+	case "null":
+		v.kind = kindNull
+	default:
+		if !isNumber(text) {
+			return v, -1, 0
+		}
+		v.kind = kindNumber
+	}
+	return v, j, 0
+}
+
+// isNumber reports whether s follows JSON's grammar of numbers.
+func isNumber(s []byte) bool {
+	digits := func(s []byte) int {
+		n := 0
+		for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+			n++
+		}
+		return n
+	}
+	if len(s) > 0 && s[0] == '-' {
+		s = s[1:]
+	}
+	n := digits(s)
+	if n == 0 || (n > 1 && s[0] == '0') {
+		return false
+	}
+	s = s[n:]
+	if len(s) > 0 && s[0] == '.' {
+		if n = digits(s[1:]); n == 0 {
+			return false
+		}
+		s = s[1+n:]
+	}
+	if len(s) > 0 && (s[0] == 'e' || s[0] == 'E') {
+		s = s[1:]
+		if len(s) > 0 && (s[0] == '+' || s[0] == '-') {
+			s = s[1:]
+		}
+		if n = digits(s); n == 0 {
+			return false
+		}
+		s = s[n:]
+	}
+	return len(s) == 0
+}
+
+// objectScanner walks the members of an object.
+type objectScanner struct {
+	b       []byte
+	i       int // index of the next byte to look at; -1 after a syntax error
+	first   bool
+	deepest int // deepest nesting of any value seen, relative to the object
+}
+
+// scanObject starts at b[i], the byte after the opening brace.
+func scanObject(b []byte, i int) objectScanner {
+	return objectScanner{b: b, i: i, first: true}
+}
+
+// next returns the next member. ok is false at the end of the object, where
+// o.i is the index after the closing brace, and after a syntax error, where
+// o.i is -1.
+func (o *objectScanner) next() (name, v value, ok bool) {
+	if !o.nextName(&name) {
+		return name, v, false
+	}
+	var deep int
+	v, o.i, deep = scanValue(o.b, o.i)
+	o.deepest = max(o.deepest, deep)
+	return name, v, o.i >= 0
+}
+
+// nextName reads up to the first byte of the next member's value.
+func (o *objectScanner) nextName(name *value) bool {
+	b, i := o.b, skipSpace(o.b, o.i)
+	fail := func() bool { o.i = -1; return false }
+	if i >= len(b) {
+		return fail()
+	}
+	if b[i] == '}' {
+		o.i = i + 1
+		return false
+	}
+	if !o.first {
+		if b[i] != ',' {
+			return fail()
+		}
+		i = skipSpace(b, i+1)
+	}
+	o.first = false
+	if i >= len(b) || b[i] != '"' {
+		return fail()
+	}
+	end, esc, non := scanString(b, i+1)
+	if end < 0 {
+		return fail()
+	}
+	*name = value{i + 1, end, kindString, esc, non}
+	i = skipSpace(b, end+1)
+	if i >= len(b) || b[i] != ':' {
+		return fail()
+	}
+	o.i = skipSpace(b, i+1)
+	return true
+}
+
+// skipRest moves behind the object without looking at its members.
+func (o *objectScanner) skipRest() bool {
+	var deep int
+	o.i, deep = skipNested(o.b, o.i, 1)
+	o.deepest = max(o.deepest, deep)
+	return o.i >= 0
+}
+
+// arrayScanner walks the elements of an array.
+type arrayScanner struct {
+	b       []byte
+	i       int // as in objectScanner
+	first   bool
+	deepest int
+}
+
+// scanArray starts at b[i], the byte after the opening bracket.
+func scanArray(b []byte, i int) arrayScanner {
+	return arrayScanner{b: b, i: i, first: true}
+}
+
+// more moves to the first byte of the next element. It returns false at the
+// end of the array, where a.i is the index after the closing bracket, and
+// after a syntax error, where a.i is -1.
+func (a *arrayScanner) more() bool {
+	b, i := a.b, skipSpace(a.b, a.i)
+	if i >= len(b) {
+		a.i = -1
+		return false
+	}
+	if b[i] == ']' {
+		a.i = i + 1
+		return false
+	}
+	if !a.first {
+		if b[i] != ',' {
+			a.i = -1
+			return false
+		}
+		i = skipSpace(b, i+1)
+	}
+	a.first = false
+	a.i = i
+	return true
+}
+
+// next returns the next element; ok as in objectScanner.next.
+func (a *arrayScanner) next() (v value, ok bool) {
+	if !a.more() {
+		return v, false
+	}
+	var deep int
+	v, a.i, deep = scanValue(a.b, a.i)
+	a.deepest = max(a.deepest, deep)
+	return v, a.i >= 0
+}
