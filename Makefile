@@ -71,7 +71,7 @@ update: toolchain ## rewrite golden files with what the tests get; read the diff
 
 .PHONY: generate
 generate: toolchain ## write the generated pages of docs/
-	go run ./internal/docgen -write
+	go test ./internal/docgen ./cmd/kmstrail -run '^TestPages$$' -count=1 -update
 
 .PHONY: lint
 lint: bin/golangci-lint ## run the linters

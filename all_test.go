@@ -576,7 +576,7 @@ func fileText(t *testing.T, name string) string {
 }
 
 var (
-	fence  = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	fence  = regexp.MustCompile("(?ms)^ *```.*?\n *```$")
 	inline = regexp.MustCompile("`[^`\n]*`")
 )
 

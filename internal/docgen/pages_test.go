@@ -1,0 +1,29 @@
+package docgen_test
+
+import (
+	"testing"
+
+	"github.com/kmstrail/kmstrail/internal/docgen"
+	"github.com/kmstrail/kmstrail/internal/golden"
+	"github.com/kmstrail/kmstrail/schema"
+)
+
+// TestPages holds the pages of docs/ to the code; -update writes them.
+func TestPages(t *testing.T) {
+	tests := []struct {
+		page string
+		make func() (string, error)
+	}{
+		{page: "data-dictionary.md", make: func() (string, error) { return schema.DataDictionary(), nil }},
+		{page: "configuration.md", make: func() (string, error) { return docgen.Configuration("../config/config.go") }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.page, func(t *testing.T) {
+			got, err := tt.make()
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.EqualString(t, got, "../../docs/"+tt.page)
+		})
+	}
+}
