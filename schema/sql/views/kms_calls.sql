@@ -74,19 +74,14 @@ with copies as (         -- one row per record of a call that may have further c
         row_number() over (
             partition by coalesce(shared_event_id, event_id), event_name, region
             order by
-                case record_copy when 'single' then 1 when 'caller' then 2 when 'owner' then 3 else 4 end,
+                case record_copy when 'caller' then 1 when 'owner' then 2 else 3 end,
                 event_id
         ) as copy_number
     from kms_events as events
-    where record_copy <> 'network'
-      and not (
-          record_copy = 'single'
-          and coalesce(destination_key_account_id, recipient_account_id, '') = coalesce(recipient_account_id, '')
-      )
+    where record_copy in ('caller', 'owner', 'other')
 ),
 calls as (               -- one row per call
-    -- Most calls have one record and go straight through. An own key
-    -- re-encrypted to a foreign one looks single but has a copy there.
+    -- Nearly all calls have one record: they go straight through.
     select
         event_id as call_id,
         event_id,
@@ -155,7 +150,6 @@ calls as (               -- one row per call
         rotation_period_days
     from kms_events
     where record_copy = 'single'
-      and coalesce(destination_key_account_id, recipient_account_id, '') = coalesce(recipient_account_id, '')
     union all
     select
         call_id,

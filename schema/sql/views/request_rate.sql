@@ -19,11 +19,7 @@ select
 from kms_events
 where quota_name is not null
   and coalesce(caller_account_id, recipient_account_id) is not null
-  and (
-      record_copy in ('single', 'caller')
-      -- A service principal has no account: its call is where the key is.
-      or (record_copy = 'owner' and caller_account_id is null)
-  )
+  and record_copy in ('single', 'caller')
 group by 1, 2, 3, 4, 5
 union all
 select
