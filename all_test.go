@@ -262,6 +262,19 @@ func TestRegisterView(t *testing.T) {
 	}
 }
 
+// TestBuildTag: a build without the tag that DuckDB's Arrow interface needs
+// fails with a message that names the cure.
+func TestBuildTag(t *testing.T) {
+	cmd := exec.Command("go", "build", "-tags=", "./internal/duck")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatal("internal/duck builds without a tag; is the Makefile's GOTAGS still needed?")
+	}
+	if want := "use_make_or_export_GOFLAGS"; !strings.Contains(string(out), want) {
+		t.Errorf("message does not contain %q:\n%s", want, out)
+	}
+}
+
 func TestTopLevel(t *testing.T) {
 	allowed := []string{
 		".ci", ".editorconfig", ".gitattributes", ".gitignore", ".golangci.yml",
