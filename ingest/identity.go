@@ -181,10 +181,12 @@ var (
 // ARN by which callers are grouped.
 func (d *decoder) principal(principal namedValue) {
 	e := &d.e
-	if before, session, ok := bytes.Cut(d.principalID, []byte(":")); ok && !bytes.Contains(session, []byte(":")) {
+	before, session, ok := bytes.Cut(d.principalID, []byte(":"))
+	if ok && bytes.HasPrefix(before, []byte("AROA")) {
 		e.principalID, e.sessionName = before, session
 	} else {
-		// Such as 111122223333:aws:ec2-infrastructure:i-…
+		// Such as 111122223333:aws:ec2-infrastructure:i-…, or the account and
+		// name of a federated user.
 		e.principalID = d.principalID
 	}
 	if role, session, ok := splitAssumedRole(e.callerARN); ok {

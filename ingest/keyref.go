@@ -12,7 +12,7 @@ var keySlash = []byte(":key/")
 
 // resources reads the resources list. Aliases carry the type AWS::KMS::Key
 // too, so the ARN tells what an entry is, not its type. The list is kept in
-// the remainder unless it is one entry that the key columns repeat.
+// the remainder unless the key columns repeat all of it.
 func (d *decoder) resources() {
 	v := d.o.spans[mResources]
 	if v.kind == kindNone || v.kind == kindNull {
@@ -40,7 +40,8 @@ func (d *decoder) resources() {
 			d.keys = append(d.keys, keyRef{arn})
 		}
 	}
-	if entries > 0 && (entries > 1 || !plain) {
+	repeated := entries == 1 || entries == 2 && len(d.keys) == 2 && string(d.e.name) == "ReEncrypt"
+	if entries > 0 && !(plain && repeated) {
 		d.keep(name, v)
 	}
 }
