@@ -282,6 +282,14 @@ func (w where) denied(message string) *Error {
 	return e
 }
 
+// doing wraps err with what was done at url, unless err names the place already.
+func doing(what, url string, err error) error {
+	if strings.Contains(err.Error(), strings.TrimSuffix(url, "/")) {
+		return err
+	}
+	return fmt.Errorf("%s %s: %w", what, url, err)
+}
+
 // innermost returns the text of the deepest error.
 func innermost(err error) string {
 	for {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -357,7 +356,7 @@ func (s *Source) listPage(ctx context.Context, client *s3.Client, in *s3.ListObj
 		return nil, ctx.Err()
 	}
 	prefix := aws.ToString(in.Prefix)
-	return nil, fmt.Errorf("list %s/%s: %w", s.Name(), prefix, s.explain(err, where{op: "ListObjectsV2", key: prefix}))
+	return nil, doing("list", s.Name()+"/"+prefix, s.explain(err, where{op: "ListObjectsV2", key: prefix}))
 }
 
 func isDenied(err error) bool {

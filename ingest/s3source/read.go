@@ -128,5 +128,5 @@ func (s *Source) readError(ctx context.Context, obj ingest.Object, err error) er
 			return fmt.Errorf("read %s: %w", url, ErrChanged)
 		}
 	}
-	return fmt.Errorf("read %s: %w", url, s.explain(err, where{op: "GetObject", key: obj.Key}))
+	return doing("read", url, s.explain(err, where{op: "GetObject", key: obj.Key}))
 }

@@ -233,7 +233,7 @@ func (s *Source) bucketRegion(ctx context.Context, client *s3.Client) (string, e
 		return "", ctx.Err()
 	}
 	response, ok := errors.AsType[*awshttp.ResponseError](err)
-	if !ok || response.HTTPStatusCode() == http.StatusNotFound {
+	if !ok || response.Response == nil || response.HTTPStatusCode() == 0 || response.HTTPStatusCode() == http.StatusNotFound {
 		return "", s.explain(err, where{op: "HeadBucket"})
 	}
 	return response.Response.Header.Get("X-Amz-Bucket-Region"), nil
