@@ -16,14 +16,13 @@ export CGO_ENABLED := 1
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION)
 
-# Lists of packages, asked for only by the targets that use them.
-# With -update flag: those whose tests compare with golden files.
-GOLDEN = $(shell go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... \
-	| awk '/\/internal\/golden( |$$)/ {print $$1}')
-# Under the race detector: those that do not link DuckDB (where it takes
-# minutes and sees only our half), and internal/duck for that half.
-RACE = $(shell go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
-	| awk '$$1 ~ /\.test$$/ && !/duckdb-go-bindings/ {sub(/\.test$$/, "", $$1); print $$1}') ./internal/duck
+# Commands that list packages. Those with golden files have the flag -update.
+LIST_GOLDEN := go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... \
+	| awk '/\/internal\/golden( |$$)/ {print $$1}'
+# Those for the race detector do not link DuckDB, where it takes minutes and
+# sees only our half; internal/duck goes with them for that half.
+LIST_RACE := go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
+	| awk '$$1 ~ /\.test$$/ && !/duckdb-go-bindings/ {sub(/\.test$$/, "", $$1); print $$1}'
 
 # Each fuzz target runs this long under "make long".
 FUZZTIME ?= 60s
@@ -46,7 +45,7 @@ test: toolchain ## run all tests
 
 .PHONY: race
 race: toolchain ## run the tests of concurrent code under the race detector
-	go test -race $(RACE)
+	packages=$$($(LIST_RACE)); go test -race $$packages ./internal/duck
 
 .PHONY: long
 long: toolchain ## kill, fault and fuzz suites at full length
@@ -67,7 +66,7 @@ bench: toolchain ## measure against decompression and read_json; writes bench/re
 
 .PHONY: update
 update: toolchain ## rewrite golden files with what the tests get; read the diff
-	go test $(GOLDEN) -update
+	packages=$$($(LIST_GOLDEN)); go test $$packages -update
 
 .PHONY: generate
 generate: toolchain ## write the generated pages of docs/

@@ -268,7 +268,7 @@ func TestBuildTag(t *testing.T) {
 	cmd := exec.Command("go", "build", "-tags=", "./internal/duck")
 	out, err := cmd.CombinedOutput()
 	if err == nil {
-		t.Fatal("internal/duck builds without a tag; is the Makefile's GOTAGS still needed?")
+		t.Fatal("internal/duck builds without its tag, so nothing names the cure; is the Makefile's GOTAGS still needed?")
 	}
 	if want := "use_make_or_export_GOFLAGS"; !strings.Contains(string(out), want) {
 		t.Errorf("message does not contain %q:\n%s", want, out)
