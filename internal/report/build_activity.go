@@ -1,0 +1,320 @@
+package report
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// grouping_id of the sets below: the bits of the columns that a row is not
+// grouped by, first column highest.
+const (
+	setDay       = 0b01111
+	setKey       = 0b10111
+	setCaller    = 0b11011
+	setService   = 0b11101
+	setOperation = 0b11110
+	setAll       = 0b11111
+)
+
+// calls counts the calls of the window by day, key, caller, service and
+// operation in one pass over the view.
+func (b *builder) calls(ctx context.Context) error {
+	w := b.r.Window
+	a := &b.r.Activity
+	days, perBar := b.columns()
+	a.DaysPerBar = perBar
+	for _, d := range days {
+		a.Days = append(a.Days, DayOutcomes{Day: d})
+	}
+	if len(days) == 0 {
+		return nil
+	}
+	return b.each(ctx, query{name: "calls", args: []any{w.Start, w.End, int64(maxTop)}, sql: `
+		with calls as (
+			select
+				cast(event_time as date) as day,
+				key_arn,
+				-- A foreign account's caller is known by id or account only.
+				coalesce(principal_arn, principal_id, invoked_by, caller_account_id, '') as caller,
+				coalesce(service, '') as service,
+				event_name,
+				event_time,
+				is_self,
+				case
+					when error_class is null then 'ok'
+					when error_class in ('denied', 'throttled', 'dry_run') then error_class
+					else 'failed'
+				end as outcome
+			from kms_calls
+			where event_time >= cast(? as timestamp) and event_time < cast(? as timestamp)
+		),
+		counted as (
+			select
+				grouping(day, key_arn, caller, service, event_name) as grouping_id,
+				day,
+				coalesce(key_arn, caller, service, event_name, '') as name,
+				count(*) as calls,
+				sum(case when outcome = 'ok' then 1 else 0 end) as ok,
+				sum(case when outcome = 'denied' then 1 else 0 end) as denied,
+				sum(case when outcome = 'throttled' then 1 else 0 end) as throttled,
+				sum(case when outcome = 'failed' then 1 else 0 end) as failed,
+				sum(case when outcome = 'dry_run' then 1 else 0 end) as dry_run,
+				sum(case when is_self then 1 else 0 end) as self_calls,
+				min(event_time) as first_call,
+				max(event_time) as last_call
+			from calls
+			group by grouping sets ((day), (key_arn), (caller), (service), (event_name), ())
+		),
+		ranked as (
+			select
+				*,
+				row_number() over (partition by grouping_id order by calls desc, name) as place,
+				sum(case when name <> '' then 1 else 0 end) over (partition by grouping_id) as members
+			from counted
+			-- Calls that work on no key are no key.
+			where name <> '' or grouping_id <> 23
+		)
+		select
+			grouping_id, day, name, calls,
+			cast(ok as bigint), cast(denied as bigint), cast(throttled as bigint), cast(failed as bigint), cast(dry_run as bigint),
+			cast(self_calls as bigint), first_call, last_call, cast(members as bigint)
+		from ranked
+		where place <= ? or grouping_id = 15
+		order by grouping_id, day, place`},
+		b.count)
+}
+
+// count takes one row of the query of calls.
+func (b *builder) count(r row) {
+	a, s := &b.r.Activity, &b.r.Scope
+	o := Outcomes{OK: r.number(4), Denied: r.number(5), Throttled: r.number(6), Failed: r.number(7), DryRun: r.number(8)}
+	c := Count{Name: r.text(2), Count: r.number(3), Failures: o.Denied + o.Throttled + o.Failed}
+	members := r.number(12)
+	switch r.number(0) {
+	case setDay:
+		i := b.dayNumber(r.moment(1)) / a.DaysPerBar
+		if i >= 0 && i < len(a.Days) {
+			a.Days[i].Outcomes = a.Days[i].add(o)
+		}
+	case setKey:
+		a.Keys, a.KeyCount = append(a.Keys, c), members
+	case setCaller:
+		a.Callers, a.CallerCount = append(a.Callers, c), members
+	case setService:
+		a.Services, a.ServiceCount = append(a.Services, c), members
+	case setOperation:
+		a.Operations, a.OperationCount = append(a.Operations, c), members
+	case setAll:
+		a.Total, s.Calls, s.SelfCalls = o, c.Count, r.number(9)
+		s.FirstCall, s.LastCall = r.momentOrNil(10), r.momentOrNil(11)
+	}
+}
+
+// rates finds the highest request rate of each quota. The store counts how
+// many seconds had how many requests, which is little; the quota that holds
+// for an account and region is chosen here.
+func (b *builder) rates(ctx context.Context) error {
+	limits, err := b.quotas(ctx)
+	if err != nil {
+		return err
+	}
+	w := b.r.Window
+	type key struct{ account, region, quota, store string }
+	found := map[key]*Rate{}
+	err = b.each(ctx, query{name: "request rates", args: []any{w.Start, w.End}, sql: `
+		select
+			account_id, region, quota_name, coalesce(custom_key_store_id, '') as store,
+			request_count,
+			min(second),
+			count(*),
+			cast(sum(throttled_count) as bigint)
+		from request_rate
+		where second >= cast(? as timestamp) and second < cast(? as timestamp)
+		group by account_id, region, quota_name, coalesce(custom_key_store_id, ''), request_count
+		order by account_id, region, quota_name, store, request_count`},
+		func(r row) {
+			k := key{r.text(0), r.text(1), r.text(2), r.text(3)}
+			rate := found[k]
+			if rate == nil {
+				rate = &Rate{
+					AccountID: k.account, AccountName: b.names[k.account], Region: k.region, QuotaName: k.quota,
+					CustomKeyStoreID: k.store, Quota: limits.find(k.quota, k.account, k.region),
+				}
+				found[k] = rate
+			}
+			n := r.number(4)
+			if n > rate.Peak {
+				rate.Peak, rate.PeakAt = n, r.moment(5)
+			}
+			if rate.Quota > 0 && float64(n) > 0.8*rate.Quota {
+				rate.SecondsAbove80 += r.number(6)
+			}
+			rate.Throttled += r.number(7)
+		})
+	if err != nil {
+		return err
+	}
+	all := make([]Rate, 0, len(found))
+	for _, rate := range found {
+		all = append(all, *rate)
+	}
+	b.r.Activity.Rates, b.r.Activity.OmittedRates = topRates(all)
+	return nil
+}
+
+// topRates keeps the rates nearest to their quota.
+func topRates(all []Rate) (kept []Rate, omitted int) {
+	slices.SortFunc(all, func(a, b Rate) int {
+		return cmp.Or(
+			cmp.Compare(b.Used(), a.Used()), cmp.Compare(b.Peak, a.Peak),
+			cmp.Compare(a.AccountID, b.AccountID), cmp.Compare(a.Region, b.Region),
+			cmp.Compare(a.QuotaName, b.QuotaName), cmp.Compare(a.CustomKeyStoreID, b.CustomKeyStoreID))
+	})
+	if len(all) > maxRates {
+		return all[:maxRates], len(all) - maxRates
+	}
+	return all, 0
+}
+
+// quotaLimits holds the quotas table.
+type quotaLimits map[quotaKey]float64
+
+// quotaKey has "" for every account, every region.
+type quotaKey struct{ quota, account, region string }
+
+func (b *builder) quotas(ctx context.Context) (quotaLimits, error) {
+	limits := quotaLimits{}
+	err := b.each(ctx, query{name: "quotas", sql: `
+		select quota_name, coalesce(account_id, ''), coalesce(region, ''), requests_per_second
+		from quotas
+		order by case origin when 'override' then 1 else 0 end, quota_name, 2, 3, requests_per_second desc`},
+		// Overrides come last, so that they win over a default of the same reach.
+		func(r row) { limits[quotaKey{r.text(0), r.text(1), r.text(2)}] = r.float(3) })
+	return limits, err
+}
+
+// find returns the quota of the narrowest reach, 0 when there is none.
+func (q quotaLimits) find(quota, account, region string) float64 {
+	for _, k := range []quotaKey{{quota, account, region}, {quota, account, ""}, {quota, "", region}, {quota, "", ""}} {
+		if v, ok := q[k]; ok {
+			return v
+		}
+	}
+	return 0
+}
+
+// keyStates counts the known keys by state.
+func (b *builder) keyStates(ctx context.Context) error {
+	return b.each(ctx, query{name: "key states", sql: `
+		select coalesce(state, '') as state, count(*) as number_of_keys
+		from keys
+		group by coalesce(state, '')
+		order by number_of_keys desc, state
+		limit 12`},
+		func(r row) {
+			b.r.Activity.KeyStates = append(b.r.Activity.KeyStates, Count{Name: r.text(0), Count: r.number(1)})
+		})
+}
+
+// aliases names the keys that the report shows.
+func (b *builder) aliases(ctx context.Context) error {
+	var arns []string
+	for _, c := range b.r.Activity.Keys {
+		arns = append(arns, c.Name)
+	}
+	for _, g := range b.r.Findings.Groups {
+		for _, f := range g.Shown {
+			arns = append(arns, f.KeyARN)
+		}
+	}
+	slices.Sort(arns)
+	arns = slices.Compact(arns)
+	names := map[string]string{}
+	if len(arns) == 0 {
+		return nil
+	}
+	err := b.each(ctx, query{name: "aliases", args: []any{arns}, sql: `
+		select key_arn, aliases
+		from keys
+		where aliases is not null and list_contains(cast(? as varchar[]), key_arn)
+		order by key_arn`},
+		func(r row) { names[r.text(0)] = r.text(1) })
+	if err != nil {
+		return err
+	}
+	for i := range b.r.Activity.Keys {
+		b.r.Activity.Keys[i].Label = names[b.r.Activity.Keys[i].Name]
+	}
+	for _, g := range b.r.Findings.Groups {
+		for i := range g.Shown {
+			g.Shown[i].KeyAliases = cmp.Or(g.Shown[i].KeyAliases, names[g.Shown[i].KeyARN])
+		}
+	}
+	return nil
+}
+
+// runs reads the last run of each detector that overlaps the window.
+func (b *builder) runs(ctx context.Context, detectors []Detector) error {
+	w := b.r.Window
+	last := map[string]Outcome{}
+	err := b.each(ctx, query{name: "detector runs", args: []any{w.Start, w.End}, sql: `
+		with numbered as (
+			select
+				detector_id, started_at, window_start, window_end, duration_ms, params, error,
+				row_number() over (partition by detector_id order by started_at desc, run_id desc) as n
+			from detector_runs
+			where window_end > cast(? as timestamp) and window_start < cast(? as timestamp)
+		)
+		select detector_id, started_at, window_start, window_end, duration_ms, params, error
+		from numbered
+		where n = 1
+		order by detector_id`},
+		func(r row) {
+			last[r.text(0)] = Outcome{
+				RanAt: r.momentOrNil(1), Window: Window{Start: r.moment(2), End: r.moment(3)},
+				DurationMS: r.number(4), Params: r.text(5), Error: r.text(6),
+			}
+		})
+	if err != nil {
+		return err
+	}
+	b.r.Detectors = outcomes(b.r, detectors, last)
+	return nil
+}
+
+// outcomes joins detectors, their last runs and the groups of findings.
+func outcomes(r *Report, detectors []Detector, last map[string]Outcome) []Outcome {
+	open := map[string]int{}
+	for _, g := range r.Findings.Groups {
+		open[g.Detector.ID] = g.Count
+	}
+	incomplete := len(r.Problems()) > 0
+	var out []Outcome
+	for _, d := range detectors {
+		o := last[d.ID]
+		o.Detector, o.Findings = d, open[d.ID]
+		switch {
+		case o.Findings > 0:
+			o.Verdict = Found
+		case o.RanAt == nil:
+			o.Verdict, o.Reason = Unknown, "It did not run over this period."
+		case o.Error != "":
+			o.Verdict, o.Reason = Unknown, "It failed."
+		case o.Window.Start.After(r.Window.Start) || o.Window.End.Before(r.Window.End.Truncate(time.Second)):
+			o.Verdict, o.Reason = Unknown, "It ran over a part of the period only."
+		case r.Scope.Calls == 0:
+			o.Verdict, o.Reason = Unknown, "There was no call to look at."
+		case incomplete:
+			o.Verdict, o.Reason = Unknown, "It found nothing, but the logs are incomplete."
+		default:
+			o.Verdict = Clear
+		}
+		out = append(out, o)
+	}
+	slices.SortStableFunc(out, func(a, b Outcome) int {
+		return cmp.Or(cmp.Compare(severityRank(a.Detector.Severity), severityRank(b.Detector.Severity)), cmp.Compare(a.Detector.ID, b.Detector.ID))
+	})
+	return out
+}

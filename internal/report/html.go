@@ -1,0 +1,301 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+//go:embed page/report.html.tmpl
+var pageTemplate string
+
+//go:embed page/style.css
+var pageStyle string
+
+// WriteHTML writes the report as one HTML file that loads nothing and runs no
+// script. Its content security policy allows the one style sheet inside.
+func (r *Report) WriteHTML(w io.Writer) error {
+	t, err := template.New("report").Funcs(pageFunctions()).Parse(pageTemplate)
+	if err != nil {
+		return fmt.Errorf("parse the page of the report: %w", err)
+	}
+	// A failing template must not leave half a page behind.
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "page", newPage(r)); err != nil {
+		return fmt.Errorf("fill the page of the report: %w", err)
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+func pageFunctions() template.FuncMap {
+	return template.FuncMap{
+		"account":       accountText,
+		"address":       isAddress,
+		"bytes":         byteSize,
+		"clean":         clean,
+		"command":       command,
+		"counted":       func(n any, one, many string) string { return counted(integer(n), one, many) },
+		"day":           func(t *time.Time) string { return day(*t) },
+		"finding":       newFindingView,
+		"group":         newGroupView,
+		"minute":        minuteOf,
+		"moment":        func(t *time.Time) string { return second(*t) },
+		"nextDay":       func(t *time.Time) string { return day(t.AddDate(0, 0, 1)) },
+		"notes":         notes,
+		"num":           func(n any) string { return grouped(integer(n)) },
+		"pieces":        pieces,
+		"plural":        func(n any, one, many string) string { return plural(integer(n), one, many) },
+		"severities":    severities,
+		"severityClass": severityClass,
+		"short":         short,
+		"span":          span,
+		"state":         stateText,
+		"title":         titled,
+	}
+}
+
+func integer(n any) int64 {
+	switch n := n.(type) {
+	case int:
+		return int64(n)
+	case int64:
+		return n
+	default:
+		return 0
+	}
+}
+
+func minuteOf(t any) string {
+	switch t := t.(type) {
+	case time.Time:
+		return minute(t)
+	case *time.Time:
+		return minute(*t)
+	default:
+		return ""
+	}
+}
+
+// short is clean for a narrow column.
+func short(s string) string { return cut(clean(s), 160) }
+
+// titled writes the first letter large.
+func titled(s string) string {
+	if s == "" {
+		return "Not rated"
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func severityClass(s string) string {
+	if slices.Contains(severities(), s) {
+		return s
+	}
+	return "other"
+}
+
+func isAddress(s string) bool { return strings.HasPrefix(s, "https://") }
+
+// command keeps the lines of a text to be copied and cleans each.
+func command(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	lines = lines[:min(len(lines), 40)]
+	for i := range lines {
+		lines[i] = cut(visible(strings.TrimRight(lines[i], "\r")), 2000)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// piece is a part of a text, code or not.
+type piece struct {
+	Text string
+	Code bool
+}
+
+// pieces splits a detector's text at backquotes. Folded lines become one.
+func pieces(s string) []piece {
+	parts := strings.Split(cut(visible(strings.Join(strings.Fields(s), " ")), 2000), "`")
+	if len(parts)%2 == 0 { // a lone backquote is text
+		parts[len(parts)-2] += "`" + parts[len(parts)-1]
+		parts = parts[:len(parts)-1]
+	}
+	var out []piece
+	for i, text := range parts {
+		if text != "" {
+			out = append(out, piece{Text: text, Code: i%2 == 1})
+		}
+	}
+	return out
+}
+
+// page is a Report with what only the HTML page needs.
+type page struct {
+	*Report
+	Policy string
+	Style  template.CSS
+
+	Ticks     []tick
+	Map       []mapRow
+	Plot      plot
+	BarTables []barTable
+	RateRows  []rateRow
+}
+
+func newPage(r *Report) page {
+	sum := sha256.Sum256([]byte(pageStyle))
+	hash := base64.StdEncoding.EncodeToString(sum[:])
+	return page{
+		Report: r,
+		Policy: "default-src 'none'; style-src 'sha256-" + hash + "'; img-src data:; base-uri 'none'; form-action 'none'",
+		Style:  template.CSS(pageStyle), //nolint:gosec // our own file, compiled in
+		Ticks:  newTicks(r.Coverage.Days), Map: newMap(&r.Coverage),
+		Plot: newPlot(&r.Activity), BarTables: newBarTables(r), RateRows: newRateRows(r.Activity.Rates),
+	}
+}
+
+// States says how many keys are in a state to know of.
+func (p page) States() string {
+	var parts []string
+	for _, c := range p.Activity.KeyStates {
+		switch c.Name {
+		case "PendingDeletion", "PendingReplicaDeletion":
+			parts = append(parts, grouped(c.Count)+" pending deletion")
+		case "Disabled":
+			parts = append(parts, grouped(c.Count)+" disabled")
+		}
+	}
+	if len(parts) == 0 {
+		return "of which calls were logged"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Share is the share of all calls.
+func (p page) Share(n int64) string {
+	if p.Scope.Calls == 0 {
+		return "0%"
+	}
+	return percent(float64(n) / float64(p.Scope.Calls))
+}
+
+// Closed counts the findings that are not shown because somebody dealt with
+// them.
+func (r *Report) Closed() string {
+	var parts []string
+	for _, status := range slices.Sorted(maps.Keys(r.Findings.ByStatus)) {
+		if !open(status) {
+			parts = append(parts, grouped(int64(r.Findings.ByStatus[status]))+" "+clean(status))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Not shown: " + strings.Join(parts, ", ") + "."
+}
+
+// MoreAccounts and its like count what a list leaves out.
+func (p page) MoreAccounts() int64 { return left(p.Scope.AccountCount, len(p.Scope.Accounts)) }
+func (p page) MoreRegions() int64  { return left(p.Scope.RegionCount, len(p.Scope.Regions)) }
+func (p page) MoreSources() int64  { return left(p.Scope.SourceCount, len(p.Scope.Sources)) }
+func (p page) MoreFailed() int64   { return left(p.Scope.FailedObjects, len(p.Coverage.Failed)) }
+
+func left(all int64, shown int) int64 { return max(0, all-int64(shown)) }
+
+// groupView is a Group with its place on the page.
+type groupView struct {
+	Group
+	Index int
+}
+
+func newGroupView(i int, g Group) groupView { return groupView{Group: g, Index: i} }
+
+// MoreAccounts reports whether the list of omitted findings by account is cut.
+func (g groupView) MoreAccounts() bool {
+	var n int64
+	for _, c := range g.OmittedByAccount {
+		n += c.Count
+	}
+	return n < int64(g.Omitted)
+}
+
+// findingView is a Finding with its place in the group.
+type findingView struct {
+	Finding
+	Index int
+}
+
+func newFindingView(i int, f Finding) findingView { return findingView{Finding: f, Index: i} }
+
+// detail is one line of a finding's details.
+type detail struct{ Name, Value string }
+
+// Rows are the finding's further columns, by name.
+func (f Finding) Rows() []detail {
+	var out []detail
+	for _, name := range slices.Sorted(maps.Keys(f.Details)) {
+		if len(out) == maxDetails {
+			out = append(out, detail{"and", counted(int64(len(f.Details)-maxDetails), "more column", "more columns")})
+			break
+		}
+		out = append(out, detail{humanize(name), value(f.Details[name])})
+	}
+	return out
+}
+
+// shownIDs is how many events a finding's evidence names.
+const shownIDs = 5
+
+// safeID is what may stand in a command that somebody copies.
+var safeID = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+
+// Commands show the original records of the first events.
+func (f Finding) Commands() []string {
+	var out []string
+	for _, id := range f.EventIDs {
+		if len(out) < shownIDs && safeID.MatchString(id) {
+			out = append(out, "kmstrail event "+id+" --raw")
+		}
+	}
+	return out
+}
+
+// EvidenceText says how many events there are.
+func (f Finding) EvidenceText() string {
+	shown := int64(len(f.Commands()))
+	if f.EventCount > shown {
+		return grouped(shown) + " of " + counted(f.EventCount, "call", "calls")
+	}
+	return counted(f.EventCount, "call", "calls")
+}
+
+// Offer names what the fold holds.
+func (f findingView) Offer() string {
+	var parts []string
+	if len(f.Details) > 0 {
+		parts = append(parts, "details")
+	}
+	if f.Remedy != "" {
+		parts = append(parts, "remedy")
+	}
+	if len(f.Commands()) > 0 {
+		parts = append(parts, "evidence")
+	}
+	switch len(parts) {
+	case 0:
+		return "More"
+	case 1:
+		return titled(parts[0])
+	default:
+		return titled(strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1])
+	}
+}
