@@ -23,10 +23,10 @@ const (
 
 	// A batch is committed when it has so many rows, bytes or files, or when
 	// it has waited for so long.
-	batchRows  = 64_000
-	batchBytes = 48 << 20
-	batchFiles = 20_000
-	batchAge   = 2 * time.Second
+	DefaultBatchRows = 64_000
+	batchBytes       = 48 << 20
+	batchFiles       = 20_000
+	batchAge         = 2 * time.Second
 
 	// bodyBytes bounds the stored bytes of all objects between reading and
 	// decoding; a single larger object passes alone.
@@ -47,6 +47,8 @@ type Options struct {
 	Concurrency int
 	// Decoders is how many decode at once; 0 is one per processor.
 	Decoders int
+	// BatchRows is after how many rows a batch is committed; 0 is the default.
+	BatchRows int
 	// Reconcile reads objects again that the ledger calls quarantined.
 	Reconcile bool
 	// SelfPrincipals are the role or user ARNs kmstrail itself runs under.
@@ -68,6 +70,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if c.Decoders == 0 {
 		c.Decoders = runtime.GOMAXPROCS(0)
+	}
+	if c.BatchRows == 0 {
+		c.BatchRows = DefaultBatchRows
 	}
 	if c.MaxObjectBytes == 0 {
 		c.MaxObjectBytes = DefaultMaxObjectBytes
@@ -431,7 +436,7 @@ func (r *run) decodeAll(bodies <-chan fetched, full chan<- *accumulator, pool <-
 				}
 			}
 			r.decodeOne(f, acc, item)
-			if acc.rows() >= batchRows || acc.bytes() >= batchBytes || len(acc.files) >= batchFiles {
+			if acc.rows() >= r.o.BatchRows || acc.bytes() >= batchBytes || len(acc.files) >= batchFiles {
 				if !flush() {
 					return
 				}
