@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // tick is a column head of the coverage map; most have no label.
@@ -207,52 +208,78 @@ type barTable struct {
 type barRow struct {
 	bar
 	Name, Small     string
+	Full            string // the whole ARN, in a tooltip
 	Count, Failures string
 }
 
 func newBarTables(r *Report) []barTable {
 	a := &r.Activity
+	names := r.accountNames()
 	var out []barTable
 	add := func(title, name, unnamed string, of int64, list []Count) {
 		if len(list) == 0 {
 			return
 		}
-		t := barTable{Title: title, Name: name, Note: fmt.Sprintf("%d of %s", len(list), grouped(of))}
+		t := barTable{Title: title, Name: name}
+		if more := left(of, len(list)); more > 0 {
+			t.Note = fmt.Sprintf("the first %d of %s", len(list), grouped(of))
+		}
 		for _, c := range list {
-			t.Rows = append(t.Rows, newBarRow(c, unnamed, list[0].Count))
+			t.Rows = append(t.Rows, newBarRow(c, unnamed, list[0].Count, names))
 		}
 		out = append(out, t)
 	}
 	add("Busiest keys", "Key", "no key", a.KeyCount, a.Keys)
-	add("Busiest callers", "Caller", "not known", max(a.CallerCount, int64(len(a.Callers))), a.Callers)
-	add("AWS services behind the calls", "Service", directCall, max(a.ServiceCount, int64(len(a.Services))), a.Services)
+	add("Busiest callers", "Caller", unknownCaller, a.CallerCount, a.Callers)
+	add("AWS services behind the calls", "Service", directCall, a.ServiceCount, a.Services)
 	add("Operations", "Operation", "not known", a.OperationCount, a.Operations)
 	return out
 }
 
-const directCall = "direct, no service"
+const (
+	directCall    = "direct, no service"
+	unknownCaller = "not known"
+)
 
-func newBarRow(c Count, unnamed string, most int64) barRow {
-	row := barRow{
-		bar: newBar("fill", float64(c.Count)/float64(max(most, 1))), Name: countName(c, unnamed),
-		Count: grouped(c.Count), Failures: grouped(c.Failures),
+// accountNames collects the names that the report knows.
+func (r *Report) accountNames() map[string]string {
+	names := map[string]string{}
+	for _, a := range r.Scope.Accounts {
+		names[a.ID] = a.Name
 	}
-	if row.Name != short(c.Name) && c.Name != "" {
-		row.Small = short(c.Name)
+	for _, line := range r.Coverage.Rows {
+		names[line.AccountID] = line.AccountName
 	}
-	return row
+	return names
 }
 
-// countName is what people call a key or caller: its alias, or the end of its
-// ARN with the account.
-func countName(c Count, unnamed string) string {
-	if c.Label != "" {
-		return short(c.Label)
+func newBarRow(c Count, unnamed string, most int64, names map[string]string) barRow {
+	name, place := c.read(unnamed, names)
+	return barRow{
+		bar:  newBar("fill", float64(c.Count)/float64(max(most, 1))),
+		Name: name, Small: place, Full: clean(c.Name), Count: grouped(c.Count), Failures: grouped(c.Failures),
 	}
-	if c.Name == "" {
-		return unnamed
+}
+
+// read is what people call a key, caller, service or operation, and where a
+// key or caller is: account and, for a key, Region.
+func (c Count) read(unnamed string, names map[string]string) (name, place string) {
+	a := splitARN(c.Name)
+	switch {
+	case c.Label != "":
+		name = short(c.Label)
+	case c.Name == "":
+		name = unnamed
+	default:
+		name = short(strings.TrimPrefix(a.name, "key/"))
 	}
-	return arnName(short(c.Name))
+	if a.account != "" {
+		place = accountText(a.account, names[a.account])
+		if a.region != "" {
+			place += ", " + short(a.region)
+		}
+	}
+	return name, place
 }
 
 // rateRow is a line of the table of request rates.

@@ -58,7 +58,7 @@ func pageFunctions() template.FuncMap {
 		"severities":    severities,
 		"severityClass": severityClass,
 		"short":         short,
-		"span":          span,
+		"span":          ends,
 		"state":         stateText,
 		"title":         titled,
 	}
@@ -219,6 +219,13 @@ type groupView struct {
 
 func newGroupView(i int, g Group) groupView { return groupView{Group: g, Index: i} }
 
+// unfolded is how many findings of a group are in sight at once.
+const unfolded = 5
+
+// First are the findings in sight, Further those in a fold.
+func (g groupView) First() []Finding   { return g.Shown[:min(unfolded, len(g.Shown))] }
+func (g groupView) Further() []Finding { return g.Shown[min(unfolded, len(g.Shown)):] }
+
 // MoreAccounts reports whether the list of omitted findings by account is cut.
 func (g groupView) MoreAccounts() bool {
 	var n int64
@@ -283,6 +290,9 @@ func (f findingView) Offer() string {
 	var parts []string
 	if len(f.Details) > 0 {
 		parts = append(parts, "details")
+	}
+	if len(f.TriageCommands) > 0 {
+		parts = append(parts, "queries")
 	}
 	if f.Remedy != "" {
 		parts = append(parts, "remedy")

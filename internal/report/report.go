@@ -199,6 +199,8 @@ type Finding struct {
 	EventIDs     []string       `json:"event_ids"`
 	Summary      string         `json:"summary"`
 	Details      map[string]any `json:"details"`
+	// TriageCommands are kmstrail commands that look closer.
+	TriageCommands []string `json:"triage_commands,omitempty"`
 	// Remedy is AWS CLI text to copy, "" when there is none.
 	Remedy string `json:"remedy,omitempty"`
 }

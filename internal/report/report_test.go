@@ -22,6 +22,15 @@ func TestPages(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, name+".html"), write(t, r.WriteHTML), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		for suffix, to := range map[string]func(io.Writer) error{
+			".md":        r.WriteMarkdown,
+			".txt":       func(w io.Writer) error { return r.WriteTerminal(w, TerminalOptions{Width: 100}) },
+			".color.txt": func(w io.Writer) error { return r.WriteTerminal(w, TerminalOptions{Width: 60, Color: true}) },
+		} {
+			if err := os.WriteFile(filepath.Join(folder, name+suffix), write(t, to), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -129,16 +129,23 @@ func minute(t time.Time) string { return t.UTC().Format(minuteLayout) }
 
 func second(t time.Time) string { return t.UTC().Format(secondLayout) }
 
-// span writes two moments, the date of the second only where it differs.
-func span(first, last time.Time) string {
+// ends writes two moments, or one when they are the same second; the date of
+// the second only where it differs.
+func ends(first, last time.Time) []string {
+	a, b := second(first), second(last)
 	switch {
-	case first.Equal(last):
-		return second(first) + " UTC"
+	case a == b:
+		return []string{a}
 	case day(first) == day(last):
-		return second(first) + " to " + last.UTC().Format("15:04:05") + " UTC"
+		return []string{a, b[len(dayLayout)+1:]}
 	default:
-		return second(first) + " to " + second(last) + " UTC"
+		return []string{a, b}
 	}
+}
+
+// span writes two moments on one line.
+func span(first, last time.Time) string {
+	return strings.Join(ends(first, last), " to ") + " UTC"
 }
 
 // String writes the window as days where both ends are midnight, the last day
@@ -307,12 +314,14 @@ func severityRank(s string) int {
 	return len(severities())
 }
 
-// arnName shortens an ARN to what people call it: the part after the account,
-// the last element of a path. Other text stays as it is.
-func arnName(s string) string {
+// arn is what people read of an ARN.
+type arn struct{ region, account, name string }
+
+// splitARN takes an ARN apart; other text is all name.
+func splitARN(s string) arn {
 	parts := strings.SplitN(s, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[5] == "" {
-		return s
+		return arn{name: s}
 	}
-	return parts[5]
+	return arn{region: parts[3], account: parts[4], name: parts[5]}
 }
