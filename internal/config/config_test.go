@@ -63,6 +63,7 @@ func TestLoad_problems(t *testing.T) {
 		"two_problems":       {src: "dbb: x\nawss: {}\n", want: "kmstrail.yaml:1: unknown key \"dbb\"; did you mean db?\nkmstrail.yaml:2: unknown key \"awss\"; did you mean aws?"},
 		"broken_yaml":        {src: "db: [\n", want: `kmstrail.yaml: not valid YAML: [1:5] sequence end token ']' not found`},
 		"negative_threads":   {src: "limits:\n  threads: -1\n", want: `kmstrail.yaml:2: limits.threads: "-1" is not a whole number from 0 up`},
+		"unknown_quota":      {src: "quotas:\n  - quota: cryptographic_symetric\n    per_second: 1\n", want: `kmstrail.yaml:2: quotas[0].quota: unknown "cryptographic_symetric"; did you mean cryptographic_symmetric?`},
 		"not_a_number_quota": {src: "quotas:\n  - quota: x\n    per_second: .nan\n", want: `kmstrail.yaml:3: quotas[0].per_second: ".nan" is not a number`},
 	}
 	for name, tc := range tests {
@@ -173,6 +174,7 @@ trusted_accounts: ["444455556666"]
 trust: [{account: "*", alias: alias/shared-*, tag_key: Sharing}]
 accounts: {"444455556666": lake, "111122223333": prod}
 context_rules: [{context_key: tenant}, {kind: required, context_key: app}]
+quotas: [{account: "111122223333", quota: cryptographic_rsa, per_second: 2000}]
 `
 	c, problems := load(t, src, nil)
 	if problems != "" {
@@ -187,7 +189,9 @@ context_rules: [{context_key: tenant}, {kind: required, context_key: app}]
 			}
 		}
 	}
+	got["quotas"] = got["quotas"][len(got["quotas"])-1:]
 	want := map[string][][]any{
+		"quotas":   {{"cryptographic_rsa", "111122223333", nil, 2000.0, "override"}},
 		"accounts": {{"111122223333", "prod"}, {"444455556666", "lake"}},
 		"trust_rules": {
 			{"444455556666", nil, nil, nil, nil, "trusted_accounts"},

@@ -14,13 +14,16 @@ type TableRows struct {
 	Rows [][]any
 }
 
-// Tables returns the rows the configuration gives to the store: accounts,
-// trust_rules and context_rules.
+// Tables returns all rows of the tables that hold configuration: accounts,
+// trust_rules, context_rules, and quotas and prices with AWS's published
+// defaults.
 func (c Config) Tables() []TableRows {
 	return []TableRows{
 		{&schema.Accounts, c.accountRows()},
 		{&schema.TrustRules, c.trustRows()},
 		{&schema.ContextRules, c.contextRows()},
+		{&schema.Quotas, append(schema.DefaultQuotas(), c.quotaRows()...)},
+		{&schema.Prices, schema.DefaultPrices()},
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/kmstrail/kmstrail/schema"
 )
 
 // validate checks what reading alone cannot: the form of every value, and
@@ -103,8 +105,16 @@ func validateTrust(c *Config, errs *Error) {
 func validateQuotas(c *Config, errs *Error) {
 	for i, q := range c.Quotas {
 		p := fmt.Sprintf("quotas[%d]", i)
-		if q.Quota == "" {
+		known := quotaNames()
+		switch {
+		case q.Quota == "":
 			errs.add(c.place(p), "%s has no quota; name one, such as cryptographic_symmetric", p)
+		case !slices.Contains(known, q.Quota):
+			hint := Nearest(q.Quota, known)
+			if hint == "" {
+				hint = "cryptographic_symmetric"
+			}
+			errs.add(c.place(p+".quota"), "%s.quota: unknown %q; did you mean %s?", p, q.Quota, hint)
 		}
 		if q.PerSecond <= 0 {
 			errs.add(c.place(p+".per_second"), "%s.per_second must be a number above 0", p)
@@ -143,4 +153,15 @@ func validateContextRules(c *Config, errs *Error) {
 			errs.add(c.place(p+".tag_key"), "%s: tag_key has no meaning with kind required", p)
 		}
 	}
+}
+
+// quotaNames lists the quotas that AWS has.
+func quotaNames() []string {
+	var names []string
+	for _, row := range schema.DefaultQuotas() {
+		if name, ok := row[0].(string); ok && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }

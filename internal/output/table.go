@@ -3,6 +3,7 @@ package output
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -233,4 +234,15 @@ func Cut(s string, width int) string {
 		b.WriteString(g.Str())
 	}
 	return b.String() + "…"
+}
+
+// Drop removes a column.
+func (t *Table) Drop(column int) {
+	t.Head = slices.Delete(t.Head, column, column+1)
+	if t.Right != nil {
+		t.Right = slices.Delete(t.Right, column, column+1)
+	}
+	for i := range t.Rows {
+		t.Rows[i] = slices.Delete(t.Rows[i], column, column+1)
+	}
 }

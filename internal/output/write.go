@@ -161,3 +161,21 @@ func writeJSON(w io.Writer, r array.RecordReader, asArray bool) (int64, error) {
 	}
 	return n, nil
 }
+
+// Record returns the names of the columns that have a value in row i of rec,
+// and the values as text, or as JSON.
+func Record(rec arrow.RecordBatch, i int, asJSON bool) (names, values []string) {
+	all := columnNames(rec.Schema())
+	for j, col := range rec.Columns() {
+		if col.IsNull(i) {
+			continue
+		}
+		names = append(names, all[j])
+		if asJSON {
+			values = append(values, string(appendJSON(nil, col, i)))
+		} else {
+			values = append(values, string(appendText(nil, col, i)))
+		}
+	}
+	return names, values
+}
