@@ -201,7 +201,7 @@ func TestFaults(t *testing.T) {
 		{"internal error", s3server.Faults{InternalErrorEvery: 3}, 0},
 		{"reset", s3server.Faults{ResetEvery: 3}, 0},
 		{"truncated", s3server.Faults{TruncateEvery: 3}, 0},
-		{"stalled", s3server.Faults{StallEvery: 25}, 100 * time.Millisecond},
+		{"stalled", s3server.Faults{StallEvery: 45}, 500 * time.Millisecond},
 		{"all", s3server.Faults{SlowDownEvery: 5, InternalErrorEvery: 7, ResetEvery: 11, TruncateEvery: 3}, 0},
 	}
 	for _, tt := range tests {
@@ -210,6 +210,7 @@ func TestFaults(t *testing.T) {
 			server := start(t, s3server.Config{Faults: tt.faults}, files)
 			cfg := configFor(server)
 			cfg.AttemptTimeout = tt.timeout
+			cfg.MaxAttempts = 30 // whose turn a fault is, is chance
 			src := open(t, cfg)
 			objs := sourcetest.List(t, src, ingest.Selection{From: date(1)})
 			if len(objs) != len(files) {
