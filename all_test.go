@@ -303,6 +303,18 @@ func TestTopLevel(t *testing.T) {
 	}
 }
 
+// TestSize: binaries and data sets do not belong in the repository.
+func TestSize(t *testing.T) {
+	const limit = 1 << 20
+	for _, name := range repositoryFiles(t) {
+		if info, err := os.Lstat(name); err != nil {
+			t.Error(err)
+		} else if info.Size() > limit {
+			t.Errorf("%s has %d bytes; the limit is %d", name, info.Size(), limit)
+		}
+	}
+}
+
 // TestSQLPairs: a detector or query without cases, or cases without one.
 func TestSQLPairs(t *testing.T) {
 	for _, dir := range []string{"detectors/sql", "queries/sql"} {
