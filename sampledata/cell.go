@@ -63,7 +63,10 @@ func (c *cell) emit(e cttest.Event) {
 	e.Time = c.now
 	e.Region = c.region
 	e.Recipient = c.id
-	e.ID, e.RequestID = c.rng.uuidString(), c.rng.uuidString()
+	e.ID = c.rng.uuidString()
+	if e.RequestID == "" {
+		e.RequestID = c.rng.uuidString()
+	}
 	if e.Caller.Type == "AWSService" {
 		e.SharedID = c.rng.uuidString()
 	}

@@ -356,6 +356,12 @@ context_rules:
     context_key: tenant
     alias: alias/tenant-*
   - context_key: tenant
+    tag_key: tenant
+  - context_key: department
+    tag_key: Department
+  - context_key: stage
+    tag_key: stage
+  - context_key: tenant
     tag_key: allowed-tenants
     comparison: one_of
     key: %s

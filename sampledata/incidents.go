@@ -188,7 +188,7 @@ func (p *plan) crossReEncrypt() {
 	source := plantedKey(payments, "us-east-1", "invoices")
 	destination := plantedKey(vendor, "us-east-1", "invoices-copy")
 	f := p.finding(Finding{
-		Scenario: "reencrypt-outside", DetectorID: idCross, AccountID: vendor, Region: "us-east-1",
+		Scenario: "reencrypt-outside", DetectorID: idCross, AccountID: payments, Region: "us-east-1",
 		KeyARN: destination, PrincipalARN: roleARN(payments, "migrator"),
 		What: "a role re-encrypts data of its own account under a key of an account outside",
 	})
@@ -206,7 +206,7 @@ func (p *plan) crossReEncrypt() {
 		KeyARN: source, PrincipalARN: roleARN(sandbox, "mover"), What: what,
 	})
 	to := p.finding(Finding{
-		Scenario: "reencrypt-three-destination", DetectorID: idCross, AccountID: webDev, Region: "us-east-1",
+		Scenario: "reencrypt-three-destination", DetectorID: idCross, AccountID: sandbox, Region: "us-east-1",
 		KeyARN: destination, PrincipalARN: roleARN(sandbox, "mover"), What: what,
 	})
 	e = cttest.Event{Name: "ReEncrypt", Key: source, Destination: destination, Caller: role(sandbox, "mover"), KeyRef: source}

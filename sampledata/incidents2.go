@@ -158,6 +158,7 @@ func (p *plan) rateThrottled() {
 	key := plantedKey(backup, "us-west-2", "pairs")
 	f := p.finding(Finding{
 		Scenario: "rate-key-pairs", DetectorID: idRate, AccountID: backup, Region: "us-west-2",
+		KeyARN: key, PrincipalARN: roleARN(backup, "pair-maker"),
 		What: "21 GenerateDataKeyPair RSA_2048 in a second against a quota of 20, three of them throttled",
 	})
 	e := cttest.Event{Name: "GenerateDataKeyPair", Spec: "RSA_2048", Key: key, Caller: role(backup, "pair-maker")}
@@ -172,6 +173,7 @@ func (p *plan) rateOverride() {
 	key := plantedKey(analytics, "eu-central-1", "stream")
 	f := p.finding(Finding{
 		Scenario: "rate-override", DetectorID: idRate, AccountID: analytics, Region: "eu-central-1",
+		KeyARN: key, PrincipalARN: roleARN(analytics, "stream"),
 		What: "9 and 8 symmetric operations a second against an overridden quota of 10",
 	})
 	e := cttest.Event{Name: "Decrypt", Key: key, Caller: role(analytics, "stream"), Context: cttest.Pairs("stream", "clicks")}
@@ -185,6 +187,7 @@ func (p *plan) rateGrants() {
 	key := plantedKey(dataPlat, "us-east-1", "emr")
 	f := p.finding(Finding{
 		Scenario: "rate-grants", DetectorID: idRate, AccountID: dataPlat, Region: "us-east-1",
+		KeyARN: key, PrincipalARN: roleARN(dataPlat, "emr"),
 		What: "45, 48 and 44 CreateGrant a second against a quota of 50",
 	})
 	e := cttest.Event{
@@ -203,6 +206,7 @@ func (p *plan) rateCaller() {
 	key := plantedKey(payments, "eu-west-1", "scanned")
 	f := p.finding(Finding{
 		Scenario: "rate-caller", DetectorID: idRate, AccountID: security, Region: "eu-west-1",
+		KeyARN: key, PrincipalARN: roleARN(security, "grant-scanner"),
 		What: "90 and 93 ListGrants a second on a key of another account, against the caller's quota of 100",
 	})
 	e := cttest.Event{Name: "ListGrants", Key: key, Caller: role(security, "grant-scanner")}

@@ -136,8 +136,33 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	for _, name := range cttest.Operations() {
-		if truth.KMSByEvent[name] == 0 && name != "GetParametersForImport" {
+		if truth.KMSByEvent[name] == 0 {
 			t.Errorf("no %s", name)
+		}
+	}
+}
+
+func TestCompare(t *testing.T) {
+	var truth sampledata.Truth
+	b, err := os.ReadFile("truth.json")
+	if err == nil {
+		err = json.Unmarshal(b, &truth)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := truth.Compare(truth.Findings); len(p) != 0 {
+		t.Errorf("the truth differs from itself: %v", p)
+	}
+	m := truth.NearMisses[0]
+	found := append(slices.Clone(truth.Findings[1:]), truth.Findings[1], sampledata.Finding{
+		DetectorID: m.DetectorID, AccountID: m.AccountID, Region: m.Region, KeyARN: m.KeyARN, PrincipalARN: m.PrincipalARN,
+	})
+	found[2].EventCount++
+	problems := strings.Join(truth.Compare(found), "\n")
+	for _, want := range []string{"found twice: ", "not found: ", "want ", "must not be found: ", m.Why} {
+		if !strings.Contains(problems, want) {
+			t.Errorf("%q is not in\n%s", want, problems)
 		}
 	}
 }
@@ -350,6 +375,7 @@ func (c *counts) finish(events map[string]record) {
 		}
 		if replaced[id] {
 			c.Superseded++
+			c.Quarantined["superseded"]++
 			continue
 		}
 		c.KMSEvents++

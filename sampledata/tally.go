@@ -50,6 +50,7 @@ func (t *tally) count(c *cell, it *item) {
 	t.last = max(t.last, it.at)
 	if it.superseded {
 		t.superseded++
+		t.quarantined["superseded"]++
 		return
 	}
 	t.kmsEvents++

@@ -63,6 +63,8 @@ func PutBucketPolicy(at time.Time, caller Identity, region, bucket string) Event
 
 func s3Event(at time.Time, caller Identity, region, name, bucket, request string) Event {
 	e := Other(at, caller, region, "s3", name, request)
+	// S3's request ids are no UUIDs.
+	e.RequestID = strings.ToUpper(Suffix("s3", name, bucket, at.String()))
 	e.Agent = "[aws-cli/2.19.4 md/awscrt#0.23.4 ua/2.0 os/linux#6.11.0]"
 	e.Additional = `{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","AuthenticationMethod":"AuthHeader"}`
 	e.Resources = `[{"accountId":"` + e.Caller.Account + `","type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::` + bucket + `"}]`
