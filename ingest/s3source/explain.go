@@ -205,7 +205,7 @@ func (w where) api(code, message string, status int) *Error {
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired":
 		return &Error{Problem: "the AWS credentials have expired", Hint: "get new ones, for instance with aws sso login"}
 	case "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidToken":
-		return &Error{Problem: "AWS does not know these credentials", Hint: "check AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN and the profile"}
+		return &Error{Problem: "AWS does not know these credentials", Hint: "check AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN and the profile; outside the aws partition (China, GovCloud) also give --region"}
 	case "SignatureDoesNotMatch", "InvalidSignatureException":
 		return &Error{Problem: "AWS does not accept the signature", Hint: "check AWS_SECRET_ACCESS_KEY"}
 	case "RequestTimeTooSkewed":
