@@ -17,7 +17,6 @@ import (
 
 // lister is the state of one listing.
 type lister struct {
-	ctx     context.Context
 	root    *os.Root
 	sel     ingest.Selection
 	visit   func([]ingest.Object) error
@@ -33,11 +32,11 @@ type directory struct {
 // directories returns every directory of the tree in the order of their days.
 // Only directories are kept: a tree of a million files is listed in the memory
 // of its largest directory.
-func (l *lister) directories() ([]directory, error) {
+func (l *lister) directories(ctx context.Context) ([]directory, error) {
 	var all []directory
 	todo := []string{"."}
 	for len(todo) > 0 {
-		if err := l.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		dir := todo[len(todo)-1]
@@ -61,8 +60,8 @@ func (l *lister) directories() ([]directory, error) {
 }
 
 // listDir visits the log files of one directory, without those below it.
-func (l *lister) listDir(dir string) error {
-	if err := l.ctx.Err(); err != nil {
+func (l *lister) listDir(ctx context.Context, dir string) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	entries, err := fs.ReadDir(l.root.FS(), dir)

@@ -87,7 +87,7 @@ func (s *Source) Skipped() map[ingest.Kind]int64 {
 // first, those without a day in their path last. What cannot be listed does
 // not stop the rest: it comes back at the end in an *ingest.PartialListError.
 func (s *Source) List(ctx context.Context, sel ingest.Selection, visit func([]ingest.Object) error) error {
-	l := lister{ctx: ctx, root: s.root, sel: sel, visit: visit, skipped: make(map[ingest.Kind]int64)}
+	l := lister{root: s.root, sel: sel, visit: visit, skipped: make(map[ingest.Kind]int64)}
 	defer func() {
 		s.mu.Lock()
 		s.skipped = l.skipped
@@ -96,12 +96,12 @@ func (s *Source) List(ctx context.Context, sel ingest.Selection, visit func([]in
 	if s.only != "" {
 		return l.listFile(s.only)
 	}
-	dirs, err := l.directories()
+	dirs, err := l.directories(ctx)
 	if err != nil {
 		return err
 	}
 	for _, d := range dirs {
-		if err := l.listDir(d.path); err != nil {
+		if err := l.listDir(ctx, d.path); err != nil {
 			return err
 		}
 	}

@@ -127,7 +127,7 @@ func New(ctx context.Context, cfg Config) (*Source, error) {
 		awsconfig.WithHTTPClient(client),
 		awsconfig.WithRetryer(s.retryer),
 		awsconfig.WithLogger(logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
-			cfg.Logger.Debug(fmt.Sprintf(format, v...), "from", "aws-sdk")
+			cfg.Logger.Debug("AWS SDK", "message", fmt.Sprintf(format, v...))
 		})),
 	}
 	if cfg.Profile != "" {

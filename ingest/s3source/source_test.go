@@ -1,6 +1,7 @@
 package s3source_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -221,7 +222,7 @@ func TestFaults(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if string(got) != string(files[obj.Key]) {
+				if !bytes.Equal(got, files[obj.Key]) {
 					t.Fatalf("%s: %d bytes, not the right ones", obj.Key, len(got))
 				}
 			}

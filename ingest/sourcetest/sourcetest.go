@@ -1,6 +1,7 @@
 package sourcetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -261,7 +262,7 @@ func testRead(t *testing.T, open Open) {
 	}
 	// By key alone, as for showing the original of a record.
 	got, err := src.Read(t.Context(), ingest.Object{Key: key}, nil, 100)
-	if err != nil || string(got) != string(files[key]) {
+	if err != nil || !bytes.Equal(got, files[key]) {
 		t.Errorf("read by key: %q, %v", got, err)
 	}
 }
@@ -297,7 +298,7 @@ func testReadConcurrently(t *testing.T, open Open) {
 	for _, obj := range List(t, src, ingest.Selection{}) {
 		wg.Go(func() {
 			got, err := src.Read(t.Context(), obj, nil, 1000)
-			if err != nil || string(got) != string(files[obj.Key]) {
+			if err != nil || !bytes.Equal(got, files[obj.Key]) {
 				t.Errorf("read %s: %q, %v", obj.Key, got, err)
 			}
 		})

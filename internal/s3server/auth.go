@@ -77,8 +77,9 @@ type authorization struct {
 	signedHeaders                []string
 }
 
-// parseAuthorization reads
-// AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/s3/aws4_request, SignedHeaders=a;b, Signature=…
+// parseAuthorization reads the header
+//
+//	AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/s3/aws4_request, SignedHeaders=a;b, Signature=…
 func parseAuthorization(header string) (authorization, bool) {
 	rest, ok := strings.CutPrefix(header, "AWS4-HMAC-SHA256 ")
 	if !ok {

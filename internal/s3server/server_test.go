@@ -229,7 +229,7 @@ func TestEndsWithContext(t *testing.T) {
 	}
 	stalled := make(chan error)
 	go func() {
-		resp, err := http.Get(server.URL()) //nolint:noctx // the server is what ends it
+		resp, err := http.Get(server.URL())
 		if err == nil {
 			resp.Body.Close()
 		}
