@@ -152,7 +152,8 @@ func ParseKey(key string) (Location, Kind) {
 func parseDir(dir string) (Location, Kind) {
 	segs := strings.Split(dir, "/")
 	var loc Location
-	rest, inLayout := segs, false
+	var rest []string
+	inLayout := false
 	if i := lastIndex(segs, "AWSLogs"); i >= 0 {
 		inLayout = true
 		rest = segs[i+1:]
