@@ -104,8 +104,8 @@ type benchPools struct {
 func newBenchPools(seed uint64) *benchPools {
 	r := newRNG(seed, 3)
 	p := &benchPools{}
-	for i := range 20 {
-		p.accounts = append(p.accounts, fmt.Sprintf("%012d", 100000000000+uint64(i)*37037037037))
+	for _, a := range accounts() {
+		p.accounts = append(p.accounts, a.id)
 	}
 	for i := range 3000 {
 		account := p.accounts[i%len(p.accounts)]
@@ -134,7 +134,8 @@ type benchWriter struct {
 // file makes the log file with the given number.
 func (w *benchWriter) file(number, size int) (BenchTruth, error) {
 	w.rng = newRNG(w.seed, uint64(number)+100)
-	account := w.pools.accounts[number%len(w.pools.accounts)]
+	index := number % len(w.pools.accounts)
+	account := w.pools.accounts[index]
 	start := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(number) * 7 * time.Minute)
 	t := BenchTruth{}
 	b := append(w.body[:0], `{"Records":[`...)
@@ -146,7 +147,7 @@ func (w *benchWriter) file(number, size int) (BenchTruth, error) {
 		if w.rng.permille(200) {
 			at = at.Add(time.Second)
 		}
-		e := w.event(account, at)
+		e := w.event(index, at)
 		if e.Source == "" {
 			t.KMS++
 		}
@@ -162,20 +163,19 @@ func (w *benchWriter) file(number, size int) (BenchTruth, error) {
 	return t, err
 }
 
-// event draws a record of the account.
-func (w *benchWriter) event(account string, at time.Time) cttest.Event {
+// event draws a record of the account with the given index.
+func (w *benchWriter) event(index int, at time.Time) cttest.Event {
 	r := &w.rng
-	// Every twentieth pool entry is of the file's account.
-	slot := (int(account[11]-'0') + r.n(150)) * 20 % len(w.pools.callers)
-	caller := w.pools.callers[slot]
-	caller.Account = account
+	// Pool entries and accounts go round together.
+	n := len(w.pools.accounts)
+	caller := w.pools.callers[index+n*r.n(len(w.pools.callers)/n)]
 	var e cttest.Event
 	if r.n(1000) < w.share {
 		e = w.kms(caller, at)
 	} else {
 		e = w.noise(caller, at)
 	}
-	e.Region, e.Recipient = "us-east-1", account
+	e.Region, e.Recipient = "us-east-1", caller.Account
 	e.ID, e.RequestID = r.uuidString(), r.uuidString()
 	if e.Caller.Type == "AWSService" {
 		e.SharedID = r.uuidString()
@@ -185,7 +185,7 @@ func (w *benchWriter) event(account string, at time.Time) cttest.Event {
 
 func (w *benchWriter) kms(caller cttest.Identity, at time.Time) cttest.Event {
 	r := &w.rng
-	e := cttest.Event{Time: at, Caller: caller, Key: w.pools.keys[r.n(len(w.pools.keys))], IP: w.address(), Material: r.hex(64)}
+	e := cttest.Event{Time: at, Caller: caller, Key: w.key(caller.Account), IP: w.address(), Material: r.hex(64)}
 	switch n := r.n(100); {
 	case n < 45:
 		e.Name = "Decrypt"
@@ -219,6 +219,16 @@ func (w *benchWriter) kms(caller cttest.Identity, at time.Time) cttest.Event {
 		e.Failure = "denied"
 	}
 	return e
+}
+
+// key draws a key of the account; one call in fifty is on a foreign one.
+func (w *benchWriter) key(account string) string {
+	for {
+		key := w.pools.keys[w.rng.n(len(w.pools.keys))]
+		if cttest.KeyAccount(key) == account || w.rng.permille(2) {
+			return key
+		}
+	}
 }
 
 func (w *benchWriter) noise(caller cttest.Identity, at time.Time) cttest.Event {
