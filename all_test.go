@@ -242,6 +242,21 @@ func TestPackages(t *testing.T) {
 	}
 }
 
+// TestLayers: the architecture page names every package, or the folder above.
+func TestLayers(t *testing.T) {
+	page := readFile(t, "docs/architecture.md")
+	for _, p := range listPackages(t) {
+		parts := strings.Split(p.folder(), "/")
+		folder := parts[0]
+		if folder == "internal" || folder == "cmd" {
+			folder = path.Join(parts[:2]...)
+		}
+		if folder != "" && !strings.Contains(page, "| `"+folder+"/` |") {
+			t.Errorf("the table of layers in docs/architecture.md does not have %s/", folder)
+		}
+	}
+}
+
 // TestRegisterView: a registered Arrow view returns wrong columns without an
 // error for anything but a bare select * over it.
 func TestRegisterView(t *testing.T) {
@@ -375,7 +390,7 @@ func TestCommands(t *testing.T) {
 	if len(commands) < 5 {
 		t.Fatalf("docs/cli.md has only %d commands", len(commands))
 	}
-	mention := regexp.MustCompile("(?m)(?:^ *\\$? *|`|\\| )(?:bin/|\\./)?kmstrail ([a-z-]+)")
+	mention := regexp.MustCompile("(?m)(?:^ *\\$? *|`|\\| )(?:\\S*/)?kmstrail (?:--[a-z-]+ \\S+ )*([a-z][a-z-]*)")
 	for _, name := range markdown(t) {
 		for _, m := range mention.FindAllStringSubmatch(codeOnly(name, readFile(t, name)), -1) {
 			if !commands[m[1]] && m[1] != "help" {
