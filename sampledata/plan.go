@@ -58,6 +58,7 @@ func newPlan(cfg Config) *plan {
 		p.inside[a.id] = true
 	}
 	p.inventory()
+	p.namePlanted()
 	p.pendingDeletion()
 	p.crossAccount()
 	p.contexts()
@@ -212,5 +213,23 @@ func (p *plan) inventory() {
 			}
 			p.put(cttest.Event{Time: p.at(15, "02:10:00"), Name: "RotateKey", Key: keys.app, Caller: cttest.Internal(a.id)})
 		}
+	}
+}
+
+// namePlanted gives the keys of incidents the alias people know them by.
+func (p *plan) namePlanted() {
+	at := p.at(1, "01:30:00")
+	for _, k := range []struct{ account, region, name string }{
+		{payments, "us-east-1", "customer-data"}, {payments, "us-east-1", "vault"}, {payments, "us-east-1", "invoices"},
+		{payments, "eu-central-1", "reports"}, {payments, "us-west-2", "cancelled"},
+		{dataPlat, "us-east-1", "lake"}, {dataPlat, "us-east-1", "secrets"}, {dataPlat, "eu-west-1", "exports"},
+		{webDev, "us-east-1", "copy-target"}, {shared, "us-east-1", "internal-feed"},
+		{analytics, "us-east-1", "multi-tenant"}, {analytics, "eu-central-1", "stream"}, {backup, "us-west-2", "pairs"},
+	} {
+		p.put(cttest.Event{
+			Time: at, Name: "UpdateAlias", Key: plantedKey(k.account, k.region, k.name), Alias: "alias/" + k.name,
+			Caller: cttest.AssumedRole(k.account, "terraform", "apply"),
+		})
+		at = at.Add(3 * time.Second)
 	}
 }
