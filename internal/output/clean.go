@@ -97,3 +97,12 @@ func (t *terminalWriter) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// Indent cleans text line by line and puts prefix before each.
+func Indent(text, prefix string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = prefix + Clean(line)
+	}
+	return strings.Join(lines, "\n")
+}
