@@ -138,7 +138,8 @@ func (w *benchWriter) file(number, size int) (BenchTruth, error) {
 	account := w.pools.accounts[index]
 	start := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(number) * 7 * time.Minute)
 	t := BenchTruth{}
-	b := append(w.body[:0], `{"Records":[`...)
+	b := w.body[:0]
+	b = append(b, `{"Records":[`...)
 	at := start
 	for len(b) < size {
 		if t.Records > 0 {

@@ -283,27 +283,27 @@ func (p *plan) writeExtras(t *tally) error {
 		log  bool
 		kind string
 	}
-	key := func(account, region string, at time.Time, n string) string {
-		return cttest.Key("", organization, account, region, at, cttest.Suffix("extra", n))
+	key := func(at time.Time, n string) string {
+		return cttest.Key("", organization, backup, "us-east-1", at, cttest.Suffix("extra", n))
 	}
-	folder := func(name, account, region string, at time.Time, n string) string {
-		return cttest.FolderKey("", organization, name, account, region, at, cttest.Suffix("extra", n))
+	folder := func(name string, at time.Time) string {
+		return cttest.FolderKey("", organization, name, payments, "us-east-1", at, cttest.Suffix("extra", name))
 	}
 	network := cttest.Network(cttest.Sample("Decrypt", payments, at), payments)
 	objects := []object{
-		{key: key(backup, "us-east-1", at, "empty"), data: p.compress([]byte(`{"Records":[]}`)), log: true},
-		{key: key(backup, "us-east-1", at.Add(time.Hour), "truncated"), data: truncated[:len(truncated)*2/3], log: true, kind: "bad_gzip"},
-		{key: key(backup, "us-east-1", at.Add(2*time.Hour), "html"), data: p.compress([]byte("<html><body>503 Slow Down</body></html>\n")), log: true, kind: "bad_json"},
-		{key: folder("CloudTrail-NetworkActivity", payments, "us-east-1", at, "network"), data: p.compress(cttest.Body(network.JSON())), kind: "CloudTrail-NetworkActivity"},
-		{key: folder("CloudTrail-Aggregated", payments, "us-east-1", at, "aggregated"), data: p.compress([]byte(`{"Records":[]}`)), kind: "CloudTrail-Aggregated"},
+		{key: key(at, "empty"), data: p.compress([]byte(`{"Records":[]}`)), log: true},
+		{key: key(at.Add(time.Hour), "truncated"), data: truncated[:len(truncated)*2/3], log: true, kind: "bad_gzip"},
+		{key: key(at.Add(2*time.Hour), "html"), data: p.compress([]byte("<html><body>503 Slow Down</body></html>\n")), log: true, kind: "bad_json"},
+		{key: folder("CloudTrail-NetworkActivity", at), data: p.compress(cttest.Body(network.JSON())), kind: "CloudTrail-NetworkActivity"},
+		{key: folder("CloudTrail-Aggregated", at), data: p.compress([]byte(`{"Records":[]}`)), kind: "CloudTrail-Aggregated"},
 		{key: "AWSLogs/" + organization + "/" + payments + "/Config/us-east-1/2026/10/7/ConfigHistory/" + payments + "_Config_us-east-1_ConfigHistory.json.gz", data: p.compress([]byte(`{"fileVersion":"1.0","configurationItems":[]}`)), kind: "Config"},
 	}
 	insight := `{"Records":[{"eventVersion":"1.08","eventTime":"2026-10-07T06:00:00Z","awsRegion":"us-east-1","eventID":"` + p.id() + `","eventType":"AwsCloudTrailInsight","recipientAccountId":"` + payments + `","sharedEventID":"` + p.id() + `","insightDetails":{"state":"Start","eventSource":"kms.amazonaws.com","eventName":"Decrypt","insightType":"ApiCallRateInsight"},"eventCategory":"Insight"}]}`
-	objects = append(objects, object{key: folder("CloudTrail-Insight", payments, "us-east-1", at, "insight"), data: p.compress([]byte(insight)), kind: "CloudTrail-Insight"})
+	objects = append(objects, object{key: folder("CloudTrail-Insight", at), data: p.compress([]byte(insight)), kind: "CloudTrail-Insight"})
 	for i := range 4 {
 		end := at.Add(time.Duration(i) * time.Hour)
 		digest := `{"awsAccountId":"` + payments + `","digestStartTime":"` + end.Add(-time.Hour).Format(time.RFC3339) + `","digestEndTime":"` + end.Format(time.RFC3339) + `","digestS3Bucket":"` + logBucket + `","logFiles":[]}`
-		objects = append(objects, object{key: folder("CloudTrail-Digest", payments, "us-east-1", end, ""), data: p.compress([]byte(digest)), kind: "CloudTrail-Digest"})
+		objects = append(objects, object{key: folder("CloudTrail-Digest", end), data: p.compress([]byte(digest)), kind: "CloudTrail-Digest"})
 	}
 	for _, o := range objects {
 		n, err := p.writeObject(o.key, o.data)

@@ -106,7 +106,7 @@ func (e *Event) Append(b []byte) []byte {
 	c := *e
 	c.fill()
 	w := writer{b: b}
-	w.begin('{')
+	w.begin()
 	c.appendHead(&w)
 	c.appendError(&w)
 	c.appendParameters(&w)
@@ -352,7 +352,7 @@ func (e *Event) appendResources(w *writer) {
 	}
 	w.openList("resources")
 	for _, arn := range arns {
-		w.begin('{')
+		w.begin()
 		w.str("accountId", KeyAccount(arn))
 		if e.since(4) {
 			w.str("type", "AWS::KMS::Key")

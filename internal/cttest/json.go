@@ -29,7 +29,7 @@ func (w *writer) name(name string) {
 	w.b = append(w.b, '"', ':')
 }
 
-func (w *writer) begin(bracket byte) { w.b = append(w.b, bracket) }
+func (w *writer) begin() { w.b = append(w.b, '{') }
 
 func (w *writer) open(name string) {
 	w.name(name)
@@ -121,7 +121,7 @@ const hexDigits = "0123456789abcdef"
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if c >= 0x20 && c != '"' && c != '\\' {
 			continue

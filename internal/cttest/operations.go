@@ -60,7 +60,7 @@ var operations = map[string]operation{
 	"ImportKeyMaterial":         {write: true, request: list("keyId validTo expirationModel importType"), response: list("keyArn keyMaterialId")},
 	"DeleteImportedKeyMaterial": {write: true, request: list("keyId"), response: list("keyArn keyMaterialId")},
 
-	"CreateGrant":         {write: true, request: list("keyId grantee retiring operations constraints dryRun"), response: list("grantId keyArn")},
+	"CreateGrant":         {write: true, request: list("keyId granteePrincipal retiringPrincipal operations constraints dryRun"), response: list("grantId keyArn")},
 	"RevokeGrant":         {write: true, request: list("keyId grantId dryRun")},
 	"RetireGrant":         {write: true, response: list("keyArn")},
 	"ListGrants":          {request: list("keyId limit")},
@@ -149,9 +149,7 @@ func (e *Event) appendMember(w *writer, name string) {
 		e.appendKeyRef(w, name)
 	case "destinationKeyId":
 		w.opt(name, e.Destination)
-	case "encryptionAlgorithm":
-		w.str(name, either(e.Algorithm, "SYMMETRIC_DEFAULT"))
-	case "sourceEncryptionAlgorithm", "destinationEncryptionAlgorithm":
+	case "encryptionAlgorithm", "sourceEncryptionAlgorithm", "destinationEncryptionAlgorithm":
 		w.str(name, either(e.Algorithm, "SYMMETRIC_DEFAULT"))
 	case "encryptionContext", "sourceEncryptionContext":
 		w.object(name, e.Context)
@@ -200,20 +198,14 @@ func (e *Event) appendManagementMember(w *writer, name string) {
 		if e.Bypass || e.Name == "CreateKey" {
 			w.boolean(name, e.Bypass)
 		}
-	case "pendingWindowInDays":
-		if e.Days > 0 {
-			w.number(name, e.Days)
-		}
-	case "rotationPeriodInDays":
+	case "pendingWindowInDays", "rotationPeriodInDays":
 		if e.Days > 0 {
 			w.number(name, e.Days)
 		}
 	case "grantId":
 		w.opt(name, e.GrantID)
-	case "grantee":
-		e.appendPrincipal(w, "grantee", e.Grantee)
-	case "retiring":
-		e.appendPrincipal(w, "retiring", e.Retiring)
+	case "granteePrincipal":
+		w.opt(name, e.Grantee)
 	case "retiringPrincipal":
 		w.opt(name, e.Retiring)
 	case "operations":
@@ -291,16 +283,12 @@ func (e *Event) appendTags(w *writer) {
 	}
 	w.openList("tags")
 	for _, t := range e.Tags {
-		w.begin('{')
+		w.begin()
 		w.str("tagKey", t.Key)
 		w.str("tagValue", t.Value)
 		w.end('}')
 	}
 	w.end(']')
-}
-
-func (e *Event) appendPrincipal(w *writer, role, principal string) {
-	w.opt(role+"Principal", principal)
 }
 
 func (e *Event) appendResponse(w *writer) {

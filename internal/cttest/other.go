@@ -17,7 +17,7 @@ func Other(at time.Time, caller Identity, region, service, name, request string)
 // PutBucketTagging sets the tags of an S3 bucket, replacing all it had.
 func PutBucketTagging(at time.Time, caller Identity, region, bucket string, tags []Pair) Event {
 	var w writer
-	w.begin('{')
+	w.begin()
 	w.open("Tagging")
 	w.str("xmlns", "http://s3.amazonaws.com/doc/2006-03-01/")
 	w.open("TagSet")
@@ -42,7 +42,7 @@ func DeleteBucketTagging(at time.Time, caller Identity, region, bucket string) E
 // PutObject is an S3 data event of an object encrypted under a KMS key.
 func PutObject(at time.Time, caller Identity, region, bucket, object, keyARN string) Event {
 	var w writer
-	w.begin('{')
+	w.begin()
 	w.str("bucketName", bucket)
 	w.str("Host", bucket+".s3."+region+".amazonaws.com")
 	w.str("key", object)
@@ -74,7 +74,7 @@ func s3Event(at time.Time, caller Identity, region, name, bucket, request string
 // PutRolePolicy is an IAM record whose escaped policy document names KMS.
 func PutRolePolicy(at time.Time, caller Identity, role string) Event {
 	var w writer
-	w.begin('{')
+	w.begin()
 	w.str("roleName", role)
 	w.str("policyName", "use-keys")
 	w.str("policyDocument", "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [{\"Effect\": \"Allow\", \"Action\": [\"kms:Decrypt\"], \"Resource\": \"*\", \"Condition\": {\"StringLike\": {\"kms:ViaService\": \"*.amazonaws.com\", \"aws:CalledVia\": \"kms.amazonaws.com\"}}}]\n}")
@@ -85,7 +85,7 @@ func PutRolePolicy(at time.Time, caller Identity, role string) Event {
 // AssumeRole is an STS record of a service taking a role.
 func AssumeRole(at time.Time, account, region, role, session, service string) Event {
 	var w writer
-	w.begin('{')
+	w.begin()
 	w.str("roleArn", RoleARN(account, role))
 	w.str("roleSessionName", session)
 	w.number("durationSeconds", 3600)
@@ -116,12 +116,12 @@ func CreateVolume(at time.Time, caller Identity, region, keyARN string) Event {
 // CreateTags tags EC2 resources by id.
 func CreateTags(at time.Time, caller Identity, region, resource string, tags []Pair) Event {
 	var w writer
-	w.begin('{')
+	w.begin()
 	w.raw("resourcesSet", `{"items":[{"resourceId":"`+resource+`"}]}`)
 	w.open("tagSet")
 	w.openList("items")
 	for _, t := range tags {
-		w.begin('{')
+		w.begin()
 		w.str("key", t.Key)
 		w.str("value", t.Value)
 		w.end('}')
@@ -137,7 +137,7 @@ func CreateTags(at time.Time, caller Identity, region, resource string, tags []P
 // TagSecret is Secrets Manager's TagResource; secret is an ARN.
 func TagSecret(at time.Time, caller Identity, region, secret string, tags []Pair) Event {
 	var w writer
-	w.begin('{')
+	w.begin()
 	w.str("secretId", secret)
 	appendKeyValues(&w, "tags", "key", "value", tags)
 	w.end('}')
@@ -147,7 +147,7 @@ func TagSecret(at time.Time, caller Identity, region, secret string, tags []Pair
 // UntagSecret is Secrets Manager's UntagResource.
 func UntagSecret(at time.Time, caller Identity, region, secret string, keys []string) Event {
 	var w writer
-	w.begin('{')
+	w.begin()
 	w.str("secretId", secret)
 	w.list("tagKeys", keys)
 	w.end('}')
@@ -158,7 +158,7 @@ func UntagSecret(at time.Time, caller Identity, region, secret string, keys []st
 // list of key/value tags, such as DynamoDB.
 func TagByARN(at time.Time, caller Identity, region, service, arn string, tags []Pair) Event {
 	var w writer
-	w.begin('{')
+	w.begin()
 	w.str("resourceArn", arn)
 	appendKeyValues(&w, "tags", "key", "value", tags)
 	w.end('}')
@@ -185,7 +185,7 @@ func UpdateTrail(at time.Time, caller Identity, region, keyARN string) Event {
 func appendTagList(w *writer, name string, tags []Pair) {
 	w.openList(name)
 	for _, t := range tags {
-		w.begin('{')
+		w.begin()
 		w.str("Key", t.Key)
 		w.str("Value", t.Value)
 		w.end('}')
@@ -196,7 +196,7 @@ func appendTagList(w *writer, name string, tags []Pair) {
 func appendKeyValues(w *writer, name, key, value string, tags []Pair) {
 	w.openList(name)
 	for _, t := range tags {
-		w.begin('{')
+		w.begin()
 		w.str(key, t.Key)
 		w.str(value, t.Value)
 		w.end('}')
