@@ -16,6 +16,10 @@ import (
 // chunks overflow where DuckDB casts a column.
 const appendRows = 2048
 
+// flushRows is after how many rows the appender hands over what it has: until
+// then it keeps a copy that no memory limit counts.
+const flushRows = 16 * appendRows
+
 // append adds the rows of rec to a table: all, or with keep those for which it
 // is true. The record's fields are matched with the table's columns by name;
 // columns the record lacks become NULL.
@@ -31,6 +35,11 @@ func (c *conn) append(ctx context.Context, catalog, table string, rec arrow.Reco
 		}
 		if err := a.append(rec, from, min(from+appendRows, rec.NumRows()), keep); err != nil {
 			return fmt.Errorf("append to %s: %w", table, err)
+		}
+		if from%flushRows == flushRows-appendRows {
+			if err := a.flush(ctx); err != nil {
+				return fmt.Errorf("append to %s: %w", table, err)
+			}
 		}
 	}
 	if err := a.flush(ctx); err != nil {
@@ -71,6 +80,7 @@ func (c *conn) newAppender(catalog, table string, schema *arrow.Schema) (*append
 }
 
 func (a *appender) append(rec arrow.RecordBatch, from, to int64, keep []bool) error {
+	a.clean = false
 	if keep != nil {
 		keep = keep[from:to]
 		if !slices.Contains(keep, true) {

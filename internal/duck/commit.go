@@ -33,8 +33,6 @@ type ingestState struct {
 	// corrections tells by which event a superseded event was replaced; nil
 	// until the first commit has read it from the table.
 	corrections map[eventID]eventID
-	// unwritten counts rows in the log since the last checkpoint.
-	unwritten int64
 }
 
 // commit is one call of Store.Commit.
@@ -80,23 +78,7 @@ func (s *Store) Commit(ctx context.Context, b *ingest.Batch) (ingest.CommitResul
 	for original, by := range t.corrections {
 		s.ingest.corrections[original] = by
 	}
-	return t.result, s.checkpointAfter(ctx, t.result.Inserted)
-}
-
-// checkpointAfter moves the log into the file when enough rows wait in it.
-// Until then they take memory.
-func (s *Store) checkpointAfter(ctx context.Context, rows int64) error {
-	s.ingest.unwritten += rows
-	if s.ingest.unwritten < checkpointRows {
-		return nil
-	}
-	s.ingest.unwritten = 0
-	// The batch is stored already: a checkpoint that does not come about, say
-	// because a reader holds an old state, is tried again later.
-	if err := s.writer.exec(ctx, "CHECKPOINT"); err != nil {
-		s.log.Debug("checkpoint put off", "reason", err)
-	}
-	return nil
+	return t.result, nil
 }
 
 func (s *Store) loadCorrections(ctx context.Context) error {

@@ -109,6 +109,16 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("open database %s: %w", s.path, err)
 	}
+	return s.configure(ctx)
+}
+
+// configure applies the settings and locks them, unless another reader of the
+// same file in this process did: they share DuckDB's instance.
+func (s *Store) configure(ctx context.Context) error {
+	locked, err := s.writer.scalar(ctx, "SELECT count(*) FROM duckdb_settings() WHERE name = 'lock_configuration' AND value = 'true'")
+	if err != nil || locked > 0 {
+		return err
+	}
 	for _, set := range s.settings() {
 		if err := s.writer.exec(ctx, set); err != nil {
 			return fmt.Errorf("configure database %s: %s: %w", s.path, set, err)
@@ -424,10 +434,12 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'
 // ident makes a SQL identifier.
 func ident(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
 
-const (
-	// checkpointThreshold is the size of the log at which DuckDB writes it to
-	// the file by itself. Commits do so earlier, by rows.
-	checkpointThreshold = "1GB"
-	// checkpointRows is after how many rows a commit writes the log to the file.
-	checkpointRows = 2 * 122_880
-)
+// checkpointThreshold is the size of the log at which DuckDB writes it to the
+// file. A commit that would bring the log there by itself skips the log and
+// writes its rows to the file at once, which halves what a large batch costs;
+// small ones gather in the log, so that they do not each become a row group.
+//
+// DuckDB merges neighbouring row groups where three fit into two. Batches of
+// 92,160 to 122,880 rows make row groups that never do; batches of 64,000 are
+// written three times over.
+const checkpointThreshold = "32MB"
