@@ -1,6 +1,9 @@
 package ingest
 
 import (
+	"encoding/binary"
+	"slices"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -20,8 +23,8 @@ type validity struct {
 }
 
 func (v *validity) mark(row int) {
-	for row>>3 >= len(v.bits) {
-		v.bits = append(v.bits, 0)
+	if row>>3 >= len(v.bits) {
+		v.bits = appendZeros(v.bits, row>>3+1-len(v.bits))
 	}
 	v.bits[row>>3] |= 1 << (row & 7)
 	v.set++
@@ -32,10 +35,19 @@ func (v *validity) buffer(n int) (buf *memory.Buffer, nulls int) {
 	if v.set == n {
 		return nil, 0
 	}
-	for len(v.bits) < (n+7)/8 {
-		v.bits = append(v.bits, 0)
-	}
+	v.bits = appendZeros(v.bits, (n+7)/8-len(v.bits))
 	return memory.NewBufferBytes(v.bits), n - v.set
+}
+
+// appendZeros appends n zero bytes; nothing when n is not positive.
+func appendZeros(b []byte, n int) []byte {
+	if n <= 0 {
+		return b
+	}
+	have := len(b)
+	b = slices.Grow(b, n)[:have+n]
+	clear(b[have:])
+	return b
 }
 
 func (v *validity) reset() { v.bits, v.set = v.bits[:0], 0 }
@@ -55,14 +67,23 @@ type stringColumn struct {
 	text  []byte
 }
 
+// pad makes the rows before row end where the last one does.
 func (c *stringColumn) pad(row int) {
-	if len(c.ends) == 0 {
-		c.ends = append(c.ends, 0)
+	if len(c.ends) != row+1 {
+		c.ends = padEnds(c.ends, row+1)
 	}
-	last := c.ends[len(c.ends)-1]
-	for len(c.ends) <= row {
-		c.ends = append(c.ends, last)
+}
+
+// padEnds repeats the last end until there are n.
+func padEnds(ends []int32, n int) []int32 {
+	if len(ends) == 0 {
+		ends = append(ends, 0)
 	}
+	last := ends[len(ends)-1]
+	for len(ends) < n {
+		ends = append(ends, last)
+	}
+	return ends
 }
 
 // set gives row the value s. Rows are set in ascending order, each once.
@@ -110,24 +131,14 @@ func (c *fixedColumn) slot(row int) []byte {
 	return c.bytes[row*c.width:]
 }
 
-func (c *fixedColumn) pad(rows int) {
-	for need := rows * c.width; len(c.bytes) < need; {
-		c.bytes = append(c.bytes, 0)
-	}
-}
+func (c *fixedColumn) pad(rows int) { c.bytes = appendZeros(c.bytes, rows*c.width-len(c.bytes)) }
 
 func (c *fixedColumn) setInt64(row int, v int64) {
-	s := c.slot(row)
-	for i := range 8 {
-		s[i] = byte(v >> (8 * i))
-	}
+	binary.LittleEndian.PutUint64(c.slot(row), uint64(v))
 }
 
 func (c *fixedColumn) setInt32(row int, v int32) {
-	s := c.slot(row)
-	for i := range 4 {
-		s[i] = byte(v >> (8 * i))
-	}
+	binary.LittleEndian.PutUint32(c.slot(row), uint32(v))
 }
 
 func (c *fixedColumn) setUUID(row int, v [16]byte) { copy(c.slot(row), v[:]) }
@@ -158,11 +169,7 @@ func (c *boolColumn) set(row int, v bool) {
 	c.valid.mark(row)
 }
 
-func (c *boolColumn) pad(rows int) {
-	for len(c.bits) < (rows+7)/8 {
-		c.bits = append(c.bits, 0)
-	}
-}
+func (c *boolColumn) pad(rows int) { c.bits = appendZeros(c.bits, (rows+7)/8-len(c.bits)) }
 
 func (c *boolColumn) finish(n int) arrow.Array {
 	c.pad(n)
@@ -188,12 +195,7 @@ type listColumn struct {
 
 // begin opens the list of row; add puts entries into it, end closes it.
 func (c *listColumn) begin(row int) {
-	if len(c.ends) == 0 {
-		c.ends = append(c.ends, 0)
-	}
-	for len(c.ends) <= row {
-		c.ends = append(c.ends, c.ends[len(c.ends)-1])
-	}
+	c.ends = padEnds(c.ends, row+1)
 	c.valid.mark(row)
 }
 
@@ -210,12 +212,7 @@ func (c *listColumn) put(key, val []byte) {
 func (c *listColumn) end() { c.ends = append(c.ends, int32(c.n)) }
 
 func (c *listColumn) finish(n int) arrow.Array {
-	if len(c.ends) == 0 {
-		c.ends = append(c.ends, 0)
-	}
-	for len(c.ends) <= n {
-		c.ends = append(c.ends, c.ends[len(c.ends)-1])
-	}
+	c.ends = padEnds(c.ends, n+1)
 	bits, nulls := c.valid.buffer(n)
 	offsets := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(c.ends[:n+1]))
 	child := c.keys.data(c.n)

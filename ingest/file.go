@@ -317,7 +317,7 @@ func (f *fileDecoder) relatedRecord(b []byte) {
 
 func (f *fileDecoder) quarantineRecord(b []byte, start, end int, err *recordError) {
 	q := Quarantined{RecordIndex: f.index, Offset: f.offset(start), Reason: err.reason, Detail: err.detail, Excerpt: excerpt(b[start:end])}
-	if v := f.o.spans[mEventID]; start == f.o.start && v.kind == kindString && v.end <= len(b) {
+	if v := f.o.spans[mEventID]; start == f.o.start && v.kind == kindString && int(v.end) <= len(b) {
 		q.EventID, _ = parseUUID(b[v.start:v.end])
 	}
 	f.quarantine(q)

@@ -59,7 +59,7 @@ func (d *decoder) sessionContext(name, v value) {
 		return
 	}
 	d.rest.begin("sessionContext")
-	scan := scanObject(d.b, v.start+1)
+	scan := objectIn(d.b, v)
 	for {
 		name, v, ok := scan.next()
 		if !ok {
@@ -89,8 +89,8 @@ func (d *decoder) emptyObject(v value) bool {
 	if v.kind != kindObject {
 		return false
 	}
-	i := skipSpace(d.b, v.start+1)
-	return i == v.end-1
+	i := skipSpace(d.b, int(v.start)+1)
+	return i == int(v.end)-1
 }
 
 func (d *decoder) sessionIssuer(name, v value) {
@@ -100,7 +100,7 @@ func (d *decoder) sessionIssuer(name, v value) {
 	}
 	is := &d.sessionRole
 	is.span = namedValue{name, v}
-	scan := scanObject(d.b, v.start+1)
+	scan := objectIn(d.b, v)
 	extra := false
 	for {
 		name, v, ok := scan.next()
@@ -145,7 +145,7 @@ func (d *decoder) sessionAttributes(name, v value) {
 		return
 	}
 	d.rest.begin("attributes")
-	scan := scanObject(d.b, v.start+1)
+	scan := objectIn(d.b, v)
 	for {
 		name, v, ok := scan.next()
 		if !ok {

@@ -23,7 +23,7 @@ func (d *decoder) resources() {
 		d.odd(name, v, "an array")
 		return
 	}
-	scan := scanArray(d.b, v.start+1)
+	scan := arrayIn(d.b, v)
 	entries, plain := 0, true
 	for {
 		el, ok := scan.next()
@@ -54,7 +54,7 @@ func (d *decoder) resource(v value) (arn []byte, usual bool) {
 	}
 	var account, typ []byte
 	usual = true
-	scan := scanObject(d.b, v.start+1)
+	scan := objectIn(d.b, v)
 	for {
 		name, v, ok := scan.next()
 		if !ok {

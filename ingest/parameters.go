@@ -120,7 +120,7 @@ func (d *decoder) pairs(dst []pair, name, v value) ([]pair, bool) {
 		d.odd(name, v, "an object")
 		return dst, len(dst) > 0
 	}
-	scan := scanObject(d.b, v.start+1)
+	scan := objectIn(d.b, v)
 	kept := false
 	for {
 		key, val, ok := scan.next()
@@ -168,7 +168,7 @@ func (d *decoder) grantOperations(name, v value) {
 		return
 	}
 	d.e.hasOperations = true
-	scan := scanArray(d.b, v.start+1)
+	scan := arrayIn(d.b, v)
 	for {
 		op, ok := scan.next()
 		if !ok {
@@ -189,7 +189,7 @@ func (d *decoder) tags(name, v value) {
 		return
 	}
 	d.e.hasTags = true
-	scan := scanArray(d.b, v.start+1)
+	scan := arrayIn(d.b, v)
 	usual := true
 	for {
 		el, ok := scan.next()
@@ -213,7 +213,7 @@ func (d *decoder) tag(v value) (key, val []byte, ok bool) {
 	if v.kind != kindObject {
 		return nil, nil, false
 	}
-	scan := scanObject(d.b, v.start+1)
+	scan := objectIn(d.b, v)
 	for {
 		name, v, more := scan.next()
 		if !more {
@@ -241,7 +241,7 @@ func (d *decoder) removedTags(name, v value) {
 		return
 	}
 	d.e.hasTags = true
-	scan := scanArray(d.b, v.start+1)
+	scan := arrayIn(d.b, v)
 	for {
 		el, ok := scan.next()
 		if !ok {
@@ -302,7 +302,7 @@ func (d *decoder) keyMetadata(arn *[]byte, v value) {
 	if v.kind != kindObject {
 		return
 	}
-	scan := scanObject(d.b, v.start+1)
+	scan := objectIn(d.b, v)
 	for {
 		name, v, ok := scan.next()
 		if !ok {
@@ -358,7 +358,7 @@ func (d *decoder) enclave(v value) {
 	if v.kind != kindObject {
 		return
 	}
-	scan := scanObject(d.b, v.start+1)
+	scan := objectIn(d.b, v)
 	for {
 		name, v, ok := scan.next()
 		if !ok {
@@ -454,7 +454,7 @@ func (d *decoder) addendum() {
 	}
 	var updated bool
 	var original uuid
-	scan := scanObject(d.b, v.start+1)
+	scan := objectIn(d.b, v)
 	for {
 		name, v, ok := scan.next()
 		if !ok {

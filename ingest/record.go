@@ -493,7 +493,7 @@ func (d *decoder) guid(dst *uuid, m member) {
 func (d *decoder) object(m member) (objectScanner, bool) {
 	v := d.o.spans[m]
 	if v.kind == kindObject {
-		return scanObject(d.b, v.start+1), true
+		return objectIn(d.b, v), true
 	}
 	if v.kind != kindNone && v.kind != kindNull {
 		d.keep(d.o.names[m], v)

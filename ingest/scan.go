@@ -25,8 +25,9 @@ const (
 )
 
 // value is a span of the scanned text. For a string it excludes the quotes.
+// Text is far smaller than 2 GiB, and small values are cheap to pass on.
 type value struct {
-	start, end int
+	start, end int32
 	kind       kind
 	escaped    bool // string with a backslash
 	nonASCII   bool // string with a byte above 0x7f
@@ -83,6 +84,35 @@ var structural = func() (t [256]bool) {
 	return
 }()
 
+// skipString is scanString for those who want only the end.
+func skipString(b []byte, i int) int {
+	for i+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[i:])
+		q := x ^ (ones * '"')
+		s := x ^ (ones * '\\')
+		hit := ((q - ones) &^ q & highs) | ((s - ones) &^ s & highs)
+		if hit == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(hit) >> 3
+		if b[i] == '"' {
+			return i
+		}
+		i += 2
+	}
+	for i < len(b) && b[i] != '"' {
+		if b[i] == '\\' {
+			i++
+		}
+		i++
+	}
+	if i >= len(b) {
+		return -1
+	}
+	return i
+}
+
 // skipNested finds the end of the object or array that was opened before
 // b[i], at the given depth below it (1: one bracket is open). It returns the
 // index after the closing bracket, or -1, and the deepest nesting seen.
@@ -91,20 +121,15 @@ func skipNested(b []byte, i, depth int) (end, deepest int) {
 	deepest = depth
 	for i < len(b) {
 		c := b[i]
+		i++
 		if !structural[c] {
-			i++
 			continue
 		}
-		i++
 		switch c {
 		case '"':
-			// Most strings are short: look at the first bytes before the
-			// set-up of the word-wise search pays.
-			end, _, _ := scanString(b, i)
-			if end < 0 {
+			if i = skipStrings(b, i); i < 0 {
 				return -1, deepest
 			}
-			i = end + 1
 		case '{', '[':
 			depth++
 			deepest = max(deepest, depth)
@@ -116,6 +141,22 @@ func skipNested(b []byte, i, depth int) (end, deepest int) {
 		}
 	}
 	return -1, deepest
+}
+
+// skipStrings skips the string whose first byte is b[i], and those that
+// follow it directly, as "name":"value","name":"value" do. It returns the
+// index after the last closing quote, or -1.
+func skipStrings(b []byte, i int) int {
+	for {
+		end := skipString(b, i)
+		if end < 0 {
+			return -1
+		}
+		if end+2 >= len(b) || b[end+2] != '"' || (b[end+1] != ':' && b[end+1] != ',') {
+			return end + 1
+		}
+		i = end + 3
+	}
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
@@ -139,7 +180,7 @@ func scanValue(b []byte, i int) (v value, next, deepest int) {
 		if end < 0 {
 			return v, -1, 0
 		}
-		return value{i + 1, end, kindString, esc, non}, end + 1, 0
+		return value{int32(i + 1), int32(end), kindString, esc, non}, end + 1, 0
 	case '{', '[':
 		end, deep := skipNested(b, i+1, 1)
 		if end < 0 {
@@ -149,7 +190,7 @@ func scanValue(b []byte, i int) (v value, next, deepest int) {
 		if c == '[' {
 			k = kindArray
 		}
-		return value{start: i, end: end, kind: k}, end, deep
+		return value{start: int32(i), end: int32(end), kind: k}, end, deep
 	default:
 		return scanScalar(b, i)
 	}
@@ -161,7 +202,7 @@ func scanScalar(b []byte, i int) (v value, next, deepest int) {
 	for j < len(b) && b[j] != ',' && b[j] != '}' && b[j] != ']' && !isSpace(b[j]) {
 		j++
 	}
-	v = value{start: i, end: j}
+	v = value{start: int32(i), end: int32(j)}
 	switch text := b[i:j]; string(text) {
 	case "true":
 		v.kind = kindTrue
@@ -227,6 +268,9 @@ func scanObject(b []byte, i int) objectScanner {
 	return objectScanner{b: b, i: i, first: true}
 }
 
+// objectIn walks the members of the object v.
+func objectIn(b []byte, v value) objectScanner { return scanObject(b, int(v.start)+1) }
+
 // next returns the next member. ok is false at the end of the object, where
 // o.i is the index after the closing brace, and after a syntax error, where
 // o.i is -1.
@@ -265,7 +309,7 @@ func (o *objectScanner) nextName(name *value) bool {
 	if end < 0 {
 		return fail()
 	}
-	*name = value{i + 1, end, kindString, esc, non}
+	*name = value{int32(i + 1), int32(end), kindString, esc, non}
 	i = skipSpace(b, end+1)
 	if i >= len(b) || b[i] != ':' {
 		return fail()
@@ -294,6 +338,9 @@ type arrayScanner struct {
 func scanArray(b []byte, i int) arrayScanner {
 	return arrayScanner{b: b, i: i, first: true}
 }
+
+// arrayIn walks the elements of the array v.
+func arrayIn(b []byte, v value) arrayScanner { return scanArray(b, int(v.start)+1) }
 
 // more moves to the first byte of the next element. It returns false at the
 // end of the array, where a.i is the index after the closing bracket, and

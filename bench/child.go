@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/ingest/dirsource"
+	"github.com/kmstrail/kmstrail/internal/duck"
+)
+
+// child makes one measurement and prints its counts.
+func child(ctx context.Context, c *config) error {
+	runtime.GOMAXPROCS(c.procs)
+	if c.profile != "" {
+		f, err := os.Create(c.profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	var n counts
+	var err error
+	switch c.child {
+	case "decompress":
+		n, err = decompress(ctx, c.set, c.procs)
+	case "read_json":
+		n, err = readJSON(ctx, c.set, c.procs)
+	default:
+		n, err = ingestSet(ctx, c.set, c.procs)
+	}
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(n)
+}
+
+func logFiles(dir string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".json.gz") {
+			files = append(files, path)
+		}
+		return err
+	})
+	return files, err
+}
+
+// decompress is the floor: read each file and decompress it, nothing else.
+func decompress(ctx context.Context, dir string, procs int) (counts, error) {
+	files, err := logFiles(dir)
+	if err != nil {
+		return counts{}, err
+	}
+	var mu sync.Mutex
+	var total counts
+	next := make(chan string, len(files))
+	for _, f := range files {
+		next <- f
+	}
+	close(next)
+	g, _ := errgroup.WithContext(ctx)
+	for range procs {
+		g.Go(func() error {
+			buf := make([]byte, 1<<20)
+			for path := range next {
+				n, err := decompressFile(path, buf)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				total.JSONBytes += n
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	return total, g.Wait()
+}
+
+func decompressFile(path string, buf []byte) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return 0, err
+	}
+	return io.CopyBuffer(struct{ io.Writer }{io.Discard}, z, buf)
+}
+
+// newStore opens an empty store beside the set.
+func newStore(ctx context.Context, dir, name string, procs int) (*duck.Store, string, error) {
+	path := filepath.Join(dir, name+".duckdb")
+	for _, suffix := range []string{"", ".wal", ".lock"} {
+		if err := os.RemoveAll(path + suffix); err != nil {
+			return nil, "", err
+		}
+	}
+	s, err := duck.Open(ctx, path, duck.Options{Threads: procs})
+	return s, path, err
+}
+
+func ingestSet(ctx context.Context, dir string, procs int) (counts, error) {
+	store, path, err := newStore(ctx, dir, "ingest", procs)
+	if err != nil {
+		return counts{}, err
+	}
+	defer store.Close()
+	src, err := dirsource.New(dir)
+	if err != nil {
+		return counts{}, err
+	}
+	sum, err := ingest.Run(ctx, ingest.Options{Source: src, Sink: store})
+	if err != nil {
+		return counts{}, err
+	}
+	n := counts{JSONBytes: sum.JSONBytes, Events: sum.Inserted}
+	if n.StoreBytes, err = closed(store, path); err != nil {
+		return counts{}, err
+	}
+	return n, nil
+}
+
+// closed closes the store, which checkpoints it, and returns its size. Nobody
+// has the file open by then, so looking at its size harms no lock.
+func closed(store *duck.Store, path string) (int64, error) {
+	if err := store.Close(); err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}

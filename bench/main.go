@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kmstrail/kmstrail/sampledata"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type config struct {
+	mb      int
+	runs    int
+	dir     string
+	results string
+	child   string
+	set     string
+	procs   int
+	profile string
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	var c config
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.IntVar(&c.mb, "mb", 500, "size of each generated set, in MB of JSON")
+	fs.IntVar(&c.runs, "runs", 5, "runs of each measurement; medians are compared")
+	fs.StringVar(&c.dir, "dir", filepath.Join("bench", "data"), "folder for generated sets and stores")
+	fs.StringVar(&c.results, "results", filepath.Join("bench", "results.json"), "file to write the results to")
+	fs.StringVar(&c.child, "child", "", "internal: the measurement to make in this process")
+	fs.StringVar(&c.set, "set", "", "internal: the set to measure")
+	fs.IntVar(&c.procs, "procs", runtime.NumCPU(), "processors to use")
+	fs.StringVar(&c.profile, "cpuprofile", "", "internal: file for a CPU profile of this process")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if c.child != "" {
+		return child(ctx, &c)
+	}
+	return c.measureAll(ctx, out)
+}
+
+// sets are the generated inputs: how many in a hundred records are of KMS.
+var sets = []sampledata.BenchKind{sampledata.BenchKMS100, sampledata.BenchKMS10, sampledata.BenchKMS0}
+
+// measurements of a set, in the order in which they take turns.
+var measurements = []string{"decompress", "read_json", "ingest"}
+
+// figures are what one process used.
+type figures struct {
+	CPU    float64 `json:"cpu_seconds"`
+	Wall   float64 `json:"wall_seconds"`
+	PeakMB float64 `json:"peak_resident_mb"`
+	counts
+}
+
+// counts is what a child reports on its standard output.
+type counts struct {
+	JSONBytes  int64 `json:"json_bytes"`
+	Events     int64 `json:"events"`
+	StoreBytes int64 `json:"store_bytes"`
+}
+
+type result struct {
+	Set         string  `json:"set"`
+	Measurement string  `json:"measurement"`
+	Runs        int     `json:"runs"`
+	Median      figures `json:"median"`
+}
+
+type report struct {
+	CPUs    int                `json:"cpus"`
+	Go      string             `json:"go"`
+	Results []result           `json:"results"`
+	Ratios  map[string]float64 `json:"ratios"`
+	// Per event, of kmstrail's ingest of the KMS-only set.
+	EventsPerCPUSecond float64 `json:"events_per_cpu_second"`
+	BytesPerEvent      float64 `json:"bytes_per_event"`
+}
+
+func (c *config) measureAll(ctx context.Context, out io.Writer) error {
+	rep := report{CPUs: c.procs, Go: runtime.Version(), Ratios: map[string]float64{}}
+	medians := map[string]figures{}
+	for _, set := range sets {
+		dir := filepath.Join(c.dir, fmt.Sprintf("%s-%dmb", set, c.mb))
+		if err := generate(ctx, dir, set, c.mb, out); err != nil {
+			return err
+		}
+		runs := map[string][]figures{}
+		for n := range c.runs + 1 { // the first warms the page cache and is not counted
+			for _, m := range measurements {
+				f, err := c.spawn(ctx, m, dir)
+				if err != nil {
+					return fmt.Errorf("measure %s of %s: %w", m, set, err)
+				}
+				if n > 0 {
+					runs[m] = append(runs[m], f)
+				}
+				fmt.Fprintf(os.Stderr, "%s %-10s run %d: %.2f cpu s, %.2f s, %.0f MB\n", set, m, n, f.CPU, f.Wall, f.PeakMB)
+			}
+		}
+		for _, m := range measurements {
+			f := median(runs[m])
+			medians[string(set)+"/"+m] = f
+			rep.Results = append(rep.Results, result{string(set), m, c.runs, f})
+		}
+	}
+	rep.summarise(medians)
+	rep.print(out)
+	text, err := json.MarshalIndent(rep, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.results, append(text, '\n'), 0o644)
+}
+
+// generate makes a set once; a marker file says that it is whole.
+func generate(ctx context.Context, dir string, set sampledata.BenchKind, mb int, out io.Writer) error {
+	marker := filepath.Join(dir, "complete")
+	if _, err := os.Stat(marker); err == nil {
+		return nil
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "generating %d MB of JSON in %s\n", mb, dir)
+	if _, err := sampledata.GenerateBench(ctx, dir, set, int64(mb)*1e6, 1); err != nil {
+		return err
+	}
+	return os.WriteFile(marker, nil, 0o644)
+}
+
+// spawn makes one measurement in a process of its own.
+func (c *config) spawn(ctx context.Context, m, dir string) (figures, error) {
+	var f figures
+	exe, err := os.Executable()
+	if err != nil {
+		return f, err
+	}
+	cmd := exec.CommandContext(ctx, exe, "-child", m, "-set", dir, "-procs", strconv.Itoa(c.procs))
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		return f, fmt.Errorf("%w: %s", err, stderr.String())
+	}
+	f.Wall = time.Since(start).Seconds()
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return f, errors.New("this system does not tell what a process used")
+	}
+	f.CPU = cmd.ProcessState.UserTime().Seconds() + cmd.ProcessState.SystemTime().Seconds()
+	f.PeakMB = float64(usage.Maxrss) * 1024 / 1e6 // Linux counts in KiB
+	return f, json.Unmarshal([]byte(stdout.String()), &f.counts)
+}
+
+// median takes each figure's median on its own.
+func median(runs []figures) figures {
+	m := runs[len(runs)-1]
+	pick := func(get func(figures) float64) float64 {
+		v := make([]float64, len(runs))
+		for i, f := range runs {
+			v[i] = get(f)
+		}
+		slices.Sort(v)
+		return v[len(v)/2]
+	}
+	m.CPU = pick(func(f figures) float64 { return f.CPU })
+	m.Wall = pick(func(f figures) float64 { return f.Wall })
+	m.PeakMB = pick(func(f figures) float64 { return f.PeakMB })
+	return m
+}
+
+func (r *report) summarise(m map[string]figures) {
+	over := func(a, b string) float64 { return m[a].CPU / m[b].CPU }
+	r.Ratios["kms100_read_json_cpu"] = over("kms100/read_json", "kms100/ingest")
+	r.Ratios["kms10_read_json_cpu"] = over("kms10/read_json", "kms10/ingest")
+	r.Ratios["kms0_read_json_cpu"] = over("kms0/read_json", "kms0/ingest")
+	r.Ratios["kms100_decompress_cpu"] = over("kms100/ingest", "kms100/decompress")
+	r.Ratios["kms10_decompress_cpu"] = over("kms10/ingest", "kms10/decompress")
+	r.Ratios["kms0_decompress_cpu"] = over("kms0/ingest", "kms0/decompress")
+	r.Ratios["kms100_read_json_wall"] = m["kms100/read_json"].Wall / m["kms100/ingest"].Wall
+	r.Ratios["kms10_read_json_wall"] = m["kms10/read_json"].Wall / m["kms10/ingest"].Wall
+	all := m["kms100/ingest"]
+	r.EventsPerCPUSecond = float64(all.Events) / all.CPU
+	r.BytesPerEvent = float64(all.StoreBytes) / float64(all.Events)
+}
+
+func (r *report) print(out io.Writer) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "set\tmeasurement\tCPU s\twall s\tpeak MB\tJSON MB/CPU s\tevents\tevents/CPU s\tbytes/event\t")
+	for _, res := range r.Results {
+		f := res.Median
+		perEvent, rate := "", ""
+		if f.Events > 0 {
+			perEvent = fmt.Sprintf("%.0f", float64(f.StoreBytes)/float64(f.Events))
+			rate = fmt.Sprintf("%.0f", float64(f.Events)/f.CPU)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%.2f\t%.2f\t%.0f\t%.0f\t%d\t%s\t%s\t\n", res.Set, res.Measurement, f.CPU, f.Wall, f.PeakMB,
+			float64(f.JSONBytes)/1e6/f.CPU, f.Events, rate, perEvent)
+	}
+	w.Flush()
+	fmt.Fprintln(out)
+	for _, name := range slices.Sorted(func(yield func(string) bool) {
+		for n := range r.Ratios {
+			if !yield(n) {
+				return
+			}
+		}
+	}) {
+		fmt.Fprintf(out, "%-24s %.2f\n", name, r.Ratios[name])
+	}
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"fmt"
+	"os"
+	"strings"
+
+	_ "github.com/duckdb/duckdb-go/v2" // the rival is DuckDB itself, with its own settings
+)
+
+//go:embed read_json.sql
+var readJSONSQL string
+
+// readJSON fills the tables of an empty store with DuckDB's own reader.
+func readJSON(ctx context.Context, dir string, procs int) (counts, error) {
+	store, path, err := newStore(ctx, dir, "read_json", procs)
+	if err != nil {
+		return counts{}, err
+	}
+	if err := store.Close(); err != nil { // made the tables
+		return counts{}, err
+	}
+	files, err := logFiles(dir)
+	if err != nil {
+		return counts{}, err
+	}
+	db, err := sql.Open("duckdb", path)
+	if err != nil {
+		return counts{}, err
+	}
+	defer db.Close()
+	list := "['" + strings.Join(files, "','") + "']"
+	for _, stmt := range []string{
+		fmt.Sprintf("SET threads = %d", procs),
+		"SET GLOBAL checkpoint_threshold = '1GB'",
+		"SET preserve_insertion_order = false",
+		strings.ReplaceAll(readJSONSQL, "{files}", list),
+		"CHECKPOINT",
+	} {
+		if _, err := db.ExecContext(ctx, stmt); err != nil {
+			return counts{}, fmt.Errorf("%.60s: %w", stmt, err)
+		}
+	}
+	var n counts
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM kms_events").Scan(&n.Events); err != nil {
+		return counts{}, err
+	}
+	if err := db.Close(); err != nil {
+		return counts{}, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return counts{}, err
+	}
+	n.StoreBytes = info.Size()
+	return n, nil
+}
