@@ -1,0 +1,178 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/google/go-cmp/cmp"
+)
+
+// drain reads a result to its end.
+func drain(r array.RecordReader, err error) (rows int64, _ error) {
+	if err != nil {
+		return 0, err
+	}
+	defer r.Release()
+	for r.Next() {
+		rows += r.RecordBatch().NumRows()
+	}
+	return rows, r.Err()
+}
+
+func TestUserQueryRuns(t *testing.T) {
+	s := openTemp(t)
+	mustCommit(t, s, batchOf([]event{{n: 1, file: 1}, {n: 2, file: 1, index: 1}}, nil))
+	for _, sql := range []string{
+		"SELECT * FROM kms_events",
+		"select count(*) from main.KMS_EVENTS;",
+		"FROM kms_calls SELECT count(*)",
+		"WITH a AS (SELECT * FROM kms_events), b AS (SELECT * FROM a) SELECT * FROM b",
+		"WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT * FROM n",
+		"VALUES (1), (2)",
+		"SHOW TABLES",
+		"DESCRIBE kms_events",
+		"SUMMARIZE log_files",
+		"EXPLAIN SELECT * FROM kms_events",
+		"explain analyze select * from kms_events",
+		"EXPLAIN (FORMAT json) SELECT 1",
+		"SELECT * FROM range(3), generate_series(1, 2), unnest([1, 2])",
+		"SELECT table_name FROM information_schema.tables",
+		"-- a comment with ; and EXPLAIN\nSELECT 1",
+		"SELECT event_id FROM kms_events e WHERE EXISTS (SELECT 1 FROM log_files l WHERE l.log_file_id = e.log_file_id)",
+		"SELECT element_at(encryption_context, 'x') FROM kms_events",
+	} {
+		rows, err := drain(s.UserQuery(context.Background(), sql, Limits{Rows: 1000, Time: time.Minute}))
+		if err != nil || rows == 0 {
+			t.Errorf("%s: %d rows, %v", sql, rows, err)
+		}
+	}
+}
+
+func TestUserQueryRefuses(t *testing.T) {
+	s := openTemp(t)
+	mustCommit(t, s, batchOf([]event{{n: 1, file: 1}}, nil))
+	before := table(t, s, "SELECT count(*) FROM duckdb_tables()")
+	for _, sql := range []string{
+		"",
+		"DELETE FROM kms_events",
+		"COMMIT; DELETE FROM kms_events",
+		"SELECT 1; DELETE FROM kms_events",
+		"SELECT 1; SELECT 2",
+		"SELECT 1\x00; DELETE FROM kms_events",
+		"EXPLAIN ANALYZE DELETE FROM kms_events",
+		"EXPLAIN SELECT 1; DELETE FROM kms_events",
+		"EXPLAIN ANALYZE CREATE TEMP TABLE x AS SELECT 1",
+		"WITH x AS (DELETE FROM kms_events RETURNING *) SELECT * FROM x",
+		"SET memory_limit = '10GB'",
+		"SET VARIABLE x = 1",
+		"SET search_path = 'temp'",
+		"RESET memory_limit",
+		"USE memory",
+		"PRAGMA database_size",
+		"PRAGMA enable_profiling",
+		"CALL pragma_version()",
+		"ATTACH ':memory:' AS other",
+		"DETACH test",
+		"COPY kms_events TO '/tmp/x.csv'",
+		"EXPORT DATABASE '/tmp/x'",
+		"IMPORT DATABASE '/tmp/x'",
+		"CREATE TEMP VIEW kms_events AS SELECT 1",
+		"CREATE TEMP TABLE kms_events (x INTEGER)",
+		"CREATE TEMP MACRO element_at(a, b) AS 1",
+		"BEGIN",
+		"ROLLBACK",
+		"CHECKPOINT",
+		"LOAD json",
+		"INSTALL httpfs",
+		"PREPARE x AS SELECT 1",
+		"VACUUM",
+		"SELECT * FROM read_csv('/etc/passwd')",
+		"SELECT * FROM read_text('/etc/passwd')",
+		"SELECT * FROM '/etc/passwd'",
+		"SELECT * FROM 'test.csv'",
+		"SELECT * FROM glob('/*')",
+		"SELECT * FROM enable_logging()",
+		"SELECT (SELECT count(*) FROM enable_logging())",
+		"WITH x AS (SELECT * FROM system.main.enable_logging()) SELECT 1",
+		"SELECT write_log('x')",
+		"SELECT main.write_log('x') FROM kms_events",
+		"SELECT * FROM query('SELECT 1')",
+		"SELECT * FROM query_table('kms_events')",
+		"SELECT * FROM json_execute_serialized_sql('{}')",
+		"SELECT * FROM duckdb_settings()",
+		"SELECT * FROM duckdb_secrets()",
+		"SELECT * FROM duckdb_databases",
+		"SELECT * FROM (WITH duckdb_databases AS (SELECT 1) SELECT 1), duckdb_databases",
+		"SELECT * FROM pragma_database_list",
+		"SELECT * FROM pg_catalog.pg_class",
+		"SELECT * FROM sqlite_master",
+		"SELECT * FROM other.main.kms_events",
+		"SELECT current_setting('temp_directory')",
+		"SELECT ?",
+		"SELECT $1",
+		"SELECT '" + strings.Repeat("x", maxQueryText) + "'",
+		"SELECT * FROM meta",
+	} {
+		rows, err := drain(s.UserQuery(context.Background(), sql, Limits{Rows: 1000, Time: time.Minute}))
+		if err == nil {
+			t.Errorf("%s: ran and gave %d rows", sql, rows)
+		}
+	}
+	if diff := cmp.Diff(before, table(t, s, "SELECT count(*) FROM duckdb_tables()")); diff != "" {
+		t.Errorf("a refused statement left something: %s", diff)
+	}
+	if n := count(t, s, "SELECT count(*) FROM kms_events"); n != 1 {
+		t.Errorf("%d events left", n)
+	}
+}
+
+func TestUserQueryLimits(t *testing.T) {
+	s := openTemp(t)
+	for _, tt := range []struct {
+		name string
+		sql  string
+		lim  Limits
+		what string
+		rows int64
+	}{
+		{"rows", "SELECT * FROM range(100000000)", Limits{Rows: 5000}, "rows", 5000},
+		{"just enough rows", "SELECT * FROM range(5000)", Limits{Rows: 5000}, "", 5000},
+		{"one vector of rows", "SELECT * FROM range(4096)", Limits{Rows: 2048}, "rows", 2048},
+		{"bytes", "SELECT repeat('x', 1000) FROM range(100000000)", Limits{Bytes: 10_000_000}, "bytes", 8192},
+		{"time", "SELECT count(*) FROM range(100000000000) t(i) WHERE i % 3 = hash(i) % 7", Limits{Time: 50 * time.Millisecond}, "time", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rows, err := drain(s.UserQuery(context.Background(), tt.sql, tt.lim))
+			var limit *LimitError
+			if tt.what == "" && err != nil || tt.what != "" && (!errors.As(err, &limit) || limit.What != tt.what) {
+				t.Errorf("error %v, want one about %q", err, tt.what)
+			}
+			if rows != tt.rows {
+				t.Errorf("%d rows, want %d", rows, tt.rows)
+			}
+		})
+	}
+}
+
+func TestUserQueryLeavesNothingOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	s := mustOpen(t, path)
+	for range 50 {
+		if _, err := s.UserQuery(context.Background(), "SELECT error('x') FROM range(3)", Limits{}); err == nil {
+			// The error may come with the first batch; the reader is then left
+			// to Close on purpose.
+			continue
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustOpen(t, path)
+}
