@@ -149,10 +149,9 @@ func (f *fileDecoder) objects(b []byte, i int) {
 func (f *fileDecoder) topObject(b []byte, start int) int {
 	scan := scanObject(b, start+1)
 	known := false
-	var name value
-	for scan.nextName(&name) {
+	for scan.nextName() {
 		i := scan.i
-		switch string(b[name.start:name.end]) {
+		switch string(b[scan.name.start:scan.name.end]) {
 		case "Records":
 			scan.i = f.member(b, i, f.element)
 			known = true
@@ -236,11 +235,8 @@ func (f *fileDecoder) lookupElement(b []byte, i int) int {
 	}
 	scan := scanObject(b, i+1)
 	found := false
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		if string(b[name.start:name.end]) != "CloudTrailEvent" || v.kind != kindString || found {
 			continue
 		}

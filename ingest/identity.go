@@ -16,11 +16,8 @@ func (d *decoder) userIdentity() {
 	e := &d.e
 	d.rest.begin("userIdentity")
 	var userName, principal namedValue
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		switch string(d.b[name.start:name.end]) {
 		case "type":
 			d.set(&e.callerType, name, v)
@@ -60,11 +57,8 @@ func (d *decoder) sessionContext(name, v value) {
 	}
 	d.rest.begin("sessionContext")
 	scan := objectIn(d.b, v)
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		switch string(d.b[name.start:name.end]) {
 		case "sessionIssuer":
 			d.sessionIssuer(name, v)
@@ -102,11 +96,8 @@ func (d *decoder) sessionIssuer(name, v value) {
 	is.span = namedValue{name, v}
 	scan := objectIn(d.b, v)
 	extra := false
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		var dst *[]byte
 		switch string(d.b[name.start:name.end]) {
 		case "type":
@@ -146,11 +137,8 @@ func (d *decoder) sessionAttributes(name, v value) {
 	}
 	d.rest.begin("attributes")
 	scan := objectIn(d.b, v)
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		switch string(d.b[name.start:name.end]) {
 		case "creationDate":
 			var ok bool

@@ -25,11 +25,8 @@ func (d *decoder) resources() {
 	}
 	scan := arrayIn(d.b, v)
 	entries, plain := 0, true
-	for {
-		el, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		el := scan.value
 		if entries++; entries > maxPairs {
 			plain = false
 			break
@@ -55,11 +52,8 @@ func (d *decoder) resource(v value) (arn []byte, usual bool) {
 	var account, typ []byte
 	usual = true
 	scan := objectIn(d.b, v)
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		label := string(d.b[name.start:name.end])
 		if v.kind != kindString {
 			usual = false

@@ -10,11 +10,8 @@ func (d *decoder) requestParameters() {
 		return
 	}
 	d.rest.begin("requestParameters")
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		d.parameter(name, v)
 	}
 	d.done(&scan)
@@ -122,11 +119,8 @@ func (d *decoder) pairs(dst []pair, name, v value) ([]pair, bool) {
 	}
 	scan := objectIn(d.b, v)
 	kept := false
-	for {
-		key, val, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		key, val := scan.name, scan.value
 		k := d.text(key)
 		switch {
 		case val.kind != kindString || len(dst) >= maxPairs:
@@ -169,11 +163,8 @@ func (d *decoder) grantOperations(name, v value) {
 	}
 	d.e.hasOperations = true
 	scan := arrayIn(d.b, v)
-	for {
-		op, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		op := scan.value
 		if op.kind != kindString || len(d.e.grantOperations) >= maxPairs {
 			d.odd(name, v, "an array of strings")
 			return
@@ -191,11 +182,8 @@ func (d *decoder) tags(name, v value) {
 	d.e.hasTags = true
 	scan := arrayIn(d.b, v)
 	usual := true
-	for {
-		el, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		el := scan.value
 		key, val, ok := d.tag(el)
 		if !ok || hasKey(d.e.tags, key) || len(d.e.tags) >= maxPairs {
 			usual = false
@@ -214,11 +202,8 @@ func (d *decoder) tag(v value) (key, val []byte, ok bool) {
 		return nil, nil, false
 	}
 	scan := objectIn(d.b, v)
-	for {
-		name, v, more := scan.next()
-		if !more {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		if v.kind != kindString {
 			continue
 		}
@@ -242,11 +227,8 @@ func (d *decoder) removedTags(name, v value) {
 	}
 	d.e.hasTags = true
 	scan := arrayIn(d.b, v)
-	for {
-		el, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		el := scan.value
 		if el.kind != kindString || len(d.e.tags) >= maxPairs {
 			d.odd(name, v, "an array of strings")
 			return
@@ -264,11 +246,8 @@ func (d *decoder) responseElements() {
 	}
 	e := &d.e
 	d.rest.begin("responseElements")
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		switch string(d.b[name.start:name.end]) {
 		case "keyId":
 			d.set(&d.responseKey, name, v)
@@ -303,11 +282,8 @@ func (d *decoder) keyMetadata(arn *[]byte, v value) {
 		return
 	}
 	scan := objectIn(d.b, v)
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		if v.kind != kindString {
 			continue
 		}
@@ -330,11 +306,8 @@ func (d *decoder) additionalEventData() {
 	}
 	e := &d.e
 	d.rest.begin("additionalEventData")
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		switch string(d.b[name.start:name.end]) {
 		case "keyMaterialId", "sourceKeyMaterialId":
 			d.set(&e.keyMaterial, name, v)
@@ -359,11 +332,8 @@ func (d *decoder) enclave(v value) {
 		return
 	}
 	scan := objectIn(d.b, v)
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			return
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		if v.kind == kindString && string(d.b[name.start:name.end]) == "attestationDocumentEnclaveImageDigest" {
 			d.e.enclaveDigest = d.text(v)
 		}
@@ -378,11 +348,8 @@ func (d *decoder) serviceEventDetails() {
 		return
 	}
 	members := 0
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		members++
 		if v.kind != kindString {
 			continue
@@ -407,11 +374,8 @@ func (d *decoder) tlsDetails() {
 	}
 	e := &d.e
 	d.rest.begin("tlsDetails")
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		switch string(d.b[name.start:name.end]) {
 		case "tlsVersion":
 			d.set(&e.tlsVersion, name, v)
@@ -455,11 +419,8 @@ func (d *decoder) addendum() {
 	var updated bool
 	var original uuid
 	scan := objectIn(d.b, v)
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		switch string(d.b[name.start:name.end]) {
 		case "reason":
 			updated = string(d.b[v.start:v.end]) == "UPDATED_DATA"

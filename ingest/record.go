@@ -155,11 +155,8 @@ func walkRecord(b []byte, i int, o *outline, a *arena) int {
 	o.deepest = 0
 	undecided := true
 	scan := scanObject(b, i+1)
-	for {
-		name, v, ok := scan.next()
-		if !ok {
-			break
-		}
+	for scan.next() {
+		name, v := scan.name, scan.value
 		if !o.add(b, name, v, a) || !undecided {
 			continue
 		}

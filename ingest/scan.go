@@ -261,6 +261,9 @@ type objectScanner struct {
 	i       int // index of the next byte to look at; -1 after a syntax error
 	first   bool
 	deepest int // deepest nesting of any value seen, relative to the object
+
+	// The member that next found.
+	name, value value
 }
 
 // scanObject starts at b[i], the byte after the opening brace.
@@ -271,51 +274,80 @@ func scanObject(b []byte, i int) objectScanner {
 // objectIn walks the members of the object v.
 func objectIn(b []byte, v value) objectScanner { return scanObject(b, int(v.start)+1) }
 
-// next returns the next member. ok is false at the end of the object, where
-// o.i is the index after the closing brace, and after a syntax error, where
-// o.i is -1.
-func (o *objectScanner) next() (name, v value, ok bool) {
-	if !o.nextName(&name) {
-		return name, v, false
+// next reads the next member. It is false at the end of the object, where o.i
+// is the index after the closing brace, and after a syntax error, where o.i
+// is -1.
+func (o *objectScanner) next() bool {
+	if !o.nextName() {
+		return false
+	}
+	b, i := o.b, o.i
+	if i < len(b) && b[i] == '"' { // most values
+		end, esc, non := scanString(b, i+1)
+		if end < 0 {
+			o.i = -1
+			return false
+		}
+		o.value = value{int32(i + 1), int32(end), kindString, esc, non}
+		o.i = end + 1
+		return true
 	}
 	var deep int
-	v, o.i, deep = scanValue(o.b, o.i)
+	o.value, o.i, deep = scanValue(b, i)
 	o.deepest = max(o.deepest, deep)
-	return name, v, o.i >= 0
+	return o.i >= 0
 }
 
 // nextName reads up to the first byte of the next member's value.
-func (o *objectScanner) nextName(name *value) bool {
-	b, i := o.b, skipSpace(o.b, o.i)
-	fail := func() bool { o.i = -1; return false }
-	if i >= len(b) {
-		return fail()
-	}
-	if b[i] == '}' {
-		o.i = i + 1
-		return false
-	}
-	if !o.first {
-		if b[i] != ',' {
-			return fail()
+func (o *objectScanner) nextName() bool {
+	b, i := o.b, o.i
+	switch {
+	case i+2 < len(b) && b[i] == ',' && b[i+1] == '"' && !o.first: // as CloudTrail writes
+		i += 2
+	default:
+		if i = o.beforeName(); i < 0 {
+			return false
 		}
-		i = skipSpace(b, i+1)
 	}
 	o.first = false
-	if i >= len(b) || b[i] != '"' {
-		return fail()
-	}
-	end, esc, non := scanString(b, i+1)
+	end, esc, non := scanString(b, i)
 	if end < 0 {
-		return fail()
+		o.i = -1
+		return false
 	}
-	*name = value{int32(i + 1), int32(end), kindString, esc, non}
+	o.name = value{int32(i), int32(end), kindString, esc, non}
+	if end+2 < len(b) && b[end+1] == ':' && !isSpace(b[end+2]) {
+		o.i = end + 2
+		return true
+	}
 	i = skipSpace(b, end+1)
 	if i >= len(b) || b[i] != ':' {
-		return fail()
+		o.i = -1
+		return false
 	}
 	o.i = skipSpace(b, i+1)
 	return true
+}
+
+// beforeName moves to the first byte of the next name, through any space. It
+// returns -1 at the end of the object and after a syntax error.
+func (o *objectScanner) beforeName() int {
+	b, i := o.b, skipSpace(o.b, o.i)
+	o.i = -1
+	if i < len(b) && b[i] == '}' {
+		o.i = i + 1
+		return -1
+	}
+	if !o.first {
+		if i >= len(b) || b[i] != ',' {
+			return -1
+		}
+		i = skipSpace(b, i+1)
+	}
+	if i >= len(b) || b[i] != '"' {
+		return -1
+	}
+	return i + 1
 }
 
 // skipRest moves behind the object without looking at its members.
@@ -332,6 +364,7 @@ type arrayScanner struct {
 	i       int // as in objectScanner
 	first   bool
 	deepest int
+	value   value // the element that next found
 }
 
 // scanArray starts at b[i], the byte after the opening bracket.
@@ -367,13 +400,13 @@ func (a *arrayScanner) more() bool {
 	return true
 }
 
-// next returns the next element; ok as in objectScanner.next.
-func (a *arrayScanner) next() (v value, ok bool) {
+// next reads the next element; the result as in objectScanner.next.
+func (a *arrayScanner) next() bool {
 	if !a.more() {
-		return v, false
+		return false
 	}
 	var deep int
-	v, a.i, deep = scanValue(a.b, a.i)
+	a.value, a.i, deep = scanValue(a.b, a.i)
 	a.deepest = max(a.deepest, deep)
-	return v, a.i >= 0
+	return a.i >= 0
 }
