@@ -20,8 +20,8 @@ type View struct {
 
 // viewOrder is the order of creation: a view uses only those before it.
 var viewOrder = []string{
-	"kms_calls", "encryption_context", "key_changes", "key_timeline",
-	"resource_tags", "keys", "coverage", "request_rate", "usage_daily",
+	"kms_calls", "encryption_context", "context_resources", "key_changes", "key_timeline",
+	"resource_tags", "keys", "coverage", "quota_calls", "request_rate", "usage_daily",
 }
 
 //go:embed sql/views/*.sql

@@ -17,6 +17,7 @@
 -- role_arn VARCHAR: ARN of the role behind the session.
 -- principal_arn VARCHAR: The one ARN to group callers by; NULL when only a foreign account's copy arrived, or for a service principal.
 -- principal_id VARCHAR: Unique id of the principal without the session name; known in every copy.
+-- caller_id VARCHAR: What identifies the caller in every copy: the principal id, of EC2's own roles without the instance; for a service principal its name.
 -- session_name VARCHAR: Role session name.
 -- access_key_id VARCHAR: Access key used.
 -- session_start TIMESTAMP: When the session's credentials were issued, UTC.
@@ -238,6 +239,18 @@ select
     role_arn,
     principal_arn,
     principal_id,
+    coalesce(
+        case
+            when strpos(principal_id, ':') > 0
+                then split_part(principal_id, ':', 1) || ':' || split_part(principal_id, ':', 2) || ':' || split_part(principal_id, ':', 3)
+            else principal_id
+        end,
+        case when caller_type = 'AWSService' then invoked_by end,
+        caller_arn,
+        caller_account_id,
+        invoked_by,
+        'unknown'
+    ) as caller_id,
     session_name,
     access_key_id,
     session_start,

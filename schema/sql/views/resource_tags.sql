@@ -1,7 +1,9 @@
 -- resource_tags: One row per interval in which a resource of another service carried a tag, as far as the logs tell: tags set before the logs begin are not in it.
 --
 -- resource_arn VARCHAR: The resource: an ARN, or the id or name where the request has only that.
+-- service VARCHAR: Service of the resource as in ARNs: s3, ec2, secretsmanager, …
 -- account_id VARCHAR: Account in whose trail the tagging was logged.
+-- resource_name VARCHAR: Name or id of the resource, unique for service and account: what context_resources.resource_name is compared with.
 -- tag_key VARCHAR: Tag key.
 -- tag_value VARCHAR: Tag value; NULL in an interval in which the tag is known to be gone.
 -- valid_from TIMESTAMP: Start of the interval (inclusive), UTC.
@@ -14,6 +16,7 @@ with tagging as (        -- one row per successful tagging call
         event_time,
         recipient_account_id as account_id,
         resource_arn,
+        case when resource_arn like 'arn:%' then split_part(resource_arn, ':', 3) else split_part(event_source, '.', 1) end as service,
         tags,
         -- S3 replaces the whole set; everybody else adds to it.
         event_name in ('PutBucketTagging', 'DeleteBucketTagging') as replaces_all
@@ -22,43 +25,72 @@ with tagging as (        -- one row per successful tagging call
       and resource_arn is not null
       and (tags is not null or event_name = 'DeleteBucketTagging')
 ),
+named as (               -- the same with the name by which calls are matched
+    select
+        tagging.*,
+        case
+            when resource_arn not like 'arn:%' and service = 'sqs' then reverse(split_part(reverse(resource_arn), '/', 1))
+            when resource_arn not like 'arn:%' and resource_arn like '/%' and service = 'ssm' then substr(resource_arn, 2)
+            when resource_arn not like 'arn:%' then resource_arn
+            when service in ('s3', 'sns', 'sqs') then split_part(resource_arn, ':', 6)
+            when service in ('lambda', 'logs') then split_part(resource_arn, ':', 7)
+            -- Six random characters follow the name in a secret's ARN.
+            when service = 'secretsmanager' and length(split_part(resource_arn, ':', 7)) > 7
+                then substr(split_part(resource_arn, ':', 7), 1, length(split_part(resource_arn, ':', 7)) - 7)
+            when service = 'ssm' then substr(resource_arn, strpos(resource_arn, ':parameter/') + 11)
+            else reverse(split_part(reverse(resource_arn), '/', 1))
+        end as resource_name
+    from tagging
+),
 entries as (             -- one row per tag that a call sets or removes
     select
-        tagging.resource_arn,
-        tagging.account_id,
+        named.resource_arn,
+        named.service,
+        named.account_id,
+        named.resource_name,
         keys.tag_key,
-        element_at(tagging.tags, keys.tag_key) as tag_value,
-        tagging.event_time,
-        tagging.event_id,
+        element_at(named.tags, keys.tag_key) as tag_value,
+        named.event_time,
+        named.event_id,
         1 as entry_rank
-    from tagging
-    cross join unnest(map_keys(tagging.tags)) as keys (tag_key)
+    from named
+    cross join unnest(map_keys(named.tags)) as keys (tag_key)
 ),
 known as (               -- one row per resource and tag key ever seen
-    select distinct resource_arn, tag_key
+    select distinct service, account_id, resource_name, tag_key
     from entries
 ),
 changes as (             -- entries, and what a replaced set no longer has
     select * from entries
     union all
     select
-        tagging.resource_arn,
-        tagging.account_id,
+        named.resource_arn,
+        named.service,
+        named.account_id,
+        named.resource_name,
         known.tag_key,
         cast(null as varchar) as tag_value,
-        tagging.event_time,
-        tagging.event_id,
+        named.event_time,
+        named.event_id,
         0 as entry_rank
-    from tagging
-    join known on known.resource_arn = tagging.resource_arn
-    where tagging.replaces_all
+    from named
+    join known
+      on known.service = named.service
+     and known.resource_name = named.resource_name
+     and coalesce(known.account_id, '') = coalesce(named.account_id, '')
+    where named.replaces_all
 )
 select
     resource_arn,
+    service,
     account_id,
+    resource_name,
     tag_key,
     tag_value,
     event_time as valid_from,
-    lead(event_time) over (partition by resource_arn, tag_key order by event_time, event_id, entry_rank) as valid_to,
+    lead(event_time) over (
+        partition by service, account_id, resource_name, tag_key
+        order by event_time, event_id, entry_rank
+    ) as valid_to,
     event_id
 from changes

@@ -1,0 +1,207 @@
+/*---
+id: cross_account_decrypt
+title: An account that is not trusted uses a key
+severity: high
+status: stable
+version: 1
+description: |
+  A principal of an account that neither owns the key nor is trusted called a
+  cryptographic operation or CreateGrant with it, or data was re-encrypted to
+  a key of an account that is not trusted. One finding per key, caller and
+  outcome, whichever copies of the calls arrived; denied attempts are findings
+  of their own.
+why:
+  text: |
+    Whoever may decrypt with a key can read what it protects, wherever the
+    copy of the data lies. Access given to another account by a key policy or
+    a grant is easily forgotten, and data re-encrypted to a key of somebody
+    else can be held to ransom.
+  source: AWS KMS Developer Guide, "Allowing users in other accounts to use a KMS key"
+summary: >-
+  {{if eq .direction "outward" -}}
+  {{or_else .caller_id .principal_arn}} of account {{.caller_account_id}} {{if eq .outcome "denied"}}tried to re-encrypt{{else}}re-encrypted{{end}} data
+  to {{name .key_arn}} of account {{.key_account_id}}, which is not trusted ({{count .event_count "call"}})
+  {{- else -}}
+  {{or_else .caller_id .principal_arn}} of account {{.caller_account_id}}, which is not trusted, {{if eq .outcome "denied"}}was denied{{else}}called{{end}}
+  {{join 4 .operations}} with {{name .key_arn}} of account {{.key_account_id}} ({{count .event_count "call"}}{{if .services}}, through {{join 4 .services}}{{end}})
+  {{- end}}
+remedy: |
+  # Look at who else has access to the key, by policy and by grant.
+  aws kms get-key-policy --key-id {{.key_arn}} --region {{.region}} --policy-name default --query Policy --output text
+  aws kms list-grants --key-id {{.key_arn}} --region {{.region}}
+  # Take account {{.caller_account_id}} out of the policy and put it back.
+  aws kms put-key-policy --key-id {{.key_arn}} --region {{.region}} --policy-name default --policy file://policy.json
+  # If the access is wanted, say so in kmstrail.yaml:
+  #   trusted_accounts: ["{{if eq .direction "outward"}}{{.key_account_id}}{{else}}{{.caller_account_id}}{{end}}"]
+blind_spots:
+  - Denied attempts are logged only in the caller's account; those of strangers are not in your logs.
+  - AWS services that call with their own principal have no account; what set them off is not seen.
+  - A stranger who re-encrypts data from a key of his own to one of a trusted account is not reported.
+  - Trust by alias or tag needs the alias or tag to have been set within the logs.
+false_positives:
+  - Accounts of the organisation, partners and backup vaults that the configuration does not name.
+identity: [key_arn, caller_account_id, caller_id, direction, outcome]
+attack:
+  - {technique: T1555.006, name: Cloud Secrets Management Stores, version: "19"}
+  - {technique: T1486, name: Data Encrypted for Impact, version: "19"}
+mappings:
+  security_hub: [KMS.5]
+  well_architected: [SEC03-BP07, SEC08-BP04]
+triage:
+  - text: See all use of keys across accounts.
+    query: cross_account_calls
+    params: {key_arn: "{{.key_arn}}"}
+  - text: See when policy, grants and tags of the key changed.
+    query: key_timeline
+    params: {key_arn: "{{.key_arn}}"}
+  - text: See what was read, by encryption context.
+    query: contexts_of_key
+    params: {key_arn: "{{.key_arn}}"}
+columns:
+  direction: "inward: the key was used by an account that is not trusted; outward: data was re-encrypted to a key of an account that is not trusted."
+  outcome: allowed or denied.
+  key_account_id: Account that owns the key.
+  caller_account_id: Account of the caller.
+  caller_id: Unique id of the principal.
+  operations: Operations that were called.
+  services: AWS services the calls came through; empty for direct calls.
+  resources: Resources that the encryption contexts name, those with most calls first, at most ten.
+  source_ip_addresses: Addresses the calls came from, those with most calls first, at most ten.
+  failed_count: Calls that failed for another reason than permission.
+---*/
+with calls as (          -- one row per call that uses a key for data, or hands out its use
+    select *
+    from kms_calls
+    where event_time >= $window_start
+      and event_time < $window_end
+      and (operation_class = 'cryptographic' or event_name = 'CreateGrant')
+      and caller_account_id is not null
+      and (
+          caller_account_id <> coalesce(key_account_id, caller_account_id)
+          or caller_account_id <> coalesce(destination_key_account_id, caller_account_id)
+      )
+      and coalesce(error_class, '') not in ('dry_run', 'not_found')
+      and coalesce(dry_run, false) = false
+      and not is_self
+),
+foreign_uses as (        -- one row per call and key of another account
+    select
+        'inward' as direction, calls.*, key_arn as used_key_arn, key_account_id as used_account_id,
+        caller_account_id as stranger_account_id
+    from calls
+    where caller_account_id <> coalesce(key_account_id, caller_account_id)
+    union all
+    select
+        'outward' as direction, calls.*, destination_key_arn as used_key_arn, destination_key_account_id as used_account_id,
+        destination_key_account_id as stranger_account_id
+    from calls
+    where event_name = 'ReEncrypt'
+      and caller_account_id <> coalesce(destination_key_account_id, caller_account_id)
+),
+trusted as (             -- one row per use that a rule wants, by call and direction
+    select distinct foreign_uses.event_id, foreign_uses.direction
+    from foreign_uses
+    join trust_rules as rules
+      on (rules.account_id = foreign_uses.stranger_account_id or rules.account_id = '*')
+     and (rules.key_arn is null or rules.key_arn = foreign_uses.used_key_arn)
+    left join key_timeline as aliases
+      on aliases.kind = 'alias'
+     and aliases.key_arn = foreign_uses.used_key_arn
+     and aliases.name like rules.alias_pattern
+     and foreign_uses.event_time >= aliases.valid_from
+     and (aliases.valid_to is null or foreign_uses.event_time < aliases.valid_to)
+    left join key_timeline as tags
+      on tags.kind = 'tag'
+     and tags.key_arn = foreign_uses.used_key_arn
+     and tags.name = rules.tag_key
+     and tags.value is not null
+     and (rules.tag_value is null or tags.value = rules.tag_value)
+     and foreign_uses.event_time >= tags.valid_from
+     and (tags.valid_to is null or foreign_uses.event_time < tags.valid_to)
+    where (rules.alias_pattern is null or aliases.name is not null)
+      and (rules.tag_key is null or tags.name is not null)
+),
+uses as (                -- one row per use that no rule wants
+    select
+        foreign_uses.*,
+        case when foreign_uses.error_class = 'denied' then 'denied' else 'allowed' end as outcome,
+        foreign_uses.direction || ' ' || foreign_uses.used_key_arn || ' ' || foreign_uses.caller_account_id || ' ' || foreign_uses.caller_id
+            || case when foreign_uses.error_class = 'denied' then ' denied' else '' end as use_group
+    from foreign_uses
+    left join trusted
+      on trusted.event_id = foreign_uses.event_id
+     and trusted.direction = foreign_uses.direction
+    where trusted.event_id is null
+),
+numbered as (            -- the same, numbered per finding
+    select uses.*, row_number() over (partition by use_group order by event_time, event_id) as call_number
+    from uses
+),
+resources as (           -- one row per finding and resource, those with most calls first
+    select use_group, resource, row_number() over (partition by use_group order by count(*) desc, resource) as n
+    from uses
+    where resource is not null
+    group by use_group, resource
+),
+resource_lists as (      -- one row per finding with resources
+    select use_group, array_agg(resource order by n) as resources
+    from resources
+    where n <= 10
+    group by use_group
+),
+addresses as (           -- one row per finding and source address, those with most calls first
+    select use_group, source_ip_address, row_number() over (partition by use_group order by count(*) desc, source_ip_address) as n
+    from uses
+    where source_ip_address is not null
+    group by use_group, source_ip_address
+),
+address_lists as (       -- one row per finding with addresses
+    select use_group, array_agg(source_ip_address order by n) as source_ip_addresses
+    from addresses
+    where n <= 10
+    group by use_group
+),
+findings as (            -- one row per key, caller, direction and outcome
+    select
+        use_group,
+        direction,
+        outcome,
+        used_key_arn,
+        used_account_id,
+        caller_account_id,
+        caller_id,
+        max(principal_arn) as principal_arn,
+        min(event_time) as first_seen,
+        max(event_time) as last_seen,
+        count(*) as event_count,
+        array_agg(cast(event_id as varchar) order by call_number) filter (where call_number <= 20) as event_ids,
+        array_agg(distinct event_name order by event_name) as operations,
+        array_agg(distinct service order by service) filter (where service is not null) as services,
+        count(case when outcome = 'allowed' and error_code is not null then 1 end) as failed_count
+    from numbered
+    group by use_group, direction, outcome, used_key_arn, used_account_id, caller_account_id, caller_id
+)
+select
+    case when findings.direction = 'outward' then findings.caller_account_id else findings.used_account_id end as account_id,
+    split_part(findings.used_key_arn, ':', 4) as region,
+    findings.used_key_arn as key_arn,
+    findings.principal_arn,
+    findings.first_seen,
+    findings.last_seen,
+    findings.event_count,
+    findings.event_ids,
+    case when findings.outcome = 'denied' then 'medium' else 'high' end as severity,
+    findings.direction,
+    findings.outcome,
+    findings.used_account_id as key_account_id,
+    findings.caller_account_id,
+    findings.caller_id,
+    findings.operations,
+    findings.services,
+    resource_lists.resources,
+    address_lists.source_ip_addresses,
+    findings.failed_count
+from findings
+left join resource_lists on resource_lists.use_group = findings.use_group
+left join address_lists on address_lists.use_group = findings.use_group
+order by findings.used_key_arn, findings.caller_account_id, findings.caller_id, findings.direction, findings.outcome

@@ -1,0 +1,190 @@
+/*---
+id: pending_deletion_key_use
+title: A key that is scheduled for deletion is still needed
+severity: high
+status: stable
+version: 1
+description: |
+  Somebody called a cryptographic operation, CreateGrant or GetPublicKey with a
+  key that was pending deletion at that moment: by the state that the logs
+  tell, or because KMS refused the call saying that the key is pending
+  deletion, which also finds keys that were scheduled before the logs begin.
+  One finding per key and caller. Critical when the deletion is near.
+why:
+  text: |
+    Once the waiting period ends, the key and everything encrypted with it are
+    gone for good; nobody can bring it back, AWS included. A call during the
+    waiting period is the last sign that data still depends on the key.
+  source: AWS KMS Developer Guide, "Create an alarm that detects use of a KMS key pending deletion"
+summary: >-
+  {{or_else (or_else "An unknown caller" .caller_account_id) (or_else .caller_id .principal_arn)}} called {{join 4 .operations}}
+  ({{count .event_count "time"}}{{if .services}}, through {{join 4 .services}}{{end}}) with {{name .key_arn}}, which
+  {{if .deletion_date}}will be deleted on {{date .deletion_date}}, {{round .days_left}} days after the last call{{else}}is pending deletion{{end}}
+  {{- if .resources}}; data: {{join 2 .resources}}{{end}}
+remedy: |
+  # Stop the deletion while what depends on the key is looked into. The key
+  # comes back disabled; enabling it lets the callers go on.
+  aws kms cancel-key-deletion --key-id {{.key_arn}} --region {{.region}}
+  aws kms enable-key --key-id {{.key_arn}} --region {{.region}}
+  # Once the data is encrypted with another key, schedule it again.
+  aws kms schedule-key-deletion --key-id {{.key_arn}} --region {{.region}} --pending-window-in-days 30
+blind_spots:
+  - Data that nobody reads during the waiting period leaves no call.
+  - Services that hold a data key in memory (S3 Bucket Keys, attached EBS volumes) do not call KMS for every access.
+  - A successful call in the second in which the deletion was scheduled counts as before it.
+  - A refused call counts although KMS does not log every refused call.
+false_positives:
+  - A last check by the people who retire the key.
+params:
+  critical_days: {type: double, default: 7, doc: a finding is critical when so many days or fewer are left between the last call and the deletion}
+identity: [key_arn, caller_account_id, caller_id]
+attack:
+  - {technique: T1485, name: Data Destruction, version: "19"}
+mappings:
+  security_hub: [KMS.3]
+  well_architected: [SEC08-BP01]
+triage:
+  - text: See who scheduled the deletion, and when.
+    query: key_timeline
+    params: {key_arn: "{{.key_arn}}"}
+  - text: See everybody who uses the key, and for what.
+    query: key_users
+    params: {key_arn: "{{.key_arn}}"}
+  - text: Find the data by the encryption contexts of the calls.
+    query: contexts_of_key
+    params: {key_arn: "{{.key_arn}}"}
+columns:
+  caller_account_id: Account of the caller; NULL for an AWS service.
+  caller_id: Unique id of the principal, or the name of the AWS service.
+  operations: Operations that were called.
+  services: AWS services the calls came through; empty for direct calls.
+  resources: Resources that the encryption contexts name, those with most calls first, at most ten.
+  refused_count: Calls that KMS refused because the key is pending deletion.
+  succeeded_count: Calls that succeeded although the key was pending deletion.
+  basis: "state: the logs show the scheduling; error: only the refusal tells; both."
+  key_state: State of the key at the last call; NULL when only refusals tell.
+  deletion_date: When the key will be deleted, UTC; NULL when the logs do not tell.
+  days_left: Days from the last call to the deletion, NULL when the date is not known.
+  scheduled_by: Who scheduled the deletion; NULL when that lies before the logs.
+---*/
+with pending as (        -- one row per interval in which a key was pending deletion
+    select key_arn, valid_from, valid_to, value as key_state, deletion_date, principal_arn as scheduled_by
+    from key_timeline
+    where kind = 'state'
+      and value in ('PendingDeletion', 'PendingReplicaDeletion')
+),
+calls as (               -- one row per call that needs a key and was no matter of permission
+    select *
+    from kms_calls
+    where event_time >= $window_start
+      and event_time < $window_end
+      and (operation_class = 'cryptographic' or event_name in ('CreateGrant', 'GetPublicKey'))
+      and coalesce(error_class, '') not in ('dry_run', 'denied', 'not_found')
+      and coalesce(dry_run, false) = false
+      and not is_self
+),
+touched as (             -- one row per call and key; ReEncrypt needs two
+    select
+        event_id, event_time, event_name, key_arn, principal_arn, caller_account_id, caller_id, service, error_class, resource,
+        -- KMS names the key it refuses.
+        coalesce(error_class, '') = 'pending_deletion'
+            and (destination_key_arn is null or strpos(coalesce(error_message, ''), destination_key_arn) = 0) as refused
+    from calls
+    where key_arn is not null
+    union all
+    select
+        event_id, event_time, event_name, destination_key_arn as key_arn, principal_arn, caller_account_id, caller_id, service,
+        error_class, element_at(destination_encryption_context, 'aws:s3:arn') as resource,
+        coalesce(error_class, '') = 'pending_deletion'
+            and strpos(coalesce(error_message, ''), destination_key_arn) > 0 as refused
+    from calls
+    where destination_key_arn is not null
+      and destination_key_arn <> coalesce(key_arn, '')
+),
+uses as (                -- one row per call with a key that was pending deletion
+    select
+        touched.*,
+        pending.key_state,
+        pending.deletion_date,
+        pending.scheduled_by,
+        touched.key_arn || ' ' || coalesce(touched.caller_account_id, '') || ' ' || touched.caller_id as use_group
+    from touched
+    left join pending
+      on pending.key_arn = touched.key_arn
+     and touched.event_time >= pending.valid_from
+     and (pending.valid_to is null or touched.event_time < pending.valid_to)
+    where touched.refused
+       -- CloudTrail's clock ticks in seconds: what is not refused in the
+       -- second of the scheduling happened before it.
+       or touched.event_time > pending.valid_from
+),
+numbered as (            -- the same, numbered per finding
+    select uses.*, row_number() over (partition by use_group order by event_time, event_id) as call_number
+    from uses
+),
+resources as (           -- one row per finding and resource, those with most calls first
+    select use_group, resource, row_number() over (partition by use_group order by count(*) desc, resource) as resource_number
+    from uses
+    where resource is not null
+    group by use_group, resource
+),
+resource_lists as (      -- one row per finding with resources
+    select use_group, array_agg(resource order by resource_number) as resources
+    from resources
+    where resource_number <= 10
+    group by use_group
+),
+findings as (            -- one row per key and caller
+    select
+        use_group,
+        key_arn,
+        max(principal_arn) as principal_arn,
+        caller_account_id,
+        caller_id,
+        min(event_time) as first_seen,
+        max(event_time) as last_seen,
+        count(*) as event_count,
+        array_agg(cast(event_id as varchar) order by call_number) filter (where call_number <= 20) as event_ids,
+        array_agg(distinct event_name order by event_name) as operations,
+        array_agg(distinct service order by service) filter (where service is not null) as services,
+        count(case when refused then 1 end) as refused_count,
+        count(case when error_class is null then 1 end) as succeeded_count,
+        count(key_state) as known_count,
+        max_by(key_state, call_number) filter (where key_state is not null) as key_state,
+        max_by(deletion_date, call_number) filter (where deletion_date is not null) as deletion_date,
+        max_by(scheduled_by, call_number) filter (where scheduled_by is not null) as scheduled_by
+    from numbered
+    group by use_group, key_arn, caller_account_id, caller_id
+)
+select
+    split_part(findings.key_arn, ':', 5) as account_id,
+    split_part(findings.key_arn, ':', 4) as region,
+    findings.key_arn,
+    findings.principal_arn,
+    findings.first_seen,
+    findings.last_seen,
+    findings.event_count,
+    findings.event_ids,
+    case
+        when (to_unixtime(findings.deletion_date) - to_unixtime(findings.last_seen)) / 86400e0 <= $critical_days then 'critical'
+        else 'high'
+    end as severity,
+    findings.caller_account_id,
+    findings.caller_id,
+    findings.operations,
+    findings.services,
+    resource_lists.resources,
+    findings.refused_count,
+    findings.succeeded_count,
+    case
+        when findings.known_count = 0 then 'error'
+        when findings.refused_count > 0 then 'both'
+        else 'state'
+    end as basis,
+    findings.key_state,
+    findings.deletion_date,
+    (to_unixtime(findings.deletion_date) - to_unixtime(findings.last_seen)) / 86400e0 as days_left,
+    findings.scheduled_by
+from findings
+left join resource_lists on resource_lists.use_group = findings.use_group
+order by findings.key_arn, findings.caller_account_id, findings.caller_id

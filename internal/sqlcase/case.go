@@ -1,0 +1,229 @@
+package sqlcase
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"golang.org/x/tools/txtar"
+
+	"github.com/kmstrail/kmstrail/internal/cttest"
+	"github.com/kmstrail/kmstrail/internal/sqlfile"
+)
+
+// Case is one case of a file.
+type Case struct {
+	// File and Name identify it.
+	File, Name string
+	Window     sqlfile.Window
+	Params     map[string]string
+	Config     Config
+	// Header and Rows are what is wanted.
+	Header []string
+	Rows   [][]string
+
+	events string // event lines
+	jsonl  string // exact records
+}
+
+// Config is what the configuration would say, in rows of the tables.
+type Config struct {
+	Accounts       []map[string]any `yaml:"accounts"`
+	TrustRules     []map[string]any `yaml:"trust_rules"`
+	ContextRules   []map[string]any `yaml:"context_rules"`
+	Quotas         []map[string]any `yaml:"quotas"`
+	SelfPrincipals []string         `yaml:"self_principals"`
+}
+
+// Fires reports whether rows are wanted, by the case's name.
+func (c *Case) Fires() bool { return strings.HasPrefix(c.Name, "fires") }
+
+// Parse reads a file of cases, in the order of their first sections. The error
+// names the first mistake.
+func Parse(file string, src []byte) ([]Case, error) {
+	archive := txtar.Parse(src)
+	var defaults Case
+	var cases []Case
+	for _, part := range archive.Files {
+		name, what, named := strings.Cut(part.Name, "/")
+		target := &defaults
+		if !named {
+			what = part.Name
+		} else {
+			i := slices.IndexFunc(cases, func(c Case) bool { return c.Name == name })
+			if i < 0 {
+				c := defaults
+				c.File, c.Name = file, name
+				cases = append(cases, c)
+				i = len(cases) - 1
+			}
+			target = &cases[i]
+		}
+		if err := target.section(what, string(part.Data)); err != nil {
+			return nil, fmt.Errorf("%s: section %s: %w", file, part.Name, err)
+		}
+	}
+	for i := range cases {
+		if err := cases[i].check(); err != nil {
+			return nil, fmt.Errorf("%s: case %s: %w", file, cases[i].Name, err)
+		}
+	}
+	return cases, nil
+}
+
+// section adds one section to a case, or to the defaults.
+func (c *Case) section(what, data string) error {
+	switch what {
+	case "events", "events.jsonl":
+		text, err := cttest.Expand(data)
+		if err != nil {
+			return err
+		}
+		if what == "events" {
+			c.events += text
+		} else {
+			c.jsonl += text
+		}
+	case "window":
+		return c.setWindow(data)
+	case "params":
+		var raw map[string]any
+		if err := yaml.Unmarshal([]byte(data), &raw); err != nil {
+			return err
+		}
+		c.Params = map[string]string{}
+		for name, v := range raw {
+			c.Params[name] = fmt.Sprint(v)
+		}
+	case "config":
+		text, err := cttest.Expand(data)
+		if err != nil {
+			return err
+		}
+		return yaml.UnmarshalWithOptions([]byte(text), &c.Config, yaml.Strict())
+	case "want.csv":
+		return c.setWant(data)
+	default:
+		return fmt.Errorf("the part %q is unknown; parts are config, events, events.jsonl, params, want.csv, window", what)
+	}
+	return nil
+}
+
+func (c *Case) setWindow(data string) error {
+	fields := strings.Fields(data)
+	if len(fields) != 2 {
+		return fmt.Errorf("want a start and an end, got %q", strings.TrimSpace(data))
+	}
+	for i, dst := range []*time.Time{&c.Window.Start, &c.Window.End} {
+		t, err := time.Parse(time.RFC3339, fields[i])
+		if err != nil {
+			return err
+		}
+		*dst = t.UTC()
+	}
+	return c.Window.Validate()
+}
+
+func (c *Case) setWant(data string) error {
+	text, err := cttest.Expand(data)
+	if err != nil {
+		return err
+	}
+	r := csv.NewReader(strings.NewReader(text))
+	r.Comment = '#'
+	all, err := r.ReadAll()
+	if err != nil {
+		return err
+	}
+	c.Header, c.Rows = nil, nil
+	if len(all) > 0 {
+		c.Header, c.Rows = all[0], all[1:]
+	}
+	return nil
+}
+
+func (c *Case) check() error {
+	switch {
+	case !strings.HasPrefix(c.Name, "fires") && !strings.HasPrefix(c.Name, "quiet"):
+		return fmt.Errorf("the name begins neither with fires nor with quiet")
+	case c.Window.Start.IsZero():
+		return fmt.Errorf("there is no window")
+	case c.events == "" && c.jsonl == "":
+		return fmt.Errorf("there are no events")
+	case c.Fires() && len(c.Rows) == 0:
+		return fmt.Errorf("it should fire, and want.csv has no row")
+	case !c.Fires() && len(c.Rows) > 0:
+		return fmt.Errorf("it should be quiet, and want.csv has rows")
+	}
+	return nil
+}
+
+// Records returns the case's CloudTrail records.
+func (c *Case) Records() ([][]byte, error) {
+	records, err := cttest.ParseLines(c.events)
+	if err != nil {
+		return nil, fmt.Errorf("case %s: %w", c.Name, err)
+	}
+	scan := bufio.NewScanner(strings.NewReader(c.jsonl))
+	scan.Buffer(nil, 16<<20)
+	for scan.Scan() {
+		line := bytes.TrimSpace(scan.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		if !json.Valid(line) {
+			return nil, fmt.Errorf("case %s: a line of events.jsonl is not JSON", c.Name)
+		}
+		records = append(records, bytes.Clone(line))
+	}
+	return records, scan.Err()
+}
+
+// Times returns the times of the case's records.
+func (c *Case) Times() ([]time.Time, error) {
+	records, err := c.Records()
+	if err != nil {
+		return nil, err
+	}
+	times := make([]time.Time, 0, len(records))
+	for _, r := range records {
+		var head struct {
+			EventTime time.Time `json:"eventTime"`
+		}
+		if json.Unmarshal(r, &head) == nil {
+			times = append(times, head.EventTime)
+		}
+	}
+	return times, nil
+}
+
+// Files returns the case's log files: one with all records in order, or with
+// split several, and the records in reverse.
+func (c *Case) Files(split bool) ([][]byte, error) {
+	records, err := c.Records()
+	if err != nil {
+		return nil, err
+	}
+	if !split {
+		return [][]byte{cttest.LogFile(records...)}, nil
+	}
+	const files = 5
+	var parts [files][][]byte
+	slices.Reverse(records)
+	for i, r := range records {
+		parts[i%files] = append(parts[i%files], r)
+	}
+	var out [][]byte
+	for _, p := range parts {
+		if len(p) > 0 {
+			out = append(out, cttest.LogFile(p...))
+		}
+	}
+	return out, nil
+}
