@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/kmstrail/kmstrail/detectors"
 )
 
 // Options says what a report is about.
@@ -18,8 +20,11 @@ type Options struct {
 	// Now is the time that the report says it was made at.
 	Now time.Time
 	// Detectors are the known ones, Findings what they found in the window.
-	Detectors []Detector
-	Findings  []Finding
+	Detectors []*detectors.Detector
+	Findings  []detectors.Finding
+	// Runs says how the detectors fared just now; of those that are not in it
+	// the store knows the last run.
+	Runs []detectors.DetectorRun
 }
 
 // DefaultTitle heads a report unless Options say otherwise.
@@ -32,28 +37,30 @@ func Build(ctx context.Context, store Store, opts Options) (*Report, error) {
 		FormatVersion: FormatVersion,
 		Title:         cmp.Or(opts.Title, DefaultTitle),
 		Version:       opts.Version,
-		GeneratedAt:   opts.Now.UTC(),
+		GeneratedAt:   opts.Now.UTC().Truncate(time.Second),
 		Window:        Window{Start: opts.Window.Start.UTC(), End: opts.Window.End.UTC()},
 	}
 	b := builder{store: store, r: r, whole: opts.Window == Window{}}
 	steps := []func(context.Context) error{
 		b.stored, b.accountNames, b.calls, b.ledger, b.accounts, b.coverage,
-		b.failures, b.quarantine, b.rates, b.keyStates,
+		b.failures, b.quarantine, b.rates,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
-	r.Findings = groupFindings(opts.Detectors, opts.Findings, b.names)
-	if err := b.runs(ctx, opts.Detectors); err != nil {
+	known, findings := fromDetectors(opts.Detectors), fromFindings(opts.Findings)
+	r.Findings = groupFindings(known, findings, b.names)
+	r.advise(opts.Detectors, opts.Findings)
+	if err := b.runs(ctx, known, fromRuns(opts.Runs)); err != nil {
 		return nil, err
 	}
-	if err := b.aliases(ctx); err != nil {
+	if err := b.keys(ctx); err != nil {
 		return nil, err
 	}
 	r.Empty = emptyReason(r)
-	r.complete(opts.Findings)
+	r.complete(findings)
 	return r, nil
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 )
@@ -148,7 +149,7 @@ func (b *builder) rates(ctx context.Context) error {
 			if n > rate.Peak {
 				rate.Peak, rate.PeakAt = n, r.moment(5)
 			}
-			if rate.Quota > 0 && float64(n) > 0.8*rate.Quota {
+			if n > 1 && rate.Quota > 0 && float64(n) > 0.8*rate.Quota {
 				rate.SecondsAbove80 += r.number(6)
 			}
 			rate.Throttled += r.number(7)
@@ -164,11 +165,12 @@ func (b *builder) rates(ctx context.Context) error {
 	return nil
 }
 
-// topRates keeps the rates nearest to their quota.
+// topRates keeps the rates nearest to their quota. Some quotas are one request
+// per second or less: a single request is not near those.
 func topRates(all []Rate) (kept []Rate, omitted int) {
 	slices.SortFunc(all, func(a, b Rate) int {
 		return cmp.Or(
-			cmp.Compare(b.Used(), a.Used()), cmp.Compare(b.Peak, a.Peak),
+			cmp.Compare(min(b.Peak, 2), min(a.Peak, 2)), cmp.Compare(b.Used(), a.Used()), cmp.Compare(b.Peak, a.Peak),
 			cmp.Compare(a.AccountID, b.AccountID), cmp.Compare(a.Region, b.Region),
 			cmp.Compare(a.QuotaName, b.QuotaName), cmp.Compare(a.CustomKeyStoreID, b.CustomKeyStoreID))
 	})
@@ -205,21 +207,9 @@ func (q quotaLimits) find(quota, account, region string) float64 {
 	return 0
 }
 
-// keyStates counts the known keys by state.
-func (b *builder) keyStates(ctx context.Context) error {
-	return b.each(ctx, query{name: "key states", sql: `
-		select coalesce(state, '') as state, count(*) as number_of_keys
-		from keys
-		group by coalesce(state, '')
-		order by number_of_keys desc, state
-		limit 12`},
-		func(r row) {
-			b.r.Activity.KeyStates = append(b.r.Activity.KeyStates, Count{Name: r.text(0), Count: r.number(1)})
-		})
-}
-
-// aliases names the keys that the report shows.
-func (b *builder) aliases(ctx context.Context) error {
+// keys counts the known keys by state and names those that the report shows,
+// in one pass over the view.
+func (b *builder) keys(ctx context.Context) error {
 	var arns []string
 	for _, c := range b.r.Activity.Keys {
 		arns = append(arns, c.Name)
@@ -231,32 +221,40 @@ func (b *builder) aliases(ctx context.Context) error {
 	}
 	slices.Sort(arns)
 	arns = slices.Compact(arns)
-	names := map[string]string{}
-	if len(arns) == 0 {
-		return nil
-	}
-	err := b.each(ctx, query{name: "aliases", args: []any{arns}, sql: `
-		select key_arn, aliases
+	states, aliases := map[string]int64{}, map[string]string{}
+	err := b.each(ctx, query{name: "keys", args: []any{arns}, sql: `
+		select
+			coalesce(state, '') as key_state,
+			case when list_contains(cast(? as varchar[]), key_arn) then key_arn else '' end as shown,
+			max(aliases),
+			count(*)
 		from keys
-		where aliases is not null and list_contains(cast(? as varchar[]), key_arn)
-		order by key_arn`},
-		func(r row) { names[r.text(0)] = r.text(1) })
-	if err != nil {
-		return err
+		group by 1, 2
+		order by 1, 2`},
+		func(r row) {
+			states[r.text(0)] += r.number(3)
+			if arn := r.text(1); arn != "" {
+				aliases[arn] = r.text(2)
+			}
+		})
+	for state, n := range states {
+		b.r.Activity.KeyStates = append(b.r.Activity.KeyStates, Count{Name: state, Count: n})
 	}
+	sortCounts(b.r.Activity.KeyStates)
 	for i := range b.r.Activity.Keys {
-		b.r.Activity.Keys[i].Label = names[b.r.Activity.Keys[i].Name]
+		b.r.Activity.Keys[i].Label = aliases[b.r.Activity.Keys[i].Name]
 	}
 	for _, g := range b.r.Findings.Groups {
 		for i := range g.Shown {
-			g.Shown[i].KeyAliases = cmp.Or(g.Shown[i].KeyAliases, names[g.Shown[i].KeyARN])
+			g.Shown[i].KeyAliases = aliases[g.Shown[i].KeyARN]
 		}
 	}
-	return nil
+	return err
 }
 
-// runs reads the last run of each detector that overlaps the window.
-func (b *builder) runs(ctx context.Context, detectors []Detector) error {
+// runs reads the last run of each detector that overlaps the window; fresh
+// ones come before those.
+func (b *builder) runs(ctx context.Context, detectors []Detector, fresh map[string]Outcome) error {
 	w := b.r.Window
 	last := map[string]Outcome{}
 	err := b.each(ctx, query{name: "detector runs", args: []any{w.Start, w.End}, sql: `
@@ -280,6 +278,7 @@ func (b *builder) runs(ctx context.Context, detectors []Detector) error {
 	if err != nil {
 		return err
 	}
+	maps.Copy(last, fresh)
 	b.r.Detectors = outcomes(b.r, detectors, last)
 	return nil
 }

@@ -34,7 +34,6 @@ func (b *builder) ledger(ctx context.Context) error {
 			cast(coalesce(sum(record_count), 0) as bigint),
 			cast(coalesce(sum(inserted_count), 0) as bigint),
 			cast(coalesce(sum(duplicate_count), 0) as bigint),
-			cast(coalesce(sum(quarantined_count), 0) as bigint),
 			count(distinct account_id),
 			count(distinct region),
 			count(distinct source)
@@ -42,8 +41,8 @@ func (b *builder) ledger(ctx context.Context) error {
 		where ` + inWindow},
 		func(r row) {
 			s.LogFiles, s.FailedObjects, s.LogBytes = r.number(0), r.number(1), r.number(2)
-			s.Records, s.KMSRecords, s.DuplicateRecords, s.Quarantined = r.number(3), r.number(4), r.number(5), r.number(6)
-			s.AccountCount, s.RegionCount, s.SourceCount = r.number(7), r.number(8), r.number(9)
+			s.Records, s.KMSRecords, s.DuplicateRecords = r.number(3), r.number(4), r.number(5)
+			s.AccountCount, s.RegionCount, s.SourceCount = r.number(6), r.number(7), r.number(8)
 		})
 	if err != nil {
 		return err
@@ -188,7 +187,7 @@ func weight(line CoverageRow) (bad int, kms int64) {
 }
 
 // gaps lists stretches of days of one account and region that are not
-// covered, longest first. Days of the same state that follow each other are
+// covered: first where KMS seems to be left out, then the longest. Days of the same state that follow each other are
 // one stretch: their date minus their number is the same.
 func (b *builder) gaps(ctx context.Context) error {
 	c := &b.r.Coverage
@@ -209,7 +208,7 @@ func (b *builder) gaps(ctx context.Context) error {
 		)
 		select account_id, region, state, reason, first_day, last_day, days, count(*) over () as total
 		from stretches
-		order by days desc, first_day, account_id, region, state
+		order by case state when 'gap' then 1 else 0 end, days desc, first_day, account_id, region, state
 		limit ?`},
 		func(r row) {
 			id := r.text(0)
@@ -237,7 +236,9 @@ func (b *builder) failures(ctx context.Context) error {
 		})
 }
 
-// quarantine counts what was put aside by reason, with one example each.
+// quarantine counts what was put aside by reason, with one example each. Whole
+// objects are among the failed ones already, and a record that CloudTrail
+// itself corrected is not missing: neither counts as a lost record.
 func (b *builder) quarantine(ctx context.Context) error {
 	c := &b.r.Coverage
 	return b.each(ctx, query{name: "the quarantine", args: append(b.windowArgs(), int64(maxReasons)), sql: `
@@ -245,6 +246,7 @@ func (b *builder) quarantine(ctx context.Context) error {
 			select
 				quarantine.reason, quarantine.detail, log_files.object_key,
 				count(*) over (partition by quarantine.reason) as total,
+				count(case when quarantine.record_index >= 0 and quarantine.reason <> 'superseded' then 1 end) over () as lost,
 				row_number() over (
 					partition by quarantine.reason
 					order by log_files.object_key, quarantine.record_index, quarantine.byte_offset, quarantine.detail
@@ -253,7 +255,7 @@ func (b *builder) quarantine(ctx context.Context) error {
 			join log_files on log_files.log_file_id = quarantine.log_file_id
 			where ` + inWindow + `
 		)
-		select reason, total, detail, object_key
+		select reason, total, detail, object_key, lost
 		from put_aside
 		where n = 1
 		order by total desc, reason
@@ -262,5 +264,6 @@ func (b *builder) quarantine(ctx context.Context) error {
 			c.Quarantine = append(c.Quarantine, QuarantineReason{
 				Reason: r.text(0), Count: r.number(1), Example: r.text(2), ExampleKey: r.text(3),
 			})
+			b.r.Scope.Quarantined = r.number(4)
 		})
 }

@@ -66,6 +66,8 @@ func newMapCell(day string, c CoverageCell, most int64) mapCell {
 		text += ", " + grouped(c.Quarantined) + " in quarantine"
 	}
 	switch {
+	case c.State == Gap && c.LogFiles > 0:
+		return mapCell{"p", "!", text + ", gap in some Regions only"}
 	case c.State == Gap:
 		return mapCell{"g", "!", text}
 	case c.State == Excluded:
@@ -301,6 +303,7 @@ func newRateRows(rates []Rate) []rateRow {
 		}
 		class := "fill"
 		switch {
+		case r.Peak < 2:
 		case r.Used() > 1:
 			class = "over"
 		case r.Used() > 0.8:

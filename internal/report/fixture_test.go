@@ -27,7 +27,7 @@ func fixtureDetectors() []Detector {
 			ID: "pending_deletion_key_use", Title: "A key that is scheduled for deletion is still in use", Severity: "critical", Version: 1,
 			Description:    "A caller used a KMS key, or tried to, while the key was waiting to be deleted.",
 			Why:            "When the waiting period ends the key is gone for good, and so is everything that only it can decrypt. A refused call is the last warning that something still depends on it.",
-			Sources:        []string{"https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html"},
+			Source:         "https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html",
 			BlindSpots:     []string{"Data that nobody reads during the waiting period makes no call.", "Deletions scheduled before the logs are known only from the error text."},
 			FalsePositives: []string{"A backup job tries every key it finds."},
 			Triage:         []string{"Ask the caller's owner what the data is: `kmstrail query key_callers --param key_arn=ARN`.", "Cancel the deletion, then disable the key instead and watch for a month.", "Re-encrypt what is still needed before you schedule it again."},
@@ -37,7 +37,7 @@ func fixtureDetectors() []Detector {
 			ID: "cross_account_decrypt", Title: "An account that is not trusted uses a key", Severity: "high", Version: 1,
 			Description:    "A principal of an account that neither owns the key nor is listed in `trusted_accounts` called Decrypt, ReEncrypt or another operation with it.",
 			Why:            "Whoever may decrypt with a key reads the data under it. An account outside the list is either a forgotten partner or a leak.",
-			Sources:        []string{"https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html"},
+			Source:         "https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html",
 			BlindSpots:     []string{"A denied attempt is logged in the caller's account only."},
 			FalsePositives: []string{"A partner that is not in `trusted_accounts` yet."},
 			Triage:         []string{"Look the account up and ask who agreed to its use of the key.", "Read the key policy and the grants of the key."},
@@ -238,7 +238,7 @@ func hostileFixture() *Report {
 			Details: map[string]any{h: h, "list": []any{h, h}, "map": map[string]any{h: h}, "rtl": "שלום עולם مرحبا", "wide": "日本語のキー"},
 		})
 	}
-	d := Detector{ID: h, Title: h, Description: h, Why: h, Sources: []string{h, "javascript:alert(1)"}, BlindSpots: []string{h}, FalsePositives: []string{h}, Triage: []string{h}, Mappings: []string{h}}
+	d := Detector{ID: h, Title: h, Description: h, Why: h, Source: "javascript:alert(1)", BlindSpots: []string{h}, FalsePositives: []string{h}, Triage: []string{h}, Mappings: []string{h}}
 	r.Findings = groupFindings(append(fixtureDetectors(), d), findings, names)
 	r.Detectors = outcomes(r, []Detector{d}, map[string]Outcome{h: {RanAt: pointer(at(1, 0, 0)), Error: h, Params: h}})
 	r.Title, r.Version = h, h
@@ -258,15 +258,39 @@ func hostileFixture() *Report {
 func manyFixture() *Report {
 	r := fixture()
 	var findings []Finding
+	few := fixtureFindings()
+	details := map[string]any{}
+	for c := range 40 {
+		details[fmt.Sprintf("column_%02d", c)] = strings.Repeat("<&>", 300)
+	}
 	for i := range 10_000 {
-		f := fixtureFindings()[i%9]
+		f := few[i%9]
 		f.ID = fmt.Sprintf("%08x-0000-5000-8000-000000000000", i)
-		f.Details = map[string]any{}
-		for c := range 40 {
-			f.Details[fmt.Sprintf("column_%02d", c)] = strings.Repeat("<&>", 300)
-		}
+		f.Details = details
 		findings = append(findings, f)
 	}
 	r.Findings = groupFindings(fixtureDetectors(), findings, fixtureNames())
+	return r
+}
+
+// quietFixture has whole logs and no finding.
+func quietFixture() *Report {
+	r := fixture()
+	c := &r.Coverage
+	for i := range c.Rows {
+		for d := range c.Rows[i].Cells {
+			c.Rows[i].Cells[d] = CoverageCell{State: Observed, LogFiles: 40, KMSRecords: int64(100 * (d + 1))}
+		}
+	}
+	c.AccountRegionDays = map[CoverageState]int64{Observed: 540}
+	c.Gaps, c.OmittedGaps, c.Failed, c.Quarantine = nil, 0, nil, nil
+	r.Scope.FailedObjects, r.Scope.Quarantined = 0, 0
+	r.Findings = groupFindings(fixtureDetectors(), nil, nil)
+	last := map[string]Outcome{}
+	for _, d := range fixtureDetectors()[1:] {
+		last[d.ID] = Outcome{RanAt: pointer(at(30, 7, 4)), Window: r.Window, DurationMS: 412, Params: "{}"}
+	}
+	r.Detectors = outcomes(r, fixtureDetectors(), last)
+	r.complete(nil)
 	return r
 }

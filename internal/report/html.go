@@ -61,6 +61,7 @@ func pageFunctions() template.FuncMap {
 		"span":          ends,
 		"state":         stateText,
 		"title":         titled,
+		"word":          word,
 	}
 }
 
@@ -88,6 +89,9 @@ func minuteOf(t any) string {
 
 // short is clean for a narrow column.
 func short(s string) string { return cut(clean(s), 160) }
+
+// word is clean for a label.
+func word(s string) string { return cut(clean(s), 32) }
 
 // titled writes the first letter large.
 func titled(s string) string {
@@ -165,17 +169,24 @@ func newPage(r *Report) page {
 
 // States says how many keys are in a state to know of.
 func (p page) States() string {
-	var parts []string
+	var pending, disabled int64
 	for _, c := range p.Activity.KeyStates {
 		switch c.Name {
 		case "PendingDeletion", "PendingReplicaDeletion":
-			parts = append(parts, grouped(c.Count)+" pending deletion")
+			pending += c.Count
 		case "Disabled":
-			parts = append(parts, grouped(c.Count)+" disabled")
+			disabled += c.Count
 		}
 	}
+	var parts []string
+	if pending > 0 {
+		parts = append(parts, grouped(pending)+" pending deletion")
+	}
+	if disabled > 0 {
+		parts = append(parts, grouped(disabled)+" disabled")
+	}
 	if len(parts) == 0 {
-		return "of which calls were logged"
+		return "that calls were logged for"
 	}
 	return strings.Join(parts, ", ")
 }
@@ -238,23 +249,29 @@ func (g groupView) MoreAccounts() bool {
 // findingView is a Finding with its place in the group.
 type findingView struct {
 	Finding
-	Index int
+	Index int // of those in sight, else -1
+	docs  map[string]string
 }
 
-func newFindingView(i int, f Finding) findingView { return findingView{Finding: f, Index: i} }
+func newFindingView(i int, f Finding, docs map[string]string) findingView {
+	return findingView{Finding: f, Index: i, docs: docs}
+}
 
-// detail is one line of a finding's details.
-type detail struct{ Name, Value string }
+// detail is one line of a finding's details; Doc says what it means.
+type detail struct{ Name, Value, Doc string }
 
 // Rows are the finding's further columns, by name.
-func (f Finding) Rows() []detail {
+func (f findingView) Rows() []detail { return f.rows(f.docs) }
+
+// rows are the finding's further columns, by name.
+func (f Finding) rows(docs map[string]string) []detail {
 	var out []detail
 	for _, name := range slices.Sorted(maps.Keys(f.Details)) {
 		if len(out) == maxDetails {
-			out = append(out, detail{"and", counted(int64(len(f.Details)-maxDetails), "more column", "more columns")})
+			out = append(out, detail{Name: "and", Value: counted(int64(len(f.Details)-maxDetails), "more column", "more columns")})
 			break
 		}
-		out = append(out, detail{humanize(name), value(f.Details[name])})
+		out = append(out, detail{humanize(name), value(f.Details[name]), docs[name]})
 	}
 	return out
 }

@@ -8,7 +8,7 @@ const (
 	maxSuppliedIDs   = 20  // event ids of one finding
 	maxAccounts      = 40  // rows of the account table and the coverage map
 	maxColumns       = 62  // columns of the coverage map and bars of the chart
-	maxGaps          = 20  // stretches without logs
+	maxGaps          = 10  // stretches without logs
 	maxFailedObjects = 10  // log objects that could not be read
 	maxReasons       = 12  // quarantine reasons
 	maxTop           = 8   // keys, callers, services, operations

@@ -193,8 +193,8 @@ func (m *markdown) group(g *Group) {
 	if d.Why != "" {
 		m.paragraph("**Why it matters.** " + mixed(d.Why))
 	}
-	for _, s := range d.Sources {
-		m.paragraph("Source: " + mixed(s))
+	if d.Source != "" {
+		m.paragraph("Source: " + mixed(d.Source))
 	}
 	if len(d.Triage) > 0 {
 		m.paragraph("**What to do.**\n")
@@ -227,7 +227,7 @@ func (m *markdown) finding(f *Finding) {
 	}
 	m.row("Calls", grouped(f.EventCount))
 	m.row("Seen", span(f.FirstSeen, f.LastSeen))
-	for _, d := range f.Rows() {
+	for _, d := range f.rows(nil) {
 		m.row(escape(d.Name), code(d.Value))
 	}
 	m.block("Evidence:", strings.Join(f.Commands(), "\n"))
@@ -282,7 +282,7 @@ func (m *markdown) coverage(c *Coverage) {
 			m.row(m.account(g.AccountID, g.AccountName), code(g.Region), g.FirstDay, g.LastDay, escape(stateText(g.State)), escape(clean(g.Reason)))
 		}
 		if c.OmittedGaps > 0 {
-			m.paragraph("And " + counted(int64(c.OmittedGaps), "shorter stretch", "shorter stretches") + ".")
+			m.paragraph("And " + grouped(int64(c.OmittedGaps)) + " more.")
 		}
 	}
 	if len(c.Failed) > 0 {

@@ -213,11 +213,13 @@ type Detector struct {
 	Version        int      `json:"version"`
 	Description    string   `json:"description"`
 	Why            string   `json:"why"`
-	Sources        []string `json:"sources"` // of the why: addresses or titles
+	Source         string   `json:"source"` // of the why: an address or a title
 	BlindSpots     []string `json:"blind_spots"`
 	FalsePositives []string `json:"false_positives"`
 	Triage         []string `json:"triage"`
 	Mappings       []string `json:"mappings"` // ATT&CK, CIS, Security Hub, …
+	// Columns says what the details of its findings mean.
+	Columns map[string]string `json:"columns,omitempty"`
 }
 
 // Verdict is what a detector's run means.
@@ -332,7 +334,7 @@ func (r Rate) Used() float64 {
 func (r *Report) Problems() []string {
 	var out []string
 	if n := r.Coverage.AccountRegionDays[Gap]; n > 0 {
-		out = append(out, counted(n, "account-region day has", "account-region days have")+" no log files between days that have some.")
+		out = append(out, counted(n, "account-region day has", "account-region days have")+" no log files: either nothing happened there, or logs are missing.")
 	}
 	if n := r.Coverage.AccountRegionDays[Excluded]; n > 0 {
 		out = append(out, counted(n, "account-region day has", "account-region days have")+" logs from which KMS use seems to be left out (trail excludes KMS, or logs only writes).")
@@ -357,20 +359,31 @@ func (r *Report) Headline() string {
 		return "Nothing to report: no KMS call was logged in this period."
 	}
 	if r.Findings.Open == 0 {
-		ran := 0
-		for _, o := range r.Detectors {
-			if o.RanAt != nil && o.Error == "" {
-				ran++
-			}
-		}
-		if ran == 0 {
-			return "No detector has run over this period yet."
-		}
-		return "No open findings: " + counted(int64(ran), "detector ran and found", "detectors ran and found") + " nothing."
+		return r.silence()
 	}
 	s := counted(int64(r.Findings.Open), "open finding", "open findings")
 	if bad := r.Findings.BySeverity["critical"] + r.Findings.BySeverity["high"]; bad > 0 {
 		s += ", " + grouped(int64(bad)) + " of them critical or high"
+	}
+	return s + "."
+}
+
+// silence is the headline when nothing is open.
+func (r *Report) silence() string {
+	var ran, not int64
+	for _, o := range r.Detectors {
+		if o.RanAt != nil && o.Error == "" {
+			ran++
+		} else {
+			not++
+		}
+	}
+	if ran == 0 {
+		return "No detector has run over this period yet."
+	}
+	s := "No open findings: " + counted(ran, "detector ran and found", "detectors ran and found") + " nothing"
+	if not > 0 {
+		s += ", " + counted(not, "other did", "others did") + " not run to the end"
 	}
 	return s + "."
 }

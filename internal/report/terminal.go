@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -293,9 +294,9 @@ func (t *terminal) top(title, unnamed string, of int64, list []Count, names map[
 	}
 	t.title(title)
 	for _, c := range list {
-		name, place := c.read(unnamed, names)
-		if place != "" {
-			name += "  " + place
+		name, _ := c.read(unnamed, names)
+		if a := splitARN(c.Name); a.account != "" {
+			name += ", " + short(cmp.Or(names[a.account], a.account))
 		}
 		const bar, number = 12, 11
 		n := int(float64(bar)*float64(c.Count)/float64(max(list[0].Count, 1)) + 0.5)
@@ -306,11 +307,11 @@ func (t *terminal) top(title, unnamed string, of int64, list []Count, names map[
 func (t *terminal) rates(rates []Rate) {
 	first := true
 	for _, r := range rates[:min(terminalTop, len(rates))] {
-		if r.Used() < 0.1 && r.Throttled == 0 {
+		if (r.Peak < 2 || r.Used() < 0.1) && r.Throttled == 0 {
 			continue
 		}
 		if first {
-			t.title("Highest request rates per second, against their quota")
+			t.title(fit("Highest request rates, per second", t.width))
 			first = false
 		}
 		numbers, color := rateNumbers(r), ""
@@ -327,6 +328,6 @@ func (t *terminal) rates(rates []Rate) {
 			continue
 		}
 		t.text("  ", "", where)
-		t.line("    " + t.paint(color, numbers))
+		t.text("    ", color, numbers)
 	}
 }

@@ -91,32 +91,6 @@ func decimal(v float64) string {
 	return s
 }
 
-// duration writes a time span in its two largest units.
-func duration(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "-" + duration(-d)
-	case d < time.Second:
-		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
-	case d < time.Minute:
-		return decimal(math.Round(d.Seconds()*10)/10) + " s"
-	case d < time.Hour:
-		return twoUnits(d, time.Minute, "min", time.Second, "s")
-	case d < 48*time.Hour:
-		return twoUnits(d, time.Hour, "h", time.Minute, "min")
-	default:
-		return twoUnits(d, 24*time.Hour, "d", time.Hour, "h")
-	}
-}
-
-func twoUnits(d, large time.Duration, largeName string, small time.Duration, smallName string) string {
-	s := strconv.FormatInt(int64(d/large), 10) + " " + largeName
-	if rest := int64(d % large / small); rest > 0 {
-		s += " " + strconv.FormatInt(rest, 10) + " " + smallName
-	}
-	return s
-}
-
 const (
 	dayLayout    = "2006-01-02"
 	minuteLayout = "2006-01-02 15:04"
