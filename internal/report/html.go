@@ -191,6 +191,12 @@ func (p page) States() string {
 	return strings.Join(parts, ", ")
 }
 
+// AllClear reports whether every detector ran, over whole logs, and found
+// nothing.
+func (p page) AllClear() bool {
+	return len(p.Detectors) > 0 && !slices.ContainsFunc(p.Detectors, func(o Outcome) bool { return o.Verdict != Clear })
+}
+
 // Share is the share of all calls.
 func (p page) Share(n int64) string {
 	if p.Scope.Calls == 0 {
