@@ -3,6 +3,7 @@ package output
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -70,7 +71,7 @@ type terminalWriter struct {
 }
 
 func (t *terminalWriter) Write(p []byte) (int, error) {
-	src := append(t.tail, p...)
+	src := slices.Concat(t.tail, p)
 	out := make([]byte, 0, len(src))
 	for len(src) > 0 {
 		if !utf8.FullRune(src) {

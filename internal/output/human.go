@@ -25,9 +25,8 @@ func Plural(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	switch {
-	case strings.HasSuffix(noun, "y") && !strings.HasSuffix(noun, "day") && !strings.HasSuffix(noun, "key"):
-		noun = strings.TrimSuffix(noun, "y") + "ie"
+	if stem, ok := strings.CutSuffix(noun, "ry"); ok {
+		noun = stem + "rie"
 	}
 	return Count(n) + " " + noun + "s"
 }

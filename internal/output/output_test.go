@@ -199,6 +199,7 @@ func TestHuman(t *testing.T) {
 		"1 file":          Plural(1, "file"),
 		"2,000 entries":   Plural(2000, "entry"),
 		"3 days":          Plural(3, "day"),
+		"2 queries":       Plural(2, "query"),
 		"999 B":           Bytes(999),
 		"1.2 kB":          Bytes(1234),
 		"53 MB":           Bytes(53_100_000),

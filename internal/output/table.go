@@ -15,6 +15,10 @@ import (
 // streamed and may stick out.
 const sampleRows = 2000
 
+// typeKey is where the store notes a column's type that Arrow does not tell
+// from text.
+const typeKey = "duckdb.type"
+
 // maxCell is the longest text a cell of a table holds on a terminal of unknown
 // or great width; a key policy would fill screens.
 const maxCell = 400
@@ -46,7 +50,18 @@ func (t *Table) Write(w io.Writer) error {
 	return nil
 }
 
+// writePlan prints what EXPLAIN returns: a drawing of many lines in a cell.
+func writePlan(w io.Writer, r array.RecordReader) (int64, error) {
+	return each(r, func(rec arrow.RecordBatch, i int) error {
+		_, err := io.WriteString(w, Indent(textCells(rec, i)[1], "")+"\n")
+		return err
+	})
+}
+
 func writeTable(w io.Writer, r array.RecordReader, width int) (int64, error) {
+	if s := r.Schema(); s.NumFields() == 2 && s.Field(0).Name == "explain_key" {
+		return writePlan(w, r)
+	}
 	names := make([]string, r.Schema().NumFields())
 	right := make([]bool, len(names))
 	for j, f := range r.Schema().Fields() {
@@ -54,7 +69,8 @@ func writeTable(w io.Writer, r array.RecordReader, width int) (int64, error) {
 	}
 	p := newTablePrinter(w, names, right, width)
 	for j, f := range r.Schema().Fields() {
-		p.fixed[j] = right[j] || isTime(f.Type)
+		kind, _ := f.Metadata.GetValue(typeKey)
+		p.fixed[j] = right[j] || isTime(f.Type) || kind == "UUID"
 	}
 	var sample [][]string
 	flush := func() error {
@@ -206,7 +222,7 @@ func (p *tablePrinter) row(cells []string) error {
 		if j > 0 {
 			b.WriteString("  ")
 		}
-		c = Cut(Clean(c), p.widths[j])
+		c = shorten(Clean(c), p.widths[j])
 		pad := strings.Repeat(" ", max(p.widths[j]-uniseg.StringWidth(c), 0))
 		if p.right[j] {
 			b.WriteString(pad + c)
@@ -216,6 +232,15 @@ func (p *tablePrinter) row(cells []string) error {
 	}
 	_, err := io.WriteString(p.w, strings.TrimRight(b.String(), " ")+"\n")
 	return err
+}
+
+// shorten cuts a cell to width columns. ARNs differ at the end.
+func shorten(s string, width int) string {
+	if !strings.HasPrefix(s, "arn:") || len(s) <= width || width < 8 || !isASCII(s) {
+		return Cut(s, width)
+	}
+	head := width / 3
+	return s[:head] + "…" + s[len(s)-(width-1-head):]
 }
 
 // Cut shortens s to width columns, with an ellipsis when something is left out.
@@ -245,4 +270,13 @@ func (t *Table) Drop(column int) {
 	for i := range t.Rows {
 		t.Rows[i] = slices.Delete(t.Rows[i], column, column+1)
 	}
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }

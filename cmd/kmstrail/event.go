@@ -1,0 +1,288 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/ingest/dirsource"
+	"github.com/kmstrail/kmstrail/internal/config"
+	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/output"
+)
+
+func eventCommand(a *app) *cobra.Command {
+	var raw bool
+	var format string
+	cmd := &cobra.Command{
+		Use:   "event ID",
+		Short: "Show one event, or its original record",
+		Long: `Prints what the store knows of the event with this id. --raw reads the log file
+it came from once more and prints the original record, byte for byte.`,
+		Example: `  kmstrail event 12345678-1234-1234-1234-123456789012
+  kmstrail event 12345678-1234-1234-1234-123456789012 --raw | jq .userIdentity`,
+		Args: exactly(1, "the event id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := oneOf("--format", format, []string{"text", "json"}); err != nil {
+				return err
+			}
+			id, err := uuid.Parse(args[0])
+			if err != nil {
+				return usagef("an event id looks like 12345678-1234-1234-1234-123456789012", "%q is not an event id", args[0])
+			}
+			cfg, err := a.load(cmd)
+			if err != nil {
+				return err
+			}
+			store, err := a.openToRead(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			if raw {
+				return a.rawEvent(cmd.Context(), cfg, store, id)
+			}
+			return a.showEvent(cmd.Context(), store, id, format)
+		},
+	}
+	cmd.Flags().BoolVar(&raw, "raw", false, "print the original record from its log file")
+	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
+	completeValues(cmd, "format", func() []string { return []string{"text", "json"} })
+	return cmd
+}
+
+// eventTables hold records by event id.
+var eventTables = []string{"kms_events", "related_events"}
+
+func errNoEvent(id uuid.UUID) error {
+	return fmt.Errorf("find event %s: the store has no such event; kmstrail status says what is ingested", id)
+}
+
+func (a *app) showEvent(ctx context.Context, store *duck.Store, id uuid.UUID, format string) error {
+	found := false
+	var printErr error
+	for _, table := range eventTables {
+		err := eachRow(ctx, store, `select l.source, l.object_key, e.* from `+table+` e
+			left join log_files l on l.log_file_id = e.log_file_id where e.event_id = cast(? as uuid)`, []any{id.String()},
+			func(r row) {
+				found = true
+				printErr = a.printEvent(r, format)
+			})
+		if err := errors.Join(err, printErr); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return errNoEvent(id)
+	}
+	return nil
+}
+
+// printEvent prints the columns that have a value.
+func (a *app) printEvent(r row, format string) error {
+	names, values := output.Record(r.batch, r.i, format == "json")
+	var b strings.Builder
+	if format == "json" {
+		b.WriteByte('{')
+		for i, name := range names {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, "%q:%s", name, values[i])
+		}
+		b.WriteString("}\n")
+	} else {
+		for i, name := range names {
+			fmt.Fprintf(&b, "%-31s %s\n", name, output.Clean(values[i]))
+		}
+	}
+	_, err := io.WriteString(a.safeStdout(), b.String())
+	return err
+}
+
+// rawEvent prints the record as it stands in its log file.
+func (a *app) rawEvent(ctx context.Context, cfg config.Config, store *duck.Store, id uuid.UUID) error {
+	var where struct {
+		source, key string
+		size        int64
+		index       int64
+		found       bool
+	}
+	for _, table := range eventTables {
+		err := eachRow(ctx, store, `select l.source, l.object_key, l.size_bytes, e.record_index from `+table+` e
+			join log_files l on l.log_file_id = e.log_file_id where e.event_id = cast(? as uuid)`, []any{id.String()},
+			func(r row) {
+				where.source, where.key, where.size, where.index = r.text(0), r.text(1), r.number(2), r.number(3)
+				where.found = true
+			})
+		if err != nil {
+			return err
+		}
+	}
+	if !where.found {
+		return errNoEvent(id)
+	}
+	source, err := a.sourceByName(ctx, cfg, where.source)
+	if err != nil {
+		return err
+	}
+	// Without an ETag: a file written again may still have the record, and
+	// the id tells.
+	body, err := source.Read(ctx, ingest.Object{Key: where.key, Size: where.size}, nil, ingest.DefaultMaxObjectBytes)
+	if err != nil {
+		return fmt.Errorf("read %s of %s, where event %s is from: %w", where.key, where.source, id, err)
+	}
+	record, err := findRecord(body, where.index, id)
+	if err != nil {
+		return fmt.Errorf("find event %s in %s of %s: %w", id, where.key, where.source, err)
+	}
+	if _, err := a.safeStdout().Write(append(record, '\n')); err != nil {
+		return err
+	}
+	return nil
+}
+
+// sourceByName opens a source by the name it has in the ledger.
+func (a *app) sourceByName(ctx context.Context, cfg config.Config, name string) (ingest.Source, error) {
+	switch {
+	case strings.HasPrefix(name, "s3://"):
+		return a.openBucket(ctx, cfg, name)
+	case strings.HasPrefix(name, "file://"):
+		u, err := url.Parse(name)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		return dirsource.New(filepath.FromSlash(u.Path))
+	}
+	return nil, fmt.Errorf("read %s: the original record is not in a log file; the store has it in columns and remainder", name)
+}
+
+// findRecord returns the bytes of the record at index, or of the one with the
+// id wherever it stands.
+func findRecord(body []byte, index int64, id uuid.UUID) ([]byte, error) {
+	text, err := gunzip(body)
+	if err != nil {
+		return nil, err
+	}
+	var found []byte
+	n := int64(0)
+	err = eachRecord(text, func(record []byte) bool {
+		if found == nil && hasID(record, id) {
+			found = record
+		}
+		if n == index && hasID(record, id) {
+			found = record
+			return false
+		}
+		n++
+		return true
+	})
+	if found != nil {
+		return found, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, errors.New("the log file no longer has it; it was replaced since it was ingested")
+}
+
+func hasID(record []byte, id uuid.UUID) bool {
+	var head struct {
+		EventID string `json:"eventID"`
+	}
+	if err := json.Unmarshal(record, &head); err != nil {
+		return false
+	}
+	got, err := uuid.Parse(head.EventID)
+	return err == nil && got == id
+}
+
+// eachRecord calls visit with every record of a log file in any of the forms
+// that ingest reads, until it returns false. It goes as far as the file can be
+// read.
+func eachRecord(text []byte, visit func(record []byte) bool) error {
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
+	for {
+		var value json.RawMessage
+		err := d.Decode(&value)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return looseRecords(text, visit, err)
+		}
+		if !visitValue(value, visit) {
+			return nil
+		}
+	}
+}
+
+// visitValue takes wrappers apart: Records, Events of LookupEvents, detail of
+// EventBridge, arrays.
+func visitValue(value []byte, visit func(record []byte) bool) bool {
+	if value = bytes.TrimSpace(value); len(value) > 0 && value[0] == '[' {
+		var list []json.RawMessage
+		if json.Unmarshal(value, &list) == nil {
+			for _, v := range list {
+				if !visitValue(v, visit) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	var w struct {
+		Records         json.RawMessage
+		Events          json.RawMessage
+		CloudTrailEvent *string
+		Detail          json.RawMessage `json:"detail"`
+	}
+	if json.Unmarshal(value, &w) != nil {
+		return visit(value)
+	}
+	switch {
+	case len(w.Records) > 0:
+		return visitValue(w.Records, visit)
+	case len(w.Events) > 0:
+		return visitValue(w.Events, visit)
+	case w.CloudTrailEvent != nil:
+		return visit([]byte(*w.CloudTrailEvent))
+	case len(w.Detail) > 0:
+		return visit(w.Detail)
+	}
+	return visit(value)
+}
+
+// looseRecords reads the records before the place where a file is broken.
+func looseRecords(text []byte, visit func(record []byte) bool, cause error) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return fmt.Errorf("not valid JSON: %w", cause)
+		}
+		if t == json.Delim('[') {
+			break
+		}
+	}
+	for d.More() {
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return fmt.Errorf("not valid JSON: %w", cause)
+		}
+		if !visit(value) {
+			return nil
+		}
+	}
+	return fmt.Errorf("not valid JSON: %w", cause)
+}

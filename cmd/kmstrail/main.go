@@ -1,0 +1,35 @@
+// Kmstrail turns the CloudTrail logs an organisation keeps in S3 into answers
+// about its AWS KMS keys. This package is the command line: it reads flags,
+// calls the packages that do the work and prints what they return. One
+// sub-command is one file.
+//
+// What a command is asked for goes to standard output; everything else goes to
+// standard error behind "kmstrail: ". Exit codes: 0 done, 1 error, 2 wrong
+// usage or configuration, 3 findings at or above --fail-on, 4 done but some
+// input could not be read, 130 interrupted.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once: the store survives that.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
+}
+
+// run is the whole program; it returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, environ []string) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, environ: environ, now: time.Now}
+	return a.run(ctx, args)
+}

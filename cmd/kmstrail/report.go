@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/internal/report"
+)
+
+var reportFormats = []string{"terminal", "html", "markdown", "json"}
+
+func reportCommand(a *app) *cobra.Command {
+	var f detectFlags
+	var file string
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "Run the detectors and write a report",
+		Long: `Runs the detectors over the store and writes a report: what was looked at and
+what is missing, what was found, why it matters, what to do, and who uses which
+key. The HTML report is one file that needs no network.
+` + windowHelp,
+		Example: `  kmstrail report
+  kmstrail report --last 30d --output report.html
+  kmstrail report --from 2026-10-01 --to 2026-11-01 --format markdown > october.md`,
+		Args: noArguments(),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if !cmd.Flags().Changed("format") {
+				f.format = formatOfFile(file)
+			}
+			if err := oneOf("--format", f.format, reportFormats); err != nil {
+				return err
+			}
+			found, err := a.runDetectors(cmd, &f)
+			if err != nil {
+				return err
+			}
+			defer closeStore(found.store, &err)
+			if err := a.writeReport(cmd.Context(), found, f.format, file); err != nil {
+				return err
+			}
+			return found.err
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().StringVar(&f.format, "format", "terminal", "`FORMAT`: terminal, html, markdown or json (default from the name of --output)")
+	cmd.Flags().StringVarP(&file, "output", "o", "", "write to `FILE` instead of standard output")
+	completeValues(cmd, "format", func() []string { return reportFormats })
+	return cmd
+}
+
+// formatOfFile guesses the format from a file's name.
+func formatOfFile(name string) string {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".html", ".htm":
+		return "html"
+	case ".md", ".markdown":
+		return "markdown"
+	case ".json":
+		return "json"
+	}
+	return "terminal"
+}
+
+func (a *app) writeReport(ctx context.Context, d *detection, format, file string) error {
+	r, err := report.Build(ctx, d.store, report.Options{
+		Version: version, Now: a.now(),
+		Window:    report.Window{Start: d.window.Start, End: d.window.End},
+		Detectors: d.detectors, Findings: d.result.Findings, Runs: d.result.Runs,
+	})
+	if err != nil {
+		return err
+	}
+	err = a.writeOutput(file, func(w io.Writer) error {
+		switch format {
+		case "html":
+			return r.WriteHTML(w)
+		case "markdown":
+			return r.WriteMarkdown(w)
+		case "json":
+			return r.WriteJSON(w)
+		}
+		if file == "" || file == "-" {
+			w = a.stdout // the summary may have colours and is clean
+		}
+		width, _ := terminal(w)
+		return r.WriteTerminal(w, report.TerminalOptions{Width: width, Color: a.color(w)})
+	})
+	if err == nil && file != "" && file != "-" {
+		a.say("wrote %s", file)
+	}
+	return err
+}
+
+func mappings(x *detectors.Detector) []string {
+	var out []string
+	for _, t := range x.Attack {
+		out = append(out, "ATT&CK "+t.Technique+" "+t.Name)
+	}
+	for _, c := range x.Mappings.CIS {
+		out = append(out, "CIS "+c)
+	}
+	for _, c := range x.Mappings.SecurityHub {
+		out = append(out, "Security Hub "+c)
+	}
+	for _, c := range x.Mappings.WellArchitected {
+		out = append(out, "Well-Architected "+c)
+	}
+	return out
+}
