@@ -28,15 +28,22 @@ func examples(t *testing.T, page, language string) []string {
 	return blocks
 }
 
-// TestConfigurationExample: what the page shows is a valid configuration.
+// TestConfigurationExample: the file that the page shows, with every key in
+// force, is a valid configuration.
 func TestConfigurationExample(t *testing.T) {
+	commentedOut := regexp.MustCompile("(?m)^#([a-z ]*[a-z\"-])")
 	for _, example := range examples(t, "../../docs/configuration.md", "yaml") {
+		example = regexp.MustCompile("(?m)^# [^ ].*$").ReplaceAllString(example, "")
+		example = commentedOut.ReplaceAllString(example, "$1")
 		file := filepath.Join(t.TempDir(), "kmstrail.yaml")
 		if err := os.WriteFile(file, []byte(example), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := config.Load(config.Options{File: file}); err != nil {
+		cfg, err := config.Load(config.Options{File: file})
+		if err != nil {
 			t.Error(err)
+		} else if len(cfg.TrustedAccounts) == 0 || cfg.Limits.Threads == 0 {
+			t.Errorf("the example was not read whole:\n%s", example)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package docgen_test
 import (
 	"testing"
 
+	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/docgen"
 	"github.com/kmstrail/kmstrail/internal/golden"
 	"github.com/kmstrail/kmstrail/schema"
@@ -15,7 +16,11 @@ func TestPages(t *testing.T) {
 		make func() (string, error)
 	}{
 		{page: "data-dictionary.md", make: func() (string, error) { return schema.DataDictionary(), nil }},
-		{page: "configuration.md", make: func() (string, error) { return docgen.Configuration("../config/config.go") }},
+		{page: "configuration.md", make: func() (string, error) { return docgen.Configuration(), nil }},
+		{page: "detectors.md", make: func() (string, error) {
+			list, err := detectors.Builtin()
+			return docgen.Detectors(list), err
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.page, func(t *testing.T) {
