@@ -27,7 +27,7 @@ func TestDocs(t *testing.T) {
 	}
 	for _, e := range examples {
 		t.Run(string(e[1]), func(t *testing.T) {
-			rows, err := store.Query(t.Context(), string(e[2]))
+			rows, err := store.UserQuery(t.Context(), string(e[2]), duck.Limits{})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, e[2])
 			}
