@@ -21,7 +21,7 @@ import (
 
 func demoCommand(a *app) *cobra.Command {
 	var dir string
-	var seed uint64
+	var sample sampledata.Config
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show everything on a sample bucket, without an AWS account",
@@ -32,21 +32,23 @@ you to ask questions.`,
 		Example: `  kmstrail demo --dir demo
   kmstrail --config demo/kmstrail.yaml --db demo/kmstrail.duckdb status`,
 		Args: noArguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), dir, seed) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), dir, sample) },
 	}
 	cmd.Flags().StringVar(&dir, "dir", "demo", "`DIR` to write to; what an earlier demo left there is replaced")
-	cmd.Flags().Uint64Var(&seed, "seed", 1, "`SEED` of the sample data")
+	cmd.Flags().Uint64Var(&sample.Seed, "seed", 1, "`SEED` of the sample data")
+	cmd.Flags().Float64Var(&sample.Scale, "scale", 1, "`FACTOR` for the everyday records; 1 makes about 200,000")
 	return cmd
 }
 
 // demoFiles are what a demo leaves in its directory, and removes first.
 var demoFiles = []string{"bucket", "truth.json", "kmstrail.yaml", "report.html", "kmstrail.duckdb", "kmstrail.duckdb.wal", "kmstrail.duckdb.lock"}
 
-func (a *app) demo(ctx context.Context, dir string, seed uint64) error {
+func (a *app) demo(ctx context.Context, dir string, sample sampledata.Config) error {
 	if err := clearDemo(dir); err != nil {
 		return err
 	}
-	truth, err := a.generateSample(ctx, dir, seed)
+	sample.Dir = dir
+	truth, err := a.generateSample(ctx, sample)
 	if err != nil {
 		return err
 	}
@@ -98,10 +100,10 @@ func clearDemo(dir string) error {
 	return nil
 }
 
-func (a *app) generateSample(ctx context.Context, dir string, seed uint64) (sampledata.Truth, error) {
-	a.say("writing a sample bucket to %s", filepath.Join(dir, "bucket"))
+func (a *app) generateSample(ctx context.Context, sample sampledata.Config) (sampledata.Truth, error) {
+	a.say("writing a sample bucket to %s", filepath.Join(sample.Dir, "bucket"))
 	start, next := a.now(), a.now().Add(logEvery)
-	truth, err := sampledata.Generate(ctx, sampledata.Config{Seed: seed, Dir: dir}, func(p sampledata.Progress) {
+	truth, err := sampledata.Generate(ctx, sample, func(p sampledata.Progress) {
 		if now := a.now(); !now.Before(next) {
 			next = now.Add(logEvery)
 			a.say("wrote %s, %s", output.Plural(int64(p.Files), "log file"), output.Plural(int64(p.Records), "record"))

@@ -50,7 +50,7 @@ findings), where a later run updates them.
 		Example: `  kmstrail detect --last 7d
   kmstrail detect --format jsonl | jq -r 'select(.severity=="critical") | .summary'
   kmstrail detect --detector cross_account_decrypt --fail-on high
-  kmstrail detect --param request_rate_near_quota.threshold_percent=60`,
+  kmstrail detect --param request_rate_near_quota.near_ratio=0.6`,
 		Args: noArguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.detect(cmd, &f) },
 	}

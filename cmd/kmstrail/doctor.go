@@ -56,7 +56,7 @@ func (d *doctor) line(mark, name, detail, hint string) {
 	if d.err != nil {
 		return
 	}
-	text := fmt.Sprintf("%-8s %-16s %s\n", mark, name, output.Clean(detail))
+	text := strings.TrimRight(fmt.Sprintf("%-8s %-16s %s", mark, name, output.Clean(detail)), " ") + "\n"
 	if hint != "" {
 		text += fmt.Sprintf("%-8s %-16s → %s\n", "", "", output.Clean(hint))
 	}

@@ -247,7 +247,7 @@ func TestExample(t *testing.T) {
 
 // TestConfig_Write: what config show prints is a file that means the same.
 func TestConfig_Write(t *testing.T) {
-	src := "db: /data/x.duckdb\naws: {endpoint_url: \"http://user:secret@localhost:9000\"}\naccounts: {\"012345678901\": \"yes\"}\ndetectors: {request_rate_near_quota: {params: {threshold_percent: 70}}}\ntrust: [{account: \"*\", alias: alias/x-*}]\n"
+	src := "db: /data/x.duckdb\naws: {endpoint_url: \"http://user:secret@localhost:9000\"}\naccounts: {\"012345678901\": \"yes\"}\ndetectors: {request_rate_near_quota: {params: {near_ratio: 0.7}}}\ntrust: [{account: \"*\", alias: alias/x-*}]\n"
 	c, problems := load(t, src, []string{"KMSTRAIL_LIMITS_THREADS=3"})
 	if problems != "" {
 		t.Fatal(problems)
