@@ -205,18 +205,19 @@ func canonical(text string) (string, error) {
 }
 
 func (t *commit) refuseConflict(ctx context.Context, r *rows, d difference, columns string) error {
-	stored, err := t.conn.fileName(ctx, d.storedFile)
+	stored, err := t.fileName(ctx, d.storedFile)
+	if err != nil {
+		return err
+	}
+	arrived, err := t.fileName(ctx, r.files.Value(d.row))
 	if err != nil {
 		return err
 	}
 	file := r.files.Value(d.row)
-	if stored == "" {
-		stored = t.fileName(d.storedFile)
-	}
 	t.refused = append(t.refused, ingest.Quarantined{
 		LogFileID: file, RecordIndex: int(r.index.Value(d.row)), Offset: -1, Reason: reasonConflict,
 		Detail: fmt.Sprintf("record %d of %s has the event id of record %d of %s, which was stored first, but differs in: %s",
-			r.index.Value(d.row), t.fileName(file), d.storedIndex, stored, columns),
+			r.index.Value(d.row), arrived, d.storedIndex, stored, columns),
 		EventID: r.ids[d.row], Excerpt: excerpt(d.excerpt),
 	})
 	t.countIn(r, d.row, 0, 1)
@@ -224,25 +225,24 @@ func (t *commit) refuseConflict(ctx context.Context, r *rows, d difference, colu
 	return nil
 }
 
-// fileName returns the object key of a file of the batch.
-func (t *commit) fileName(id int64) string {
-	for i := range t.batch.Files {
-		if t.batch.Files[i].ID == id {
-			return t.batch.Files[i].Object.Key
+// fileName returns the object key of a log file of the batch or the ledger.
+func (t *commit) fileName(ctx context.Context, id int64) (string, error) {
+	if len(t.names) == 0 {
+		for i := range t.batch.Files {
+			t.names[t.batch.Files[i].ID] = t.batch.Files[i].Object.Key
 		}
 	}
-	return fmt.Sprintf("log file %d", id)
-}
-
-// fileName returns the object key of a file in the ledger, "" when it is not
-// there.
-func (c *conn) fileName(ctx context.Context, id int64) (name string, err error) {
-	err = c.each(ctx, func(rec arrow.RecordBatch) error {
+	if name, ok := t.names[id]; ok {
+		return name, nil
+	}
+	name := fmt.Sprintf("log file %d", id)
+	err := t.conn.each(ctx, func(rec arrow.RecordBatch) error {
 		if rec.NumRows() > 0 {
-			name = rec.Column(0).(*array.String).Value(0)
+			name = rec.Column(0).ValueStr(0)
 		}
 		return nil
 	}, "SELECT object_key FROM main.log_files WHERE log_file_id = ?", id)
+	t.names[id] = name
 	return name, err
 }
 
