@@ -19,10 +19,9 @@ LDFLAGS := -X main.version=$(VERSION)
 # Commands that list packages. Those with golden files have the flag -update.
 LIST_GOLDEN := go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... \
 	| awk '/\/internal\/golden( |$$)/ {print $$1}'
-# Those for the race detector do not link DuckDB, where it takes minutes and
-# sees only our half; internal/duck goes with them for that half.
-LIST_RACE := go list -test -f '{{.ImportPath}} {{join .Deps " "}}' ./... \
-	| awk '$$1 ~ /\.test$$/ && !/duckdb-go-bindings/ {sub(/\.test$$/, "", $$1); print $$1}'
+# Those for the race detector start goroutines, so they import a sync package.
+LIST_CONCURRENT := go list -f '{{.ImportPath}} {{join .Imports " "}}' ./... \
+	| awk '/ (sync|golang.org\/x\/sync\/[a-z]+)( |$$)/ {print $$1}'
 
 # Each fuzz target runs this long under "make long".
 FUZZTIME ?= 60s
@@ -45,7 +44,7 @@ test: toolchain ## run all tests
 
 .PHONY: race
 race: toolchain ## run the tests of concurrent code under the race detector
-	packages=$$($(LIST_RACE)); go test -race $$packages ./internal/duck
+	packages=$$($(LIST_CONCURRENT)); go test -race $$packages
 
 .PHONY: long
 long: toolchain ## kill, fault and fuzz suites at full length

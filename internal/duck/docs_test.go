@@ -21,7 +21,7 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	examples := regexp.MustCompile("(?ms)^## ([^\n]*)\n[^#]*?^```sql\n(.*?)^```$").FindAllSubmatch(page, -1)
+	examples := regexp.MustCompile("(?s)\n## ([^\n]*)\n[^#]*?\n```sql\n(.*?)\n```\n").FindAllSubmatch(page, -1)
 	if len(examples) < 8 {
 		t.Fatalf("docs/sql.md has only %d examples", len(examples))
 	}
