@@ -101,3 +101,12 @@ func queryIDs(t *testing.T) []string {
 	}
 	return names
 }
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

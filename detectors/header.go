@@ -63,7 +63,7 @@ func (d *Detector) headerProblems() []Problem {
 	}
 	for _, t := range []struct{ name, text string }{{"summary", d.Summary}, {"remedy", d.Remedy}} {
 		if _, err := parseTemplate(t.name, t.text); err != nil {
-			add("template", "the %s is not a template: %s", t.name, strings.TrimPrefix(err.Error(), "template: "))
+			add("template", "the %s is not a template: %s", t.name, strings.TrimPrefix(err.Error(), "template: "+t.name+":"))
 		}
 	}
 	return out
@@ -162,6 +162,9 @@ func (d *Detector) templateProblems(columns []Column) []Problem {
 	}
 	var out []Problem
 	try := func(what, source string) {
+		if _, err := parseTemplate(what, source); err != nil {
+			return // reported with the header
+		}
 		if _, err := render(what, source, sample.data()); err != nil {
 			out = append(out, Problem{File: d.Path, Rule: "template", Message: fmt.Sprintf("the %s cannot be rendered: %s", what, lastPart(err.Error()))})
 		}

@@ -109,7 +109,9 @@ func (d *Detector) bindProblems(ctx context.Context, opts LintOptions) []Problem
 	if err != nil || opts.Describe == nil {
 		return nil // an undeclared parameter, which CheckUse has reported
 	}
-	columns, err := opts.Describe(ctx, sql)
+	// With the lines of the header before it, positions in the message are
+	// positions in the file.
+	columns, err := opts.Describe(ctx, strings.Repeat("\n", d.file.StartLine()-1)+sql)
 	if err != nil {
 		return []Problem{{File: d.Path, Rule: "bind", Message: "the query does not bind on an empty store: " + err.Error()}}
 	}

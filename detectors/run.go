@@ -179,7 +179,7 @@ func (d *Detector) find(ctx context.Context, s Store, opts RunOptions) (findings
 		return nil, params, err
 	}
 	seen := map[string]bool{}
-	_, err = readRows(ctx, s, sql, args, func(row map[string]any) error {
+	err = readRows(ctx, s, sql, args, func(row map[string]any) error {
 		f, err := d.finding(row)
 		if err != nil {
 			return err

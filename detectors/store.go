@@ -36,7 +36,7 @@ func (r *runner) adopt(ctx context.Context) error {
 		byID[r.result.Findings[i].FindingID] = &r.result.Findings[i]
 	}
 	const sql = "select cast(finding_id as varchar) as id, status, created_at, last_seen from findings"
-	_, err := readRows(ctx, r.store, sql, nil, func(row map[string]any) error {
+	err := readRows(ctx, r.store, sql, nil, func(row map[string]any) error {
 		f := byID[text(row["id"])]
 		if f == nil {
 			return nil
@@ -142,7 +142,7 @@ func ReadFindings(ctx context.Context, s Store, filter FindingFilter) ([]Finding
 		titles[d.ID] = d.Title
 	}
 	var out []Finding
-	_, err = readRows(ctx, s, findingsSQL, nil, func(row map[string]any) error {
+	err = readRows(ctx, s, findingsSQL, nil, func(row map[string]any) error {
 		f, err := storedFinding(row)
 		if err != nil {
 			return err

@@ -93,8 +93,12 @@ func (c *Case) section(what, data string) error {
 	case "window":
 		return c.setWindow(data)
 	case "params":
+		text, err := cttest.Expand(data)
+		if err != nil {
+			return err
+		}
 		var raw map[string]any
-		if err := yaml.Unmarshal([]byte(data), &raw); err != nil {
+		if err := yaml.Unmarshal([]byte(text), &raw); err != nil {
 			return err
 		}
 		c.Params = map[string]string{}
@@ -193,37 +197,80 @@ func (c *Case) Times() ([]time.Time, error) {
 	}
 	times := make([]time.Time, 0, len(records))
 	for _, r := range records {
-		var head struct {
-			EventTime time.Time `json:"eventTime"`
-		}
-		if json.Unmarshal(r, &head) == nil {
-			times = append(times, head.EventTime)
-		}
+		times = append(times, headOf(r).Time)
 	}
 	return times, nil
 }
 
-// Files returns the case's log files: one with all records in order, or with
+// LogFile is a gzipped log file with the key of its object.
+type LogFile struct {
+	Key  string
+	Body []byte
+}
+
+// Files returns the case's log files: as CloudTrail delivers them, one for each
+// account, Region and day, five minutes after the first event in it; or with
 // split several, and the records in reverse.
-func (c *Case) Files(split bool) ([][]byte, error) {
+func (c *Case) Files(split bool) ([]LogFile, error) {
 	records, err := c.Records()
 	if err != nil {
 		return nil, err
 	}
-	if !split {
-		return [][]byte{cttest.LogFile(records...)}, nil
-	}
 	const files = 5
-	var parts [files][][]byte
-	slices.Reverse(records)
-	for i, r := range records {
-		parts[i%files] = append(parts[i%files], r)
+	var order []string
+	parts := map[string][][]byte{}
+	if split {
+		slices.Reverse(records)
 	}
-	var out [][]byte
-	for _, p := range parts {
-		if len(p) > 0 {
-			out = append(out, cttest.LogFile(p...))
+	for i, r := range records {
+		h := headOf(r)
+		name := h.Account + h.Region + h.Time.Format(time.DateOnly)
+		if split {
+			name = fmt.Sprint(i % files)
 		}
+		if parts[name] == nil {
+			order = append(order, name)
+		}
+		parts[name] = append(parts[name], r)
+	}
+	out := make([]LogFile, 0, len(order))
+	for _, name := range order {
+		h := headOf(parts[name][0])
+		if h.Time.IsZero() {
+			h.Time = c.Window.Start
+		}
+		key := cttest.Key("", "", h.Account, h.Region, h.Time.Add(5*time.Minute), cttest.Suffix(c.Name, name))
+		out = append(out, LogFile{key, cttest.LogFile(parts[name]...)})
 	}
 	return out, nil
+}
+
+// head is what a log file's key needs of a record.
+type head struct {
+	Time    time.Time
+	Account string
+	Region  string
+}
+
+// headOf reads a record that may lack anything.
+func headOf(record []byte) head {
+	var raw struct {
+		Time    string `json:"eventTime"`
+		Account string `json:"recipientAccountId"`
+		Region  string `json:"awsRegion"`
+	}
+	h := head{Account: cttest.Account("main"), Region: "us-east-1"}
+	if json.Unmarshal(record, &raw) != nil {
+		return h
+	}
+	if t, err := time.Parse(time.RFC3339, raw.Time); err == nil {
+		h.Time = t
+	}
+	if raw.Account != "" {
+		h.Account = raw.Account
+	}
+	if raw.Region != "" {
+		h.Region = raw.Region
+	}
+	return h
 }

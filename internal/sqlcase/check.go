@@ -23,9 +23,9 @@ import (
 type Store interface {
 	// Replace deletes all rows of a table and adds new ones.
 	Replace(ctx context.Context, t *schema.Table, rec arrow.RecordBatch) error
-	// Ingest reads gzipped log files, one after the other. selfs are the
-	// principals that count as our own.
-	Ingest(ctx context.Context, files [][]byte, selfs []string) error
+	// Ingest reads log files, one after the other. selfs are the principals
+	// that count as our own.
+	Ingest(ctx context.Context, files []LogFile, selfs []string) error
 	Close() error
 }
 

@@ -50,17 +50,18 @@ func Parse(name string, src []byte) (File, error) {
 	if !strings.HasPrefix(rest, headerOpen) {
 		return File{}, &Error{name, 1, "the file does not begin with a header: /*--- … ---*/"}
 	}
-	end := strings.Index(rest, headerClose)
+	start := lead + len(headerOpen)
+	end := strings.Index(text[start:], headerClose)
 	if end < 0 {
 		return File{}, &Error{name, f.line(lead), "the header is not closed with ---*/"}
 	}
-	start := lead + len(headerOpen)
-	f.header = text[start : lead+end]
+	end += start
+	f.header = text[start:end]
 	f.headerLine = f.line(start)
 	if i := strings.Index(f.header, "*/"); i >= 0 {
 		return File{}, &Error{name, f.line(start + i), "the header contains */, which ends the comment"}
 	}
-	f.sqlStart = lead + end + len(headerClose)
+	f.sqlStart = end + len(headerClose)
 	if err := f.parseSQL(); err != nil {
 		return File{}, err
 	}
@@ -104,6 +105,9 @@ func (f *File) parseSQL() error {
 func (f *File) line(offset int) int {
 	return 1 + strings.Count(f.src[:min(offset, len(f.src))], "\n")
 }
+
+// StartLine returns the 1-based line of the file on which the query begins.
+func (f *File) StartLine() int { return f.line(f.sqlStart) }
 
 // Line returns the 1-based line of a token.
 func (f *File) Line(t Token) int { return f.line(t.Start) }

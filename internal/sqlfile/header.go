@@ -19,18 +19,25 @@ func (f *File) Header(v any) error {
 	text, line := err.Error(), 0
 	var unknown *yaml.UnknownFieldError
 	var duplicate *yaml.DuplicateKeyError
+	var wrongType *yaml.TypeError
 	var yamlErr yaml.Error
 	switch {
 	case errors.As(err, &unknown):
 		key := unknown.Token.Value
 		text, line = fmt.Sprintf("the header has the unknown key %q", key), unknown.Token.Position.Line
-		if near := Nearest(key, yamlKeys(reflect.TypeOf(v), nil)); near != "" {
+		if near := Nearest(key, yamlKeys(reflect.TypeOf(v), nil)); strings.Contains(key, " ") {
+			text += "; a text with a comma or a colon must be quoted"
+		} else if near != "" {
 			text += fmt.Sprintf("; did you mean %q?", near)
 		}
 	case errors.As(err, &duplicate):
 		text, line = fmt.Sprintf("the header has the key %q twice", duplicate.Token.Value), duplicate.Token.Position.Line
+	case errors.As(err, &wrongType):
+		text, line = fmt.Sprintf("the header has a value that should be of type %s", wrongType.DstType), wrongType.Token.Position.Line
 	case errors.As(err, &yamlErr):
-		text = "the header is not right: " + yamlErr.GetMessage()
+		// The message may end with a position in the header alone.
+		message, _, _ := strings.Cut(yamlErr.GetMessage(), " at [")
+		text = "the header is not right: " + message
 		if t := yamlErr.GetToken(); t != nil {
 			line = t.Position.Line
 		}

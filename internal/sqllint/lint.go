@@ -212,8 +212,8 @@ func (l *linter) call(i int) {
 	}
 }
 
-// namesRelation reports whether the word at i is the name of a CTE or of a
-// table alias with a list of columns: "with days (day) as (".
+// namesRelation reports whether the word at i names a CTE with a list of
+// columns, "with days (day) as (", or a table alias, ") days (day)".
 func (l *linter) namesRelation(i int) bool {
 	if !l.is(i-1, "with") && !l.is(i-1, ",") && !l.is(i-1, ")") {
 		return false
@@ -221,7 +221,7 @@ func (l *linter) namesRelation(i int) bool {
 	depth := l.tokens[i+1].Depth
 	for j := i + 2; j < len(l.tokens); j++ {
 		if l.is(j, ")") && l.tokens[j].Depth == depth {
-			return l.is(j+1, "as") || l.is(i-1, ")")
+			return l.is(i-1, ")") || l.is(j+1, "as") && l.is(j+2, "(")
 		}
 	}
 	return false

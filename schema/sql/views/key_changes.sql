@@ -2,7 +2,7 @@
 --
 -- event_id UUID: Event id of the change.
 -- event_time TIMESTAMP: When it was made, UTC.
--- change_rank INTEGER: Order of changes within one second, the finest that CloudTrail gives: creation first, then tagging before untagging, scheduling before cancelling, deletion last.
+-- change_rank INTEGER: Order of changes within one second, the finest that CloudTrail gives: creation first, tagging before untagging, scheduling before cancelling, deletion last; enabling and disabling come before a scheduling but after a cancelling, since KMS refuses them while the key is pending deletion.
 -- event_name VARCHAR: Operation or service event.
 -- key_arn VARCHAR: Key that was changed; for ReplicateKey the new replica.
 -- account_id VARCHAR: Account that owns the key.
@@ -16,32 +16,10 @@
 -- deletion_date TIMESTAMP: ScheduleKeyDeletion: when the key will be destroyed, UTC.
 -- rotation_period_days INTEGER: EnableKeyRotation: rotation period, in days.
 
-with changes as (        -- one row per record of a change that took place
+with records as (        -- one row per record of a change that took place
     select
-        event_id,
-        event_time,
-        case
-            when event_name in ('CreateKey', 'ReplicateKey') then 1
-            when event_name = 'ImportKeyMaterial' then 2
-            when event_name in ('CreateAlias', 'TagResource', 'EnableKey', 'EnableKeyRotation') then 3
-            when event_name in ('UpdateAlias', 'UntagResource', 'DisableKey', 'DisableKeyRotation') then 4
-            when event_name in ('DeleteAlias', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial') then 5
-            when event_name = 'ScheduleKeyDeletion' then 6
-            when event_name = 'CancelKeyDeletion' then 7
-            when event_name = 'DeleteKey' then 8
-            else 4
-        end as change_rank,
-        event_name,
-        case when event_name = 'ReplicateKey' then destination_key_arn else key_arn end as key_arn,
-        region,
-        principal_arn,
-        alias_name,
-        tags,
-        key_policy,
-        key_state,
-        key_origin,
-        deletion_date,
-        rotation_period_days,
+        kms_events.*,
+        max(case when event_name = 'CancelKeyDeletion' then 1 else 0 end) over (partition by key_arn, event_time) = 1 as cancelled_then,
         row_number() over (
             partition by coalesce(shared_event_id, event_id), event_name, region
             order by case record_copy when 'single' then 1 when 'caller' then 2 when 'owner' then 3 else 4 end, event_id
@@ -56,6 +34,36 @@ with changes as (        -- one row per record of a change that took place
       and record_copy <> 'network'
       and error_code is null
       and coalesce(dry_run, false) = false
+),
+changes as (             -- one row per change
+    select
+        event_id,
+        event_time,
+        case
+            when event_name in ('CreateKey', 'ReplicateKey') then 1
+            when event_name = 'ImportKeyMaterial' then 2
+            when event_name = 'EnableKey' then case when cancelled_then then 8 else 3 end
+            when event_name = 'DisableKey' then case when cancelled_then then 9 else 4 end
+            when event_name in ('CreateAlias', 'TagResource', 'EnableKeyRotation') then 3
+            when event_name in ('DeleteAlias', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial') then 5
+            when event_name = 'ScheduleKeyDeletion' then 6
+            when event_name = 'CancelKeyDeletion' then 7
+            when event_name = 'DeleteKey' then 10
+            else 4
+        end as change_rank,
+        event_name,
+        case when event_name = 'ReplicateKey' then destination_key_arn else key_arn end as key_arn,
+        region,
+        principal_arn,
+        alias_name,
+        tags,
+        key_policy,
+        key_state,
+        key_origin,
+        deletion_date,
+        rotation_period_days
+    from records
+    where copy_number = 1
 )
 select
     event_id,
@@ -74,5 +82,4 @@ select
     deletion_date,
     rotation_period_days
 from changes
-where copy_number = 1
-  and key_arn is not null
+where key_arn is not null

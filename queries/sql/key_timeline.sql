@@ -1,0 +1,33 @@
+/*---
+id: key_timeline
+title: What was changed about a key
+description: State, tags, aliases, policy and rotation of keys as intervals that touch the window, oldest first, and who began each.
+grain: one row per key, kind, name and interval
+params:
+  key_arn: {type: varchar, default: null, doc: "key ARN or key id; without it all keys"}
+  kind: {type: varchar, default: null, doc: "state, deletion_date, tag, alias, policy or rotation; without it all but policy"}
+columns:
+  - {name: valid_from, type: TIMESTAMP, doc: "Start of the interval (inclusive), UTC."}
+  - {name: valid_to, type: TIMESTAMP, doc: "End (exclusive), UTC; NULL when it still lasts."}
+  - {name: key_arn, type: VARCHAR, doc: The key.}
+  - {name: kind, type: VARCHAR, doc: "state, deletion_date, tag, alias, policy or rotation."}
+  - {name: name, type: VARCHAR, doc: "Tag key or alias; else empty."}
+  - {name: value, type: VARCHAR, doc: "The value; NULL for a tag that was removed."}
+  - {name: principal_arn, type: VARCHAR, doc: "Who began it; NULL for KMS itself."}
+  - {name: event_id, type: UUID, doc: Event that began it.}
+---*/
+select
+    valid_from,
+    valid_to,
+    key_arn,
+    kind,
+    name,
+    value,
+    principal_arn,
+    event_id
+from key_timeline
+where valid_from < $window_end
+  and (valid_to is null or valid_to > $window_start)
+  and ($key_arn is null or key_arn = $key_arn or split_part(key_arn, '/', 2) = $key_arn)
+  and (kind = $kind or $kind is null and kind <> 'policy')
+order by valid_from, key_arn, kind, name, value, event_id
