@@ -6,6 +6,7 @@ import (
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/docgen"
 	"github.com/kmstrail/kmstrail/internal/golden"
+	"github.com/kmstrail/kmstrail/queries"
 	"github.com/kmstrail/kmstrail/schema"
 )
 
@@ -20,6 +21,10 @@ func TestPages(t *testing.T) {
 		{page: "detectors.md", make: func() (string, error) {
 			list, err := detectors.Builtin()
 			return docgen.Detectors(list), err
+		}},
+		{page: "queries.md", make: func() (string, error) {
+			list, err := queries.Builtin()
+			return docgen.Queries(list), err
 		}},
 	}
 	for _, tt := range tests {
