@@ -158,6 +158,18 @@ func (a *app) openToRead(ctx context.Context, cfg config.Config) (*duck.Store, e
 			return nil, fmt.Errorf("open database %s: there is no such file; kmstrail ingest creates it, --db names another", cfg.DB)
 		}
 	}
+	store, err := a.openStore(ctx, cfg, true)
+	if err == nil || errors.Is(err, duck.ErrLocked) || errors.Is(err, duck.ErrNewer) || errors.Is(err, duck.ErrForeign) {
+		return store, err
+	}
+	// A store of an earlier version is migrated by opening it for writing.
+	writable, migrateErr := a.openStore(ctx, cfg, false)
+	if migrateErr != nil {
+		return nil, err
+	}
+	if err := writable.Close(); err != nil {
+		return nil, err
+	}
 	return a.openStore(ctx, cfg, true)
 }
 

@@ -36,7 +36,7 @@ func (f *detectFlags) register(cmd *cobra.Command) {
 }
 
 const windowHelp = `
-Without --from, --to and --last the window is everything in the store. Times:` + timeHelp
+Without --from, --to and --last the window is everything in the store.` + timeHelp
 
 func detectCommand(a *app) *cobra.Command {
 	var f detectFlags

@@ -70,7 +70,7 @@ func detectorsShowCommand(a *app) *cobra.Command {
 		Short:   "Show what a detector finds, why, its parameters and its SQL",
 		Long:    "Shows what a detector finds, why it matters, what it cannot see, its parameters, what to do, and with --sql its query.",
 		Example: "  kmstrail detectors show cross_account_decrypt",
-		Args:    exactly(1, "the detector's id"),
+		Args:    one("the detector's id"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return detectorIDs(), cobra.ShellCompDirectiveNoFileComp
 		},
@@ -119,11 +119,7 @@ func describeDetector(d *detectors.Detector, sql bool) string {
 	section("Does not see", d.BlindSpots...)
 	section("May be right nevertheless", d.FalsePositives...)
 	if len(d.Params) > 0 {
-		b.WriteString("\nParameters (--param " + d.ID + ".NAME=VALUE)\n")
-		for _, name := range d.Params.Names() {
-			p := d.Params[name]
-			fmt.Fprintf(&b, "    %s (%s, default %v): %s\n", name, p.Type, p.Default, p.Doc)
-		}
+		b.WriteString("\nParameters (--param " + d.ID + ".NAME=VALUE)\n" + describeParams(d.Params))
 	}
 	var steps []string
 	for _, s := range d.Triage {

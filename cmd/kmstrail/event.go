@@ -31,7 +31,7 @@ func eventCommand(a *app) *cobra.Command {
 it came from once more and prints the original record, byte for byte.`,
 		Example: `  kmstrail event 12345678-1234-1234-1234-123456789012
   kmstrail event 12345678-1234-1234-1234-123456789012 --raw | jq .userIdentity`,
-		Args: exactly(1, "the event id"),
+		Args: one("the event id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, []string{"text", "json"}); err != nil {
 				return err

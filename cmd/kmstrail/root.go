@@ -123,11 +123,10 @@ func flagError(cmd *cobra.Command, err error) error {
 	return usagef(hint, "%s", err)
 }
 
-// exactly checks the number of arguments; what names them.
-func exactly(n int, what string) cobra.PositionalArgs {
-	return between(n, n, what)
-}
+// one wants exactly one argument; what names it.
+func one(what string) cobra.PositionalArgs { return between(1, 1, what) }
 
+// between checks the number of arguments.
 func between(low, high int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {

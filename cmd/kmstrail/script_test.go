@@ -43,6 +43,7 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: false,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SAMPLE", sample)
+			e.Setenv("ALPHA", cttest.KeyARN("main", "us-east-1", "alpha"))
 			e.Setenv("FIRST", cttest.EventID("first"))
 			e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 			e.Setenv("AWS_CONFIG_FILE", filepath.Join(e.WorkDir, "no-aws-config"))

@@ -33,7 +33,7 @@ text that a spreadsheet would take for a formula (--raw-csv leaves that out).`,
 		Example: `  kmstrail sql "select event_name, count(*) as calls from kms_calls group by 1 order by 2 desc"
   kmstrail sql "select * from keys where call_count > 0" --format parquet --output keys.parquet
   kmstrail sql - --format jsonl < question.sql`,
-		Args: exactly(1, "QUERY"),
+		Args: one("QUERY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := flags.check(); err != nil {
 				return err

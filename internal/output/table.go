@@ -3,7 +3,9 @@ package output
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -109,10 +111,21 @@ func textCells(rec arrow.RecordBatch, i int) []string {
 	for j, col := range rec.Columns() {
 		cells[j] = "NULL"
 		if !col.IsNull(i) {
-			cells[j] = cutBytes(string(appendText(nil, col, i)))
+			cells[j] = cutBytes(cellText(col, i))
 		}
 	}
 	return cells
+}
+
+// cellText is the value for people: seven digits of a DOUBLE tell enough.
+func cellText(col arrow.Array, i int) string {
+	if f, ok := col.(*array.Float64); ok && math.Abs(f.Value(i)) < 1e9 && math.Abs(f.Value(i)) > 1e-4 {
+		s := strconv.FormatFloat(f.Value(i), 'g', 7, 64)
+		if !strings.Contains(s, "e") {
+			return s
+		}
+	}
+	return string(appendText(nil, col, i))
 }
 
 // cutBytes bounds the work on one cell; what is cut would not be shown.
