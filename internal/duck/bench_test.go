@@ -38,7 +38,11 @@ func BenchmarkCommit(b *testing.B) {
 }
 
 func benchmarkCommit(b *testing.B, rows, stored, duplicates int) {
-	s := mustOpen(b, filepath.Join(b.TempDir(), "bench.db"))
+	s, err := Open(context.Background(), filepath.Join(b.TempDir(), "bench.db"), Options{Threads: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
 	g := newBatches(rows)
 	defer g.rec.Release()
 	for g.next < stored {

@@ -5,7 +5,9 @@ package duck
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,25 +30,27 @@ const (
 type eventID = [16]byte
 
 // ingestState is what commits remember from one to the next. It is guarded by
-// Store.write.
+// Store.write, which is held while a transaction is open.
 type ingestState struct {
 	// corrections tells by which event a superseded event was replaced; nil
-	// until the first commit has read it from the table.
+	// until it has been read from the table.
 	corrections map[eventID]eventID
+	// open is true from the first Add to Commit or Rollback.
+	open bool
 }
 
-// commit is one call of Store.Commit.
+// commit is one call of Store.Add.
 type commit struct {
 	conn  *conn
 	batch *ingest.Batch
 	now   time.Time
-	// known are corrections of earlier commits, corrections those of the batch.
+	// known are corrections of earlier batches, corrections those of this one.
 	known, corrections map[eventID]eventID
 
 	counts  map[int64]fileCounts
 	names   map[int64]string // object keys by log file id
 	refused []ingest.Quarantined
-	result  ingest.CommitResult
+	result  ingest.BatchResult
 }
 
 // fileCounts is what a commit found out about the rows of one log file.
@@ -54,37 +58,85 @@ type fileCounts struct {
 	duplicates, quarantined int64
 }
 
-// Commit implements ingest.Sink.
+// Add implements ingest.Sink. From the first Add to Commit other writers wait.
 //
 // A row is looked up by event id within the literal time range of its batch:
 // an event's duplicate has the event's time, and without a range a look-up
 // would read the whole table. Rows that are known are compared in all columns
-// but the two that say where they lay.
-func (s *Store) Commit(ctx context.Context, b *ingest.Batch) (ingest.CommitResult, error) {
-	s.write.Lock()
-	defer s.write.Unlock()
-	if s.writer == nil {
-		return ingest.CommitResult{}, ErrClosed
-	}
-	if err := s.loadCorrections(ctx); err != nil {
-		return ingest.CommitResult{}, fmt.Errorf("commit batch: %w", err)
+// that come from the record itself.
+func (s *Store) Add(ctx context.Context, b *ingest.Batch) (ingest.BatchResult, error) {
+	if err := s.begin(ctx); err != nil {
+		return ingest.BatchResult{}, fmt.Errorf("add batch: %w", err)
 	}
 	t := &commit{
 		conn: s.writer, batch: b, now: time.Now().UTC(), known: s.ingest.corrections,
 		corrections: map[eventID]eventID{}, counts: map[int64]fileCounts{}, names: map[int64]string{},
 	}
-	unpin, err := s.pin(ctx)
-	if err != nil {
-		return ingest.CommitResult{}, fmt.Errorf("commit batch: %w", err)
+	if err := t.run(ctx); err != nil {
+		return ingest.BatchResult{}, errors.Join(fmt.Errorf("add batch: %w", err), s.Rollback(ctx))
 	}
-	defer unpin()
-	if err := s.writer.transaction(ctx, func() error { return t.run(ctx) }); err != nil {
-		return ingest.CommitResult{}, fmt.Errorf("commit batch: %w", err)
-	}
-	for original, by := range t.corrections {
-		s.ingest.corrections[original] = by
-	}
+	maps.Copy(s.ingest.corrections, t.corrections)
 	return t.result, nil
+}
+
+// begin opens the transaction of a batch unless it is open.
+func (s *Store) begin(ctx context.Context) error {
+	if s.ingest.open {
+		return nil
+	}
+	s.write.Lock()
+	err := s.beginLocked(ctx)
+	if err != nil {
+		s.write.Unlock()
+	}
+	return err
+}
+
+func (s *Store) beginLocked(ctx context.Context) error {
+	if s.writer == nil {
+		return ErrClosed
+	}
+	if err := s.loadCorrections(ctx); err != nil {
+		return err
+	}
+	if err := s.writer.exec(ctx, "BEGIN TRANSACTION"); err != nil {
+		return err
+	}
+	s.ingest.open = true
+	return nil
+}
+
+// Commit implements ingest.Sink.
+func (s *Store) Commit(ctx context.Context) error {
+	if !s.ingest.open {
+		return nil
+	}
+	unpin, err := s.pin(ctx)
+	if err == nil {
+		defer unpin()
+		err = s.writer.exec(ctx, "COMMIT")
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("commit batches: %w", err), s.Rollback(ctx))
+	}
+	s.ingest.open = false
+	s.write.Unlock()
+	return nil
+}
+
+// Rollback gives up what was added since the last Commit.
+func (s *Store) Rollback(ctx context.Context) error {
+	if !s.ingest.open {
+		return nil
+	}
+	s.ingest.open = false
+	s.ingest.corrections = nil // may name events that are not stored now
+	defer s.write.Unlock()
+	// The rollback must happen even though ctx may have ended.
+	if err := s.writer.exec(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	return nil
 }
 
 // pin holds a snapshot of the database while a batch is committed. A checkpoint

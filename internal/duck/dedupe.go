@@ -37,14 +37,14 @@ var batchIDs = schema.Table{Name: "batch_ids", Columns: []schema.Column{batchRow
 // findKnown reports for each row whether the table holds its event id.
 func (c *conn) findKnown(ctx context.Context, table string, r *rows) ([]bool, error) {
 	known := make([]bool, len(r.ids))
-	where := whereTimes("e.event_time", r.spans)
 	rec := numbered(batchIDs.Arrow(), []arrow.Array{column(r.rec, "event_id")}, len(r.ids))
 	defer rec.Release()
 	if err := c.stage(ctx, &batchIDs, rec, nil); err != nil {
 		return nil, err
 	}
-	hits, err := c.int64s(ctx, `SELECT b.batch_row::BIGINT FROM main.`+ident(table)+` e
-		JOIN temp.batch_ids b ON b.event_id = e.event_id WHERE `+where)
+	hits, err := c.int64s(ctx, `SELECT b.batch_row::BIGINT FROM `+
+		inSpans(table, "event_id", "event_time", r.spans, false)+` e
+		JOIN temp.batch_ids b ON b.event_id = e.event_id`)
 	if err != nil {
 		return nil, fmt.Errorf("look for known events: %w", err)
 	}
@@ -109,7 +109,7 @@ func (t *commit) judge(ctx context.Context, r *rows, compare []bool) error {
 	err := t.conn.each(ctx, func(rec arrow.RecordBatch) error {
 		differences = append(differences, readDifferences(rec)...)
 		return nil
-	}, compareSQL(whereTimes("e.event_time", r.spans)))
+	}, compareSQL(r.spans))
 	if err != nil {
 		return fmt.Errorf("compare duplicates: %w", err)
 	}
@@ -132,7 +132,7 @@ func (t *commit) judge(ctx context.Context, r *rows, compare []bool) error {
 
 // compareSQL finds the staged rows that differ from their stored twin. Maps
 // and lists are compared without regard to order.
-func compareSQL(where string) string {
+func compareSQL(spans []span) string {
 	var parts []string
 	for _, c := range schema.KMSEvents.Columns {
 		if c.Name == "log_file_id" || c.Name == "record_index" || c.Name == "event_id" {
@@ -143,8 +143,8 @@ func compareSQL(where string) string {
 	return `SELECT batch_row, log_file_id, record_index, differing, arrived, stored, to_json(twin)::VARCHAR FROM (
 		SELECT s.batch_row, e.log_file_id, e.record_index, s.remainder AS arrived, e.remainder AS stored, s AS twin,
 			concat_ws(',', ` + strings.Join(parts, ",\n") + `) AS differing
-		FROM temp.batch_events s JOIN main.kms_events e ON e.event_id = s.event_id
-		WHERE ` + where + `) WHERE differing <> ''`
+		FROM temp.batch_events s JOIN ` + inSpans(schema.KMSEvents.Name, "*", "event_time", spans, false) + ` e
+			ON e.event_id = s.event_id) WHERE differing <> ''`
 }
 
 func comparable(table string, c schema.Column) string {

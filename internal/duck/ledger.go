@@ -5,6 +5,7 @@ package duck
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -46,12 +47,36 @@ func (s *Store) Ledger(ctx context.Context, source, firstKey, lastKey string) (m
 			}
 		}
 		return nil
-	}, `SELECT object_key, etag, status, attempts FROM main.log_files
-		WHERE source = $1 AND object_key BETWEEN $2 AND $3`, source, firstKey, lastKey)
+	}, "SELECT object_key, etag, status, attempts FROM "+ledgerRange(firstKey, lastKey)+
+		" WHERE source = $1 AND object_key BETWEEN $2 AND $3", source, firstKey, lastKey)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
 	return out, nil
+}
+
+// dayInKey finds the day in the key of a CloudTrail log file.
+var dayInKey = regexp.MustCompile(`^(.*/)(\d{4}/\d\d/\d\d)/[^/]*$`)
+
+// ledgerRange is where entries with keys between two others can be. If the keys
+// differ only from their day on, so do all between them, and DuckDB can skip
+// the rest of the ledger by time; by keys, which begin alike, it cannot. A file
+// lies in the folder of the day it was delivered; a day of slack is given.
+func ledgerRange(firstKey, lastKey string) string {
+	first, last := dayInKey.FindStringSubmatch(firstKey), dayInKey.FindStringSubmatch(lastKey)
+	if first == nil || last == nil || first[1] != last[1] {
+		return "main.log_files"
+	}
+	from, err := time.Parse("2006/01/02", first[2])
+	if err != nil {
+		return "main.log_files"
+	}
+	to, err := time.Parse("2006/01/02", last[2])
+	if err != nil {
+		return "main.log_files"
+	}
+	days := span{from.AddDate(0, 0, -1).UnixMicro(), to.AddDate(0, 0, 2).UnixMicro()}
+	return inSpans(schema.LogFiles.Name, "source, object_key, etag, status, attempts", "delivered_at", []span{days}, true)
 }
 
 // writeLedger replaces the ledger entries of the batch's files, and forgets
@@ -102,13 +127,9 @@ func (t *commit) dropLedger(ctx context.Context) error {
 	if err := t.conn.stage(ctx, &batchFiles, rec, nil); err != nil {
 		return err
 	}
-	where := whereTimes("l.delivered_at", cluster(times))
-	if undated {
-		where += " OR l.delivered_at IS NULL"
-	}
-	ids, err := t.conn.int64s(ctx, `SELECT l.log_file_id FROM main.log_files l
-		JOIN temp.batch_files b ON b.source = l.source AND b.object_key = l.object_key
-		WHERE `+where)
+	ids, err := t.conn.int64s(ctx, `SELECT l.log_file_id FROM `+
+		inSpans(schema.LogFiles.Name, "log_file_id, source, object_key", "delivered_at", cluster(times), undated)+` l
+		JOIN temp.batch_files b ON b.source = l.source AND b.object_key = l.object_key`)
 	if err != nil || len(ids) == 0 {
 		return err
 	}

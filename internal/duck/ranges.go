@@ -76,16 +76,22 @@ func limitSpans(spans []span, n int) []span {
 	return joinSpans(spans, gaps[len(spans)-n-1])
 }
 
-// whereTimes is the condition that column lies in one of the ranges.
-func whereTimes(column string, spans []span) string {
-	if len(spans) == 0 {
-		return "false"
+// inSpans is a subquery for the rows of a table whose time lies in one of the
+// ranges, or with undated also is NULL. It has a branch for each: DuckDB skips
+// row groups for a literal range, but not for ranges joined by OR.
+func inSpans(table, columns, timeColumn string, spans []span, undated bool) string {
+	head := "SELECT " + columns + " FROM main." + ident(table) + " WHERE " + timeColumn
+	var parts []string
+	for _, s := range spans {
+		parts = append(parts, head+" BETWEEN "+literalTime(s.from)+" AND "+literalTime(s.to))
 	}
-	parts := make([]string, len(spans))
-	for i, s := range spans {
-		parts[i] = "(" + column + " BETWEEN " + literalTime(s.from) + " AND " + literalTime(s.to) + ")"
+	if undated {
+		parts = append(parts, head+" IS NULL")
 	}
-	return "(" + strings.Join(parts, " OR ") + ")"
+	if len(parts) == 0 {
+		return "(" + head + " IS NULL AND false)"
+	}
+	return "(" + strings.Join(parts, " UNION ALL ") + ")"
 }
 
 func literalTime(micros int64) string {

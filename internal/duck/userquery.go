@@ -119,11 +119,7 @@ func (c *conn) inspect(ctx context.Context, sql string) error {
 		return refuse("the text holds a NUL or is not UTF-8")
 	}
 	sql = strings.TrimPrefix(sql, explainHead.FindString(sql))
-	var tree string
-	err := c.each(ctx, func(rec arrow.RecordBatch) error {
-		tree = rec.Column(0).ValueStr(0)
-		return nil
-	}, "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", sql)
+	tree, err := c.text(ctx, "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", sql)
 	if err != nil {
 		return err
 	}
