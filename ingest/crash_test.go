@@ -45,7 +45,7 @@ func TestChildIngest(t *testing.T) {
 	}
 	defer s.Close()
 	// Small batches make many commits, so many moments to be killed in.
-	if _, err := ingest.Run(t.Context(), ingest.Options{Source: openDir(t, dir), Sink: s, BatchRows: 100}); err != nil {
+	if _, err := ingest.Run(t.Context(), ingest.Options{Source: openDir(t, dir), Sink: s, CommitRows: 100}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -21,12 +21,17 @@ const (
 	DefaultMaxObjectBytes = 64 << 20  // stored
 	DefaultMaxJSONBytes   = 128 << 20 // decompressed; CloudTrail's own cap is 50 MB
 
-	// A batch is committed when it has so many rows, bytes or files, or when
-	// it has waited for so long.
-	DefaultBatchRows = 64_000
-	batchBytes       = 48 << 20
-	batchFiles       = 20_000
-	batchAge         = 2 * time.Second
+	// A decoder hands its batch on when it has so many rows, bytes or files,
+	// or when it has waited for so long.
+	batchRows  = 16_000
+	batchBytes = 16 << 20
+	batchFiles = 5_000
+	batchAge   = 2 * time.Second
+
+	// What was appended is committed when there are so many rows: a whole row
+	// group of DuckDB, which is then written once, and not again when groups
+	// are merged. Or when the oldest has waited for batchAge.
+	DefaultCommitRows = 122_880
 
 	// bodyBytes bounds the stored bytes of all objects between reading and
 	// decoding; a single larger object passes alone.
@@ -47,8 +52,8 @@ type Options struct {
 	Concurrency int
 	// Decoders is how many decode at once; 0 is one per processor.
 	Decoders int
-	// BatchRows is after how many rows a batch is committed; 0 is the default.
-	BatchRows int
+	// CommitRows is after how many rows to commit; 0 is the default.
+	CommitRows int
 	// Reconcile reads objects again that the ledger calls quarantined.
 	Reconcile bool
 	// SelfPrincipals are the role or user ARNs kmstrail itself runs under.
@@ -71,8 +76,8 @@ func (o *Options) withDefaults() Options {
 	if c.Decoders == 0 {
 		c.Decoders = runtime.GOMAXPROCS(0)
 	}
-	if c.BatchRows == 0 {
-		c.BatchRows = DefaultBatchRows
+	if c.CommitRows == 0 {
+		c.CommitRows = DefaultCommitRows
 	}
 	if c.MaxObjectBytes == 0 {
 		c.MaxObjectBytes = DefaultMaxObjectBytes
@@ -436,7 +441,7 @@ func (r *run) decodeAll(bodies <-chan fetched, full chan<- *accumulator, pool <-
 				}
 			}
 			r.decodeOne(f, acc, item)
-			if acc.rows() >= r.o.BatchRows || acc.bytes() >= batchBytes || len(acc.files) >= batchFiles {
+			if acc.rows() >= min(batchRows, r.o.CommitRows) || acc.bytes() >= batchBytes || len(acc.files) >= batchFiles {
 				if !flush() {
 					return
 				}
@@ -474,49 +479,110 @@ func (r *run) decodeOne(f *fileDecoder, acc *accumulator, item fetched) {
 	r.mu.Unlock()
 }
 
-// commitAll stores one batch after the other.
+// commitAll appends one batch after the other and commits now and then.
 func (r *run) commitAll(ctx context.Context, full <-chan *accumulator, pool chan<- *accumulator) error {
-	for acc := range full {
-		b := acc.batch()
-		r.sink.Lock()
-		result, err := r.o.Sink.Commit(ctx, b)
-		r.sink.Unlock()
-		if err != nil {
-			return fmt.Errorf("store %d log files: %w", len(b.Files), err)
+	age := time.NewTicker(batchAge)
+	defer age.Stop()
+	var open Summary // what is appended and not committed
+	for {
+		select {
+		case acc, ok := <-full:
+			if !ok {
+				return r.commit(ctx, &open)
+			}
+			if err := r.append(ctx, acc, &open); err != nil {
+				return err
+			}
+			pool <- acc
+			if open.Inserted+open.Duplicates < int64(r.o.CommitRows) {
+				continue
+			}
+		case <-age.C:
 		}
-		r.committed(b, result)
-		acc.reset()
-		pool <- acc
+		if err := r.commit(ctx, &open); err != nil {
+			return err
+		}
 	}
+}
+
+// append stores a batch in the open transaction and adds it to open.
+func (r *run) append(ctx context.Context, acc *accumulator, open *Summary) error {
+	b := acc.batch()
+	r.sink.Lock()
+	result, err := r.o.Sink.Add(ctx, b)
+	r.sink.Unlock()
+	if err != nil {
+		return fmt.Errorf("store %d log files: %w", len(b.Files), err)
+	}
+	open.add(b, result)
+	acc.reset()
 	return nil
 }
 
-func (r *run) committed(b *Batch, result CommitResult) {
+// commit makes durable what is open, and tells about it.
+func (r *run) commit(ctx context.Context, open *Summary) error {
+	if open.ObjectsDone == 0 {
+		return nil
+	}
+	r.sink.Lock()
+	err := r.o.Sink.Commit(ctx)
+	r.sink.Unlock()
+	if err != nil {
+		return fmt.Errorf("store %d log files: %w", open.ObjectsDone, err)
+	}
 	r.update(func(p *Progress) {
-		s := &r.summary
-		for i := range b.Files {
-			f := &b.Files[i]
-			p.ObjectsDone++
-			p.BytesDone += f.Object.Size
-			p.Records += f.Records
-			p.KMS += f.KMS
-			p.Duplicates += f.Duplicates
-			p.Quarantined += f.Quarantined
-			s.span(f.FirstEvent, f.LastEvent)
-			if f.Status != FileIngested {
-				p.Failed++
-				if len(s.Failures) < maxFailures {
-					s.Failures = append(s.Failures, FileFailure{f.Object.Key, f.Error})
-				}
-			}
-		}
-		p.Inserted += result.Inserted
-		p.Duplicates += result.Duplicates
-		p.Quarantined += result.Conflicts + result.Superseded
-		s.Conflicts += result.Conflicts
-		s.Superseded += result.Superseded
-		s.Related += result.RelatedRows
+		p.add(&open.Progress)
+		r.summary.merge(open)
 	})
+	*open = Summary{}
+	return nil
+}
+
+// add counts a batch.
+func (s *Summary) add(b *Batch, result BatchResult) {
+	for i := range b.Files {
+		f := &b.Files[i]
+		s.ObjectsDone++
+		s.BytesDone += f.Object.Size
+		s.Records += f.Records
+		s.KMS += f.KMS
+		s.Duplicates += f.Duplicates
+		s.Quarantined += f.Quarantined
+		s.span(f.FirstEvent, f.LastEvent)
+		if f.Status != FileIngested {
+			s.Failed++
+			s.Failures = append(s.Failures, FileFailure{f.Object.Key, f.Error})
+		}
+	}
+	s.Failures = s.Failures[:min(len(s.Failures), maxFailures)]
+	s.Inserted += result.Inserted
+	s.Duplicates += result.Duplicates
+	s.Quarantined += result.Conflicts + result.Superseded
+	s.Conflicts += result.Conflicts
+	s.Superseded += result.Superseded
+	s.Related += result.RelatedRows
+}
+
+// add counts what a commit made durable.
+func (p *Progress) add(done *Progress) {
+	p.ObjectsDone += done.ObjectsDone
+	p.BytesDone += done.BytesDone
+	p.Records += done.Records
+	p.KMS += done.KMS
+	p.Inserted += done.Inserted
+	p.Duplicates += done.Duplicates
+	p.Quarantined += done.Quarantined
+	p.Failed += done.Failed
+}
+
+// merge adds what only the summary has.
+func (s *Summary) merge(done *Summary) {
+	s.Conflicts += done.Conflicts
+	s.Superseded += done.Superseded
+	s.Related += done.Related
+	s.span(done.FirstEvent, done.LastEvent)
+	s.Failures = append(s.Failures, done.Failures...)
+	s.Failures = s.Failures[:min(len(s.Failures), maxFailures)]
 }
 
 func (s *Summary) span(first, last time.Time) {

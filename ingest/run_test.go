@@ -244,11 +244,18 @@ func (b *breakingSink) Ledger(ctx context.Context, source, first, last string) (
 	return b.Store.Ledger(ctx, source, first, last)
 }
 
-func (b *breakingSink) Commit(ctx context.Context, batch *ingest.Batch) (ingest.CommitResult, error) {
-	if err := b.fail("Commit"); err != nil {
-		return ingest.CommitResult{}, err
+func (b *breakingSink) Add(ctx context.Context, batch *ingest.Batch) (ingest.BatchResult, error) {
+	if err := b.fail("Add"); err != nil {
+		return ingest.BatchResult{}, errors.Join(err, b.Store.Rollback(ctx))
 	}
-	return b.Store.Commit(ctx, batch)
+	return b.Store.Add(ctx, batch)
+}
+
+func (b *breakingSink) Commit(ctx context.Context) error {
+	if err := b.fail("Commit"); err != nil {
+		return errors.Join(err, b.Store.Rollback(ctx))
+	}
+	return b.Store.Commit(ctx)
 }
 
 // TestFaults fails the n-th call of the sink for every n until a run is clean.
@@ -268,7 +275,7 @@ func TestFaults(t *testing.T) {
 		}
 		seen[sink.seen] = true
 	}
-	for _, name := range []string{"NextLogFileID", "Ledger", "Commit"} {
+	for _, name := range []string{"NextLogFileID", "Ledger", "Add", "Commit"} {
 		if !seen[name] {
 			t.Errorf("no run failed in %s", name)
 		}

@@ -7,22 +7,27 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// Sink stores batches. A batch is committed whole or not at all. The ingester
-// calls a sink from one goroutine.
+// Sink stores batches. The ingester calls a sink from one goroutine at a time.
 type Sink interface {
 	// NextLogFileID returns the smallest id not used in the ledger yet.
 	NextLogFileID(ctx context.Context) (int64, error)
 
-	// Ledger returns the entries of source with firstKey <= key <= lastKey.
+	// Ledger returns the committed entries of source with
+	// firstKey <= key <= lastKey.
 	Ledger(ctx context.Context, source, firstKey, lastKey string) (map[string]LedgerEntry, error)
 
-	// Commit stores a batch in one transaction: rows whose event id is known
-	// with equal content are counted as duplicates, with other content are
-	// quarantined (reason conflicting_duplicate), all others are inserted.
-	// A ledger entry of the same source and key is replaced. It returns what
-	// was done, also summed per file into the ledger rows it writes. After an
-	// error nothing of the batch is stored. The sink does not keep the batch.
-	Commit(ctx context.Context, b *Batch) (CommitResult, error)
+	// Add adds a batch to the open transaction; the first one opens it.
+	// Rows whose event id is known with equal content are counted as
+	// duplicates, with other content are quarantined (reason
+	// conflicting_duplicate), all others are inserted. A ledger entry of the
+	// same source and key is replaced. It returns what was done, also summed
+	// per file into the ledger rows it writes. The sink does not keep the
+	// batch.
+	Add(ctx context.Context, b *Batch) (BatchResult, error)
+
+	// Commit makes durable what was added since the last Commit. After an
+	// error of Add or Commit nothing of that is stored.
+	Commit(ctx context.Context) error
 }
 
 // LedgerEntry is what the ledger knows of one object.
@@ -96,8 +101,8 @@ type Quarantined struct {
 	Excerpt     []byte   // valid UTF-8, at most 4096 bytes
 }
 
-// CommitResult says what a commit did.
-type CommitResult struct {
+// BatchResult says what became of a batch.
+type BatchResult struct {
 	Inserted    int64
 	Duplicates  int64 // found by the sink, not those the batch had counted
 	Conflicts   int64 // quarantined by the sink

@@ -72,7 +72,7 @@ func TestCommitJudgesRepeatedEvents(t *testing.T) {
 		for _, how := range []string{"two commits", "repeats"} {
 			t.Run(tt.name+", "+how, func(t *testing.T) {
 				s := mustOpen(t, Memory)
-				var res ingest.CommitResult
+				var res ingest.BatchResult
 				if how == "repeats" {
 					res = mustCommit(t, s, batchOf([]event{base}, []event{tt.second}))
 				} else {
@@ -144,7 +144,7 @@ func TestCommitTakesOutWhatIsCorrected(t *testing.T) {
 				s := mustOpen(t, path)
 				for _, b := range tt.commits {
 					b.Supersedes = append([]eventID{}, b.Supersedes...)
-					if _, err := s.Commit(context.Background(), b); err != nil {
+					if _, err := addAndCommit(context.Background(), s, b); err != nil {
 						t.Fatal(err)
 					}
 					if reopen {
@@ -195,7 +195,13 @@ func TestCommitIsExactlyOnce(t *testing.T) {
 				}
 				seen[e.n] = true
 			}
-			res := mustCommit(t, s, batchOf(events, repeats))
+			// A transaction may hold several batches.
+			res := mustAdd(t, s, batchOf(events, repeats))
+			if len(all) == size || r.IntN(2) == 0 {
+				if err := s.Commit(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+			}
 			rows, duplicates = rows+res.Inserted, duplicates+res.Duplicates
 			if res.Conflicts != 0 || res.Superseded != 0 {
 				t.Fatalf("seed %d: %+v", seed, res)
@@ -224,22 +230,45 @@ func TestCommitFailureStoresNothing(t *testing.T) {
 	bad := batchOf([]event{{n: 2, file: 2}, {n: 1, file: 2, index: 1, region: "us-east-1"}}, nil)
 	defer release(bad)
 	bad.Quarantine = []ingest.Quarantined{{LogFileID: 2, Reason: "bad_json", Excerpt: []byte("\xff\xfe")}}
-	if _, err := s.Commit(ctx, bad); err == nil {
+	if _, err := addAndCommit(ctx, s, bad); err == nil {
 		t.Fatal("a batch with invalid UTF-8 was stored")
 	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
 	good := batchOf([]event{{n: 2, file: 2}}, nil)
 	defer release(good)
-	if _, err := s.Commit(cancelled, good); err == nil {
+	if _, err := addAndCommit(cancelled, s, good); err == nil {
 		t.Fatal("committed with an ended context")
 	}
 	after := table(t, s, "SELECT (SELECT count(*) FROM kms_events), (SELECT count(*) FROM log_files), (SELECT count(*) FROM quarantine)")
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Error(diff)
 	}
-	if res, err := s.Commit(ctx, good); err != nil || res.Inserted != 1 {
+	if res, err := addAndCommit(ctx, s, good); err != nil || res.Inserted != 1 {
 		t.Errorf("the store does not go on: %+v, %v", res, err)
+	}
+}
+
+func TestRollback(t *testing.T) {
+	ctx := context.Background()
+	s := openTemp(t)
+	mustAdd(t, s, batchOf([]event{{n: 1, file: 1}}, nil))
+	mustAdd(t, s, batchOf([]event{{n: 2, file: 2}, {n: 1, file: 2, index: 1}}, nil))
+	if err := s.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, s, "SELECT (SELECT count(*) FROM kms_events) + (SELECT count(*) FROM log_files)"); n != 0 {
+		t.Errorf("%d rows are left after a rollback", n)
+	}
+	if res := mustCommit(t, s, batchOf([]event{{n: 1, file: 1}}, nil)); res.Inserted != 1 {
+		t.Errorf("after a rollback: %+v", res)
+	}
+	mustAdd(t, s, batchOf([]event{{n: 3, file: 3}}, nil))
+	if err := s.Close(); err != nil { // gives up what is open
+		t.Fatal(err)
+	}
+	if n := count(t, mustOpen(t, s.Path()), "SELECT count(*) FROM kms_events"); n != 1 {
+		t.Errorf("%d rows after closing with an open transaction, want 1", n)
 	}
 }
 

@@ -50,7 +50,7 @@ func commitUntilFull(t *testing.T, dir string) {
 		for j := range events {
 			events[j] = event{n: i*fullDiskBatch + j + 1, file: int64(i), index: j}
 		}
-		_, err := s.Commit(context.Background(), batchOf(events, nil))
+		_, err := addAndCommit(context.Background(), s, batchOf(events, nil))
 		if err == nil {
 			continue
 		}

@@ -209,10 +209,30 @@ func release(b *ingest.Batch) {
 	}
 }
 
-func mustCommit(t testing.TB, s *Store, b *ingest.Batch) ingest.CommitResult {
+// addAndCommit stores a batch in a transaction of its own.
+func addAndCommit(ctx context.Context, s *Store, b *ingest.Batch) (ingest.BatchResult, error) {
+	res, err := s.Add(ctx, b)
+	if err != nil {
+		return res, err
+	}
+	return res, s.Commit(ctx)
+}
+
+func mustCommit(t testing.TB, s *Store, b *ingest.Batch) ingest.BatchResult {
 	t.Helper()
 	defer release(b)
-	res, err := s.Commit(context.Background(), b)
+	res, err := addAndCommit(context.Background(), s, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// mustAdd stores a batch and leaves the transaction open.
+func mustAdd(t testing.TB, s *Store, b *ingest.Batch) ingest.BatchResult {
+	t.Helper()
+	defer release(b)
+	res, err := s.Add(context.Background(), b)
 	if err != nil {
 		t.Fatal(err)
 	}
