@@ -79,7 +79,6 @@ lint: bin/golangci-lint ## run the linters
 tidy: ## gofmt, and put go.mod in order
 	gofmt -w $$(git ls-files -co --exclude-standard '*.go')
 	go mod tidy
-	cd internal/devtools && go mod tidy
 
 .PHONY: clean
 clean: ## remove what the other targets wrote (not Go's caches)
