@@ -26,52 +26,69 @@ import (
 // threads and its checkpoints included: wall time on a shared machine would
 // not tell. MB-resident is the most that the process ever had.
 func BenchmarkCommit(b *testing.B) {
-	for _, rows := range []int{64_000, 100_000} {
+	for _, perCommit := range []int{4, 6, 8} {
 		for _, stored := range []int{0, 2_000_000} {
 			for _, duplicates := range []int{0, 30} {
-				b.Run(fmt.Sprintf("rows=%d/stored=%d/duplicates=%d", rows, stored, duplicates), func(b *testing.B) {
-					benchmarkCommit(b, rows, stored, duplicates)
+				b.Run(fmt.Sprintf("rows=%d/stored=%d/duplicates=%d", perCommit*benchRows, stored, duplicates), func(b *testing.B) {
+					benchmarkCommit(b, perCommit, stored, duplicates)
 				})
 			}
 		}
 	}
 }
 
-func benchmarkCommit(b *testing.B, rows, stored, duplicates int) {
-	s, err := Open(context.Background(), filepath.Join(b.TempDir(), "bench.db"), Options{Threads: 1})
+// benchRows is the size of a batch; some make a commit.
+const benchRows = 16_384
+
+func benchmarkCommit(b *testing.B, perCommit, stored, duplicates int) {
+	ctx := context.Background()
+	path := filepath.Join(b.TempDir(), "bench.db")
+	s, err := Open(ctx, path, Options{Threads: 1})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer s.Close()
-	g := newBatches(rows)
+	g := newBatches(benchRows)
 	defer g.rec.Release()
-	for g.next < stored {
-		mustCommit(b, s, g.batch(0))
-	}
-	if err := s.Checkpoint(context.Background()); err != nil {
-		b.Fatal(err)
-	}
 	var cpu time.Duration
+	commit := func(known int) {
+		for i := range perCommit {
+			b.StopTimer()
+			batch := g.batch(known)
+			before := processCPU()
+			b.StartTimer()
+			if _, err := s.Add(ctx, batch); err != nil {
+				b.Fatal(err)
+			}
+			if i == perCommit-1 {
+				if err := s.Commit(ctx); err != nil {
+					b.Fatal(err)
+				}
+			}
+			cpu += processCPU() - before
+			release(batch)
+		}
+	}
+	for g.next < stored {
+		commit(0)
+	}
 	b.ResetTimer()
+	cpu = 0
 	for range b.N {
-		b.StopTimer()
-		batch := g.batch(rows * duplicates / 100)
-		before := processCPU()
-		b.StartTimer()
-		mustCommit(b, s, batch)
-		cpu += processCPU() - before
+		commit(benchRows * duplicates / 100)
 	}
 	before := processCPU()
-	if err := s.Checkpoint(context.Background()); err != nil {
+	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
-	cpu += processCPU() - before
-	events := float64(b.N * rows)
-	size, err := s.Size(context.Background())
+	closing := processCPU() - before
+	events := float64(b.N * perCommit * benchRows)
+	s = mustOpen(b, path)
+	size, err := s.Size(ctx)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(cpu.Microseconds())/events, "us-cpu/event")
+	b.ReportMetric(float64(closing.Milliseconds()), "ms-cpu-close")
 	b.ReportMetric(b.Elapsed().Seconds()*1e6/events, "us-wall/event")
 	b.ReportMetric(float64(size)/float64(count(b, s, "SELECT count(*) FROM kms_events")), "B/event")
 	b.ReportMetric(float64(peakResident())/1e6, "MB-resident")

@@ -37,7 +37,15 @@ type ingestState struct {
 	corrections map[eventID]eventID
 	// open is true from the first Add to Commit or Rollback.
 	open bool
+	// rows were inserted since the last Commit.
+	rows int64
 }
+
+// largeCommit is how many rows are written to the file at once, even if most
+// have been and only few are in the log: what is in the log when the database
+// is closed makes DuckDB merge row groups, which takes as long as to write
+// them.
+const largeCommit = 32_768
 
 // commit is one call of Store.Add.
 type commit struct {
@@ -76,6 +84,7 @@ func (s *Store) Add(ctx context.Context, b *ingest.Batch) (ingest.BatchResult, e
 		return ingest.BatchResult{}, errors.Join(fmt.Errorf("add batch: %w", err), s.Rollback(ctx))
 	}
 	maps.Copy(s.ingest.corrections, t.corrections)
+	s.ingest.rows += t.result.Inserted
 	return t.result, nil
 }
 
@@ -119,8 +128,15 @@ func (s *Store) Commit(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("commit batches: %w", err), s.Rollback(ctx))
 	}
+	defer s.write.Unlock()
 	s.ingest.open = false
-	s.write.Unlock()
+	if s.ingest.rows >= largeCommit {
+		// The rows are safe already; a checkpoint that fails comes later.
+		if err := s.writer.exec(ctx, "CHECKPOINT"); err != nil {
+			s.log.Debug("checkpoint put off", "reason", err)
+		}
+	}
+	s.ingest.rows = 0
 	return nil
 }
 
@@ -129,7 +145,7 @@ func (s *Store) Rollback(ctx context.Context) error {
 	if !s.ingest.open {
 		return nil
 	}
-	s.ingest.open = false
+	s.ingest.open, s.ingest.rows = false, 0
 	s.ingest.corrections = nil // may name events that are not stored now
 	defer s.write.Unlock()
 	// The rollback must happen even though ctx may have ended.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -41,6 +42,7 @@ func commitUntilFull(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	signal.Ignore(syscall.SIGXFSZ) // so that the write fails and not the process
 	limit := syscall.Rlimit{Cur: 4 << 20, Max: 4 << 20}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)

@@ -455,7 +455,7 @@ func ident(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"
 // writes its rows to the file at once, which halves what a large batch costs;
 // small ones gather in the log, so that they do not each become a row group.
 //
-// DuckDB merges neighbouring row groups where three fit into two. Batches of
-// 92,160 to 122,880 rows make row groups that never do; batches of 64,000 are
-// written three times over.
+// When it checkpoints alone (see Store.pin), DuckDB merges neighbouring row
+// groups where three fit into two. Commits of 92,160 to 122,880 rows make row
+// groups that never do.
 const checkpointThreshold = "32MB"
