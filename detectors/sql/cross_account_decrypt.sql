@@ -70,7 +70,9 @@ columns:
   failed_count: Calls that failed for another reason than permission.
 ---*/
 with calls as (          -- one row per call that uses a key for data, or hands out its use
-    select *
+    select
+        event_id, event_time, event_name, key_arn, key_account_id, destination_key_arn, destination_key_account_id,
+        principal_arn, caller_account_id, caller_id, service, error_code, error_class, resource, source_ip_address
     from kms_calls
     where event_time >= $window_start
       and event_time < $window_end

@@ -66,7 +66,9 @@ columns:
   services: AWS services the calls came through; empty for direct calls.
 ---*/
 with calls as (          -- one row per successful call
-    select *
+    select
+        event_id, event_time, event_name, key_arn, destination_key_arn, algorithm, encryption_context,
+        destination_encryption_context, principal_arn, caller_account_id, caller_id, service, resource
     from kms_calls
     where event_time >= $window_start
       and event_time < $window_end
@@ -76,7 +78,9 @@ with calls as (          -- one row per successful call
       and operation_class = 'cryptographic'
 ),
 sides as (               -- one row per call and side that takes a context; ReEncrypt has two
-    select event_id, event_time, 'source' as side, key_arn, encryption_context as context, service
+    select
+        event_id, event_time, 'source' as side, key_arn, encryption_context as context,
+        map_keys(encryption_context) as context_keys, service
     from calls
     where key_arn is not null
       and event_name in (
@@ -85,7 +89,9 @@ sides as (               -- one row per call and side that takes a context; ReEn
       )
       and coalesce(algorithm, 'SYMMETRIC_DEFAULT') = 'SYMMETRIC_DEFAULT'
     union all
-    select event_id, event_time, 'destination' as side, destination_key_arn as key_arn, destination_encryption_context as context, service
+    select
+        event_id, event_time, 'destination' as side, destination_key_arn as key_arn, destination_encryption_context as context,
+        map_keys(destination_encryption_context) as context_keys, service
     from calls
     where event_name = 'ReEncrypt'
       and destination_key_arn is not null
@@ -99,7 +105,7 @@ entries as (             -- one row per call, side and key of its context
         lower(keys.context_key) as context_key,
         element_at(sides.context, keys.context_key) as context_value
     from sides
-    cross join unnest(map_keys(sides.context)) as keys (context_key)
+    cross join unnest(sides.context_keys) as keys (context_key)
 ),
 tags as (                -- one row per interval in which a key had a tag
     select key_arn, lower(name) as tag_key, value as tag_value, valid_from, valid_to

@@ -74,7 +74,9 @@ with pending as (        -- one row per interval in which a key was pending dele
       and value in ('PendingDeletion', 'PendingReplicaDeletion')
 ),
 calls as (               -- one row per call that needs a key and was no matter of permission
-    select *
+    select
+        event_id, event_time, event_name, key_arn, destination_key_arn, principal_arn, caller_account_id, caller_id, service,
+        error_class, error_message, resource, destination_encryption_context
     from kms_calls
     where event_time >= $window_start
       and event_time < $window_end

@@ -7,23 +7,26 @@
 -- context_key VARCHAR: Key in the encryption context: untrusted text.
 -- context_value VARCHAR: Its value: untrusted text.
 
+with sides as (          -- one row per call and side with a context
+    -- The list of keys is a column of its own: DuckDB takes a list apart as it
+    -- streams by, but joins for every row when it has to compute it there.
+    select
+        event_id, event_time, key_arn, 'source' as side,
+        encryption_context as context, map_keys(encryption_context) as context_keys
+    from kms_calls
+    union all
+    select
+        event_id, event_time, destination_key_arn as key_arn, 'destination' as side,
+        destination_encryption_context as context, map_keys(destination_encryption_context) as context_keys
+    from kms_calls
+    where event_name = 'ReEncrypt'
+)
 select
-    calls.event_id,
-    calls.event_time,
-    calls.key_arn,
-    'source' as side,
+    sides.event_id,
+    sides.event_time,
+    sides.key_arn,
+    sides.side,
     entries.context_key,
-    element_at(calls.encryption_context, entries.context_key) as context_value
-from kms_calls as calls
-cross join unnest(map_keys(calls.encryption_context)) as entries (context_key)
-union all
-select
-    calls.event_id,
-    calls.event_time,
-    calls.destination_key_arn as key_arn,
-    'destination' as side,
-    entries.context_key,
-    element_at(calls.destination_encryption_context, entries.context_key) as context_value
-from kms_calls as calls
-cross join unnest(map_keys(calls.destination_encryption_context)) as entries (context_key)
-where calls.event_name = 'ReEncrypt'
+    element_at(sides.context, entries.context_key) as context_value
+from sides
+cross join unnest(sides.context_keys) as entries (context_key)

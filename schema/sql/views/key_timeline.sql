@@ -78,8 +78,8 @@ tag_entries as (         -- one row per tag that an event sets or removes
         key_changes.change_rank,
         key_changes.event_id,
         key_changes.principal_arn
-    from key_changes
-    cross join unnest(map_keys(key_changes.tags)) as entries (tag_key)
+    from (select key_changes.*, map_keys(tags) as tag_keys from key_changes) as key_changes
+    cross join unnest(key_changes.tag_keys) as entries (tag_key)
     where key_changes.event_name in ('CreateKey', 'ReplicateKey', 'TagResource', 'UntagResource')
 ),
 alias_changes as (       -- one row per change of an alias; an alias belongs to account and Region and points to one key

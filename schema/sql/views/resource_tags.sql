@@ -28,6 +28,7 @@ with tagging as (        -- one row per successful tagging call
 named as (               -- the same with the name by which calls are matched
     select
         tagging.*,
+        map_keys(tags) as tag_keys,
         case
             when resource_arn not like 'arn:%' and service = 'sqs' then reverse(split_part(reverse(resource_arn), '/', 1))
             when resource_arn not like 'arn:%' and resource_arn like '/%' and service = 'ssm' then substr(resource_arn, 2)
@@ -54,7 +55,7 @@ entries as (             -- one row per tag that a call sets or removes
         named.event_id,
         1 as entry_rank
     from named
-    cross join unnest(map_keys(named.tags)) as keys (tag_key)
+    cross join unnest(named.tag_keys) as keys (tag_key)
 ),
 known as (               -- one row per resource and tag key ever seen
     select distinct service, account_id, resource_name, tag_key
