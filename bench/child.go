@@ -41,7 +41,7 @@ func child(ctx context.Context, c *config) error {
 	case "read_json":
 		n, err = readJSON(ctx, c.set, c.procs)
 	default:
-		n, err = ingestSet(ctx, c.set, c.procs)
+		n, err = ingestSet(ctx, c.set)
 	}
 	if err != nil {
 		return err
@@ -105,20 +105,20 @@ func decompressFile(path string, buf []byte) (int64, error) {
 	return io.CopyBuffer(struct{ io.Writer }{io.Discard}, z, buf)
 }
 
-// newStore opens an empty store beside the set.
-func newStore(ctx context.Context, dir, name string, procs int) (*duck.Store, string, error) {
+// newStore opens an empty store beside the set, as the ingest command does.
+func newStore(ctx context.Context, dir, name string) (*duck.Store, string, error) {
 	path := filepath.Join(dir, name+".duckdb")
 	for _, suffix := range []string{"", ".wal", ".lock"} {
 		if err := os.RemoveAll(path + suffix); err != nil {
 			return nil, "", err
 		}
 	}
-	s, err := duck.Open(ctx, path, duck.Options{Threads: procs})
+	s, err := duck.Open(ctx, path, duck.Options{Threads: 1})
 	return s, path, err
 }
 
-func ingestSet(ctx context.Context, dir string, procs int) (counts, error) {
-	store, path, err := newStore(ctx, dir, "ingest", procs)
+func ingestSet(ctx context.Context, dir string) (counts, error) {
+	store, path, err := newStore(ctx, dir, "ingest")
 	if err != nil {
 		return counts{}, err
 	}

@@ -16,7 +16,7 @@ var readJSONSQL string
 
 // readJSON fills the tables of an empty store with DuckDB's own reader.
 func readJSON(ctx context.Context, dir string, procs int) (counts, error) {
-	store, path, err := newStore(ctx, dir, "read_json", procs)
+	store, path, err := newStore(ctx, dir, "read_json")
 	if err != nil {
 		return counts{}, err
 	}

@@ -16,13 +16,26 @@ import (
 // where it has a value; rows left out become NULL when the next value or the
 // end of the batch comes, so that an absent member costs nothing.
 
-// validity is the null bitmap of a column.
+// validity is the null bitmap of a column. As long as no row was left out it
+// is only a count: most columns have a value in every row.
 type validity struct {
-	bits []byte
-	set  int // rows marked valid
+	bits   []byte
+	set    int // rows marked valid
+	sparse bool
 }
 
 func (v *validity) mark(row int) {
+	if row == v.set && !v.sparse {
+		v.set++
+		return
+	}
+	v.markSparse(row)
+}
+
+func (v *validity) markSparse(row int) {
+	if !v.sparse {
+		v.spread()
+	}
 	if row>>3 >= len(v.bits) {
 		v.bits = appendZeros(v.bits, row>>3+1-len(v.bits))
 	}
@@ -30,14 +43,31 @@ func (v *validity) mark(row int) {
 	v.set++
 }
 
+// spread turns the count into bits.
+func (v *validity) spread() {
+	v.sparse = true
+	v.bits = v.bits[:0]
+	for range v.set / 8 {
+		v.bits = append(v.bits, 0xff)
+	}
+	if rest := v.set % 8; rest > 0 {
+		v.bits = append(v.bits, 1<<rest-1)
+	}
+}
+
 // buffer returns the bitmap for n rows; nil when every row is valid.
 func (v *validity) buffer(n int) (buf *memory.Buffer, nulls int) {
 	if v.set == n {
 		return nil, 0
 	}
+	if !v.sparse {
+		v.spread()
+	}
 	v.bits = appendZeros(v.bits, (n+7)/8-len(v.bits))
 	return memory.NewBufferBytes(v.bits), n - v.set
 }
+
+func (v *validity) reset() { v.bits, v.set, v.sparse = v.bits[:0], 0, false }
 
 // appendZeros appends n zero bytes; nothing when n is not positive.
 func appendZeros(b []byte, n int) []byte {
@@ -49,8 +79,6 @@ func appendZeros(b []byte, n int) []byte {
 	clear(b[have:])
 	return b
 }
-
-func (v *validity) reset() { v.bits, v.set = v.bits[:0], 0 }
 
 // column is one column being filled.
 type column interface {

@@ -28,16 +28,17 @@ const (
 	batchFiles = 5_000
 	batchAge   = 2 * time.Second
 
-	// What was appended is committed when there are so many rows: a whole row
-	// group of DuckDB, which is then written once, and not again when groups
-	// are merged. Or when the oldest has waited for batchAge.
-	DefaultCommitRows = 122_880
+	// What was added is committed when there are so many rows, or when the
+	// oldest has waited for batchAge. With the batch that reaches it, a commit
+	// has up to 112,000 rows, less than a row group of DuckDB (122,880) and
+	// enough that two are never merged: what is written is not written again.
+	DefaultCommitRows = 96_000
 
 	// bodyBytes bounds the stored bytes of all objects between reading and
 	// decoding; a single larger object passes alone.
-	bodyBytes = 96 << 20
+	bodyBytes = 32 << 20
 	// keepBody is how large a buffer is kept for the next object.
-	keepBody = 8 << 20
+	keepBody = 4 << 20
 
 	maxFailures = 20 // named in the summary
 )

@@ -99,11 +99,12 @@ type benchPools struct {
 	accounts []string
 	callers  []cttest.Identity
 	keys     []string
+	material map[string]string // key material id by key ARN
 }
 
 func newBenchPools(seed uint64) *benchPools {
 	r := newRNG(seed, 3)
-	p := &benchPools{}
+	p := &benchPools{material: map[string]string{}}
 	for _, a := range accounts() {
 		p.accounts = append(p.accounts, a.id)
 	}
@@ -116,7 +117,9 @@ func newBenchPools(seed uint64) *benchPools {
 		p.callers = append(p.callers, id)
 	}
 	for i := range 2000 {
-		p.keys = append(p.keys, cttest.KeyARN(p.accounts[i%len(p.accounts)], "us-east-1", r.uuidString()))
+		key := cttest.KeyARN(p.accounts[i%len(p.accounts)], "us-east-1", r.uuidString())
+		p.keys = append(p.keys, key)
+		p.material[key] = r.hex(64)
 	}
 	return p
 }
@@ -186,7 +189,8 @@ func (w *benchWriter) event(index int, at time.Time) cttest.Event {
 
 func (w *benchWriter) kms(caller cttest.Identity, at time.Time) cttest.Event {
 	r := &w.rng
-	e := cttest.Event{Time: at, Caller: caller, Key: w.key(caller.Account), IP: w.address(), Material: r.hex(64)}
+	e := cttest.Event{Time: at, Caller: caller, Key: w.key(caller.Account), IP: w.address()}
+	e.Material = w.pools.material[e.Key]
 	switch n := r.n(100); {
 	case n < 45:
 		e.Name = "Decrypt"

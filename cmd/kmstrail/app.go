@@ -188,6 +188,15 @@ func (a *app) openToWrite(ctx context.Context, cfg config.Config) (*duck.Store, 
 	return store, nil
 }
 
+// openToIngest opens the store to write with one thread of DuckDB: a second one
+// would mostly spin beside the decoders, waiting for the first.
+func (a *app) openToIngest(ctx context.Context, cfg config.Config) (*duck.Store, error) {
+	if cfg.Limits.Threads == 0 {
+		cfg.Limits.Threads = 1
+	}
+	return a.openToWrite(ctx, cfg)
+}
+
 // closeStore closes a store that was written to. What it still had to write may
 // fail, and then the command has failed, whatever it has printed.
 func closeStore(store *duck.Store, err *error) {

@@ -123,7 +123,7 @@ func (a *app) demoRun(ctx context.Context, cfg config.Config, dir string, truth 
 	if err != nil {
 		return err
 	}
-	store, err := a.openToWrite(ctx, cfg)
+	store, err := a.openToIngest(ctx, cfg)
 	if err != nil {
 		return err
 	}

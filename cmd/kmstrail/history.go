@@ -38,7 +38,7 @@ to go on; hours that are complete are not asked for twice.`,
 			if err != nil {
 				return err
 			}
-			store, err := a.openToWrite(cmd.Context(), cfg)
+			store, err := a.openToIngest(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}

@@ -98,7 +98,7 @@ func (a *app) ingest(cmd *cobra.Command, args []string, f *ingestFlags) (err err
 			cfg.DB = duck.Memory // ask a store that is empty, without making one
 		}
 	}
-	store, err := a.openToWrite(ctx, cfg)
+	store, err := a.openToIngest(ctx, cfg)
 	if err != nil {
 		return err
 	}
