@@ -98,9 +98,9 @@ func Run(ctx context.Context, s Store, list []*Detector, opts RunOptions) (RunRe
 // checkParams binds every detector, so that a misspelt parameter is found
 // before the first one runs.
 func checkParams(list []*Detector, opts RunOptions) error {
-	ids := make([]string, len(list))
-	for i, d := range list {
-		ids[i] = d.ID
+	ids := make([]string, 0, len(list))
+	for _, d := range list {
+		ids = append(ids, d.ID)
 		if _, _, err := d.Bind(opts.Params[d.ID], opts.Window); err != nil {
 			return err
 		}

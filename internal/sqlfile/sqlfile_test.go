@@ -141,7 +141,7 @@ func TestValues(t *testing.T) {
 	} {
 		t.Run(c.name+"="+c.value, func(t *testing.T) {
 			values, err := params.Values(map[string]string{c.name: c.value}, january)
-			var got any = values[c.name]
+			got := values[c.name]
 			if err != nil {
 				got = err.Error()
 			}
@@ -186,7 +186,7 @@ func TestCheckUse(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	candidates := []string{"severity", "status", "summary"}
-	for in, want := range map[string]string{"severty": "severity", "Status": "status", "sumary": "summary", "zzz": "", "": ""} {
+	for in, want := range map[string]string{"severty": "severity", "Status": "status", "sumxary": "summary", "zzz": "", "": ""} {
 		if got := sqlfile.Nearest(in, candidates); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", in, got, want)
 		}
