@@ -341,3 +341,25 @@ func TestRunRefusesBadOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestSameRecordsUnderAnotherConfiguration holds that what kmstrail concludes
+// is not taken for what the record says: a second delivery, read after the
+// configuration named its own role, is no forgery.
+func TestSameRecordsUnderAnotherConfiguration(t *testing.T) {
+	dir, again := t.TempDir(), t.TempDir()
+	distinct := writeBucket(t, dir, 3, 10)
+	writeBucket(t, again, 3, 10)
+	s := openStore(t, filepath.Join(t.TempDir(), "k.duckdb"))
+	if _, err := ingest.Run(t.Context(), ingest.Options{Source: openDir(t, dir), Sink: s}); err != nil {
+		t.Fatal(err)
+	}
+	sum, err := ingest.Run(t.Context(), ingest.Options{
+		Source: openDir(t, again), Sink: s, SelfPrincipals: []string{cttest.RoleARN("111122223333", "app")},
+	})
+	if err != nil || sum.Conflicts != 0 || sum.Inserted != 0 || sum.Duplicates != sum.KMS {
+		t.Errorf("second delivery: %+v, %v", sum, err)
+	}
+	if got := count(t, s, "SELECT count(*) FROM kms_events"); got[0] != int64(distinct) {
+		t.Errorf("%d rows, want %d", got[0], distinct)
+	}
+}

@@ -23,8 +23,13 @@ type Column struct {
 	Type Type
 	// NotNull columns are enforced by the store.
 	NotNull bool
-	// Source is the CloudTrail member the value comes from, "" when derived.
+	// Source is the CloudTrail member the value comes from, "" when it comes
+	// from several or is derived.
 	Source string
+	// Judged columns hold what kmstrail concludes from the others and from its
+	// configuration. Two records that differ only in them are the same record,
+	// read by different versions or under different configurations.
+	Judged bool
 	// Doc says what the value means, in one or two sentences, with its unit.
 	Doc string
 }
@@ -81,14 +86,14 @@ var KMSEvents = Table{
 		{Name: "region", Type: Varchar, NotNull: true, Source: "awsRegion", Doc: "Region that served the call."},
 		{Name: "recipient_account_id", Type: Varchar, Source: "recipientAccountId", Doc: "Account in whose trail this record was delivered."},
 		{Name: "caller_account_id", Type: Varchar, Source: "userIdentity.accountId", Doc: "Account of the caller; NULL for an AWS service principal. Quota and cost are charged to it."},
-		{Name: "key_account_id", Type: Varchar, Doc: "Account that owns the key, from the key's ARN."},
-		{Name: "record_copy", Type: Varchar, NotNull: true, Doc: "Which copy of the call this record is: single (caller and owner are the recipient), caller, owner, other (ReEncrypt's further owner, or undecidable), network (a NetworkActivity shadow, never counted)."},
+		{Name: "key_account_id", Type: Varchar, Judged: true, Doc: "Account that owns the key, from the key's ARN."},
+		{Name: "record_copy", Type: Varchar, NotNull: true, Judged: true, Doc: "Which copy of the call this record is: single (caller and owner are the recipient), caller, owner, other (ReEncrypt's further owner, or undecidable), network (a NetworkActivity shadow, never counted)."},
 
 		// Who.
 		{Name: "caller_type", Type: Varchar, Source: "userIdentity.type", Doc: "AssumedRole, IAMUser, Root, AWSService, AWSAccount, …; NULL for internal service events."},
 		{Name: "caller_arn", Type: Varchar, Source: "userIdentity.arn", Doc: "ARN as logged; for a role this names the session."},
 		{Name: "role_arn", Type: Varchar, Source: "userIdentity.sessionContext.sessionIssuer.arn", Doc: "ARN of the role behind the session, with its IAM path where the record has it."},
-		{Name: "principal_arn", Type: Varchar, Doc: "The one ARN to group callers by: role_arn, else caller_arn, else NULL (a foreign account's copy, or a service principal)."},
+		{Name: "principal_arn", Type: Varchar, Judged: true, Doc: "The one ARN to group callers by: role_arn, else caller_arn, else NULL (a foreign account's copy, or a service principal)."},
 		{Name: "principal_id", Type: Varchar, Source: "userIdentity.principalId", Doc: "Unique id of the principal without the session name (AROA…, AIDA…, account id); known in every copy of a call."},
 		{Name: "session_name", Type: Varchar, Source: "userIdentity.arn", Doc: "Role session name."},
 		{Name: "access_key_id", Type: Varchar, Source: "userIdentity.accessKeyId", Doc: "Access key used; AKIA… is long-lived, ASIA… temporary."},
@@ -97,9 +102,9 @@ var KMSEvents = Table{
 		{Name: "source_identity", Type: Varchar, Source: "userIdentity.sessionContext.sourceIdentity", Doc: "Source identity set when the role was assumed."},
 		{Name: "console_session", Type: Boolean, Source: "sessionCredentialFromConsole", Doc: "True when the credentials came from a console session; else NULL."},
 		{Name: "invoked_by", Type: Varchar, Source: "userIdentity.invokedBy", Doc: "AWS service that made the call, as logged; can be the opaque AWS Internal."},
-		{Name: "service", Type: Varchar, Doc: "Short name of the AWS service behind the call (s3, ssm, ebs, secretsmanager, …); AWS Internal is refined by the encryption context. NULL for a direct call."},
-		{Name: "actor_kind", Type: Varchar, NotNull: true, Doc: "human, workload, aws_service or unknown: who set the call off."},
-		{Name: "is_self", Type: Boolean, NotNull: true, Doc: "True for calls made by kmstrail's own role while reading an encrypted log bucket."},
+		{Name: "service", Type: Varchar, Judged: true, Doc: "Short name of the AWS service behind the call (s3, ssm, ebs, secretsmanager, …); AWS Internal is refined by the encryption context. NULL for a direct call."},
+		{Name: "actor_kind", Type: Varchar, NotNull: true, Judged: true, Doc: "human, workload, aws_service or unknown: who set the call off."},
+		{Name: "is_self", Type: Boolean, NotNull: true, Judged: true, Doc: "True for calls made by kmstrail's own role while reading an encrypted log bucket."},
 
 		// From where.
 		{Name: "source_ip_address", Type: Varchar, Source: "sourceIPAddress", Doc: "IP address, or the DNS name of the calling service."},
@@ -113,22 +118,22 @@ var KMSEvents = Table{
 		// With what outcome.
 		{Name: "error_code", Type: Varchar, Source: "errorCode", Doc: "Error code as logged; NULL on success."},
 		{Name: "error_message", Type: Varchar, Source: "errorMessage", Doc: "Error message as logged."},
-		{Name: "error_class", Type: Varchar, Doc: "denied, pending_deletion, disabled, pending_import, throttled, bad_ciphertext, wrong_key, dry_run, not_found or other; NULL on success. dry_run is neither failure nor use."},
+		{Name: "error_class", Type: Varchar, Judged: true, Doc: "denied, pending_deletion, disabled, pending_import, throttled, bad_ciphertext, wrong_key, dry_run, not_found or other; NULL on success. dry_run is neither failure nor use."},
 		{Name: "dry_run", Type: Boolean, Source: "requestParameters.dryRun", Doc: "True when the caller asked for a dry run; else NULL."},
 
 		// On which key.
 		{Name: "key_arn", Type: Varchar, Doc: "ARN of the KMS key (never of an alias). For ReEncrypt the source key."},
-		{Name: "key_id", Type: Varchar, Doc: "Last part of key_arn: a UUID or mrk-…"},
-		{Name: "key_region", Type: Varchar, Doc: "Region in key_arn."},
+		{Name: "key_id", Type: Varchar, Judged: true, Doc: "Last part of key_arn: a UUID or mrk-…"},
+		{Name: "key_region", Type: Varchar, Judged: true, Doc: "Region in key_arn."},
 		{Name: "key_reference", Type: Varchar, Source: "requestParameters.keyId", Doc: "How the caller named the key: key ARN, id, alias name or alias ARN; NULL when the call did not name it."},
-		{Name: "key_resolved_by", Type: Varchar, Doc: "Where key_arn was found, in order of trust: resources, response, request, service_event, error_message."},
+		{Name: "key_resolved_by", Type: Varchar, Judged: true, Doc: "Where key_arn was found, in order of trust: resources, response, request, service_event, error_message."},
 		{Name: "destination_key_arn", Type: Varchar, Doc: "ReEncrypt: ARN of the key the data was encrypted to. ReplicateKey: ARN of the replica."},
-		{Name: "destination_key_account_id", Type: Varchar, Doc: "Account in destination_key_arn."},
+		{Name: "destination_key_account_id", Type: Varchar, Judged: true, Doc: "Account in destination_key_arn."},
 
 		// Doing what.
-		{Name: "operation_class", Type: Varchar, NotNull: true, Doc: "cryptographic, management, grant, alias, tag, policy, import, store, read, service_event or unknown."},
-		{Name: "quota_name", Type: Varchar, Doc: "Request quota the call counts against (quotas.quota_name); NULL for events that count against none."},
-		{Name: "price_tier", Type: Varchar, Doc: "Price class of the request (prices.price_tier); NULL for events that are not billed."},
+		{Name: "operation_class", Type: Varchar, NotNull: true, Judged: true, Doc: "cryptographic, management, grant, alias, tag, policy, import, store, read, service_event or unknown."},
+		{Name: "quota_name", Type: Varchar, Judged: true, Doc: "Request quota the call counts against (quotas.quota_name); NULL for events that count against none."},
+		{Name: "price_tier", Type: Varchar, Judged: true, Doc: "Price class of the request (prices.price_tier); NULL for events that are not billed."},
 		{Name: "encryption_context", Type: StringMap, Source: "requestParameters.encryptionContext", Doc: "Encryption context; for ReEncrypt that of the source. Untrusted text. NULL when absent, empty when given empty."},
 		{Name: "destination_encryption_context", Type: StringMap, Source: "requestParameters.destinationEncryptionContext", Doc: "ReEncrypt: encryption context of the destination."},
 		{Name: "algorithm", Type: Varchar, Source: "requestParameters.encryptionAlgorithm | signingAlgorithm | macAlgorithm | keyAgreementAlgorithm | encapsulationAlgorithm | sourceEncryptionAlgorithm", Doc: "Algorithm of the cryptographic operation."},
