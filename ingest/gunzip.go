@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -74,12 +75,13 @@ func sizeHint(gz []byte, limit int64) int {
 	return int(max(smallest, min(n, limit+1, int64(len(gz))*1032)))
 }
 
-// grow returns b with room for at least n bytes in all.
+// grow returns b with room for at least n bytes in all. The capacity is a power
+// of two, so that files of growing size do not each ask for new memory.
 func grow(b []byte, n int) []byte {
 	if cap(b) >= n {
 		return b
 	}
-	bigger := make([]byte, len(b), n)
+	bigger := make([]byte, len(b), 1<<bits.Len(uint(n-1)))
 	copy(bigger, b)
 	return bigger
 }

@@ -38,7 +38,7 @@ const (
 	// decoding; a single larger object passes alone.
 	bodyBytes = 32 << 20
 	// keepBody is how large a buffer is kept for the next object.
-	keepBody = 4 << 20
+	keepBody = 16 << 20
 
 	maxFailures = 20 // named in the summary
 )

@@ -84,33 +84,37 @@ var structural = func() (t [256]bool) {
 	return
 }()
 
-// skipString is scanString for those who want only the end.
+// skipString is scanString for those who want only the end: it looks for quotes
+// and, at each, whether backslashes escape it.
 func skipString(b []byte, i int) int {
-	for i+8 <= len(b) {
-		x := binary.LittleEndian.Uint64(b[i:])
-		q := x ^ (ones * '"')
-		s := x ^ (ones * '\\')
-		hit := ((q - ones) &^ q & highs) | ((s - ones) &^ s & highs)
+	start := i
+	for ; i+8 <= len(b); i++ {
+		q := binary.LittleEndian.Uint64(b[i:]) ^ (ones * '"')
+		hit := (q - ones) &^ q & highs
 		if hit == 0 {
-			i += 8
+			i += 7
 			continue
 		}
 		i += bits.TrailingZeros64(hit) >> 3
-		if b[i] == '"' {
+		if i == start || b[i-1] != '\\' || !escaped(b[start:i]) {
 			return i
 		}
-		i += 2
 	}
-	for i < len(b) && b[i] != '"' {
-		if b[i] == '\\' {
-			i++
-		}
+	if escaped(b[start:min(i, len(b))]) {
 		i++
 	}
-	if i >= len(b) {
-		return -1
+	end, _, _ := scanString(b, i)
+	return end
+}
+
+// escaped reports whether a character after s is escaped: whether s ends in an
+// odd number of backslashes.
+func escaped(s []byte) bool {
+	n := len(s)
+	for n > 0 && s[n-1] == '\\' {
+		n--
 	}
-	return i
+	return (len(s)-n)%2 == 1
 }
 
 // skipNested finds the end of the object or array that was opened before
