@@ -305,8 +305,6 @@ func (a *accumulator) addEvent(e *event, raw []byte, logFile int64, index int) (
 func (a *accumulator) rows() int  { return a.events.n + a.repeats.n + a.related.n }
 func (a *accumulator) bytes() int { return a.events.bytes() + a.repeats.bytes() + a.related.bytes() }
 
-func (a *accumulator) empty() bool { return len(a.files) == 0 }
-
 // batch returns what was gathered. It stays valid until reset.
 func (a *accumulator) batch() *Batch {
 	return &Batch{

@@ -21,13 +21,13 @@ func sample(name, id string) []byte {
 	return e.JSON()
 }
 
-// patch replaces old by new in a record, once; old must be there.
-func patch(t testing.TB, record []byte, old, new string) []byte {
+// patch replaces what was by what is in a record, once.
+func patch(t testing.TB, record []byte, was, is string) []byte {
 	t.Helper()
-	if bytes.Count(record, []byte(old)) < 1 {
-		t.Fatalf("record has no %s: %s", old, record)
+	if !bytes.Contains(record, []byte(was)) {
+		t.Fatalf("record has no %s: %s", was, record)
 	}
-	return bytes.Replace(record, []byte(old), []byte(new), 1)
+	return bytes.Replace(record, []byte(was), []byte(is), 1)
 }
 
 // outcome is what became of a file, in short.
@@ -99,7 +99,7 @@ func TestContainers(t *testing.T) {
 // should be: which records are stored, and what the quarantine says.
 func TestBadInput(t *testing.T) {
 	good := string(sample("Decrypt", "good"))
-	bad := func(old, new string) string { return string(patch(t, sample("Decrypt", "bad"), old, new)) }
+	bad := func(was, is string) string { return string(patch(t, sample("Decrypt", "bad"), was, is)) }
 	id := `"eventID":"` + cttest.EventID("bad") + `"`
 	when := `"eventTime":"2026-01-04T06:00:00Z"`
 	file := func(records ...string) []byte { return []byte(`{"Records":[` + strings.Join(records, ",") + `]}`) }

@@ -189,8 +189,7 @@ type fetched struct {
 // decode, one commits. The channels between them are short, and a pool bounds
 // the batches in flight, so memory does not grow with the input.
 type run struct {
-	o     *Options
-	start time.Time
+	o *Options
 
 	sink   sync.Mutex // held during each call of the sink
 	nextID int64

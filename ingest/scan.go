@@ -81,7 +81,7 @@ var structural = func() (t [256]bool) {
 	for _, c := range `"{}[]` {
 		t[c] = true
 	}
-	return
+	return t
 }()
 
 // skipString is scanString for those who want only the end: it looks for quotes

@@ -136,5 +136,5 @@ var hexValue = func() (t [256]byte) {
 	for c := byte('a'); c <= 'f'; c++ {
 		t[c], t[c-'a'+'A'] = c-'a'+10, c-'a'+10
 	}
-	return
+	return t
 }()

@@ -59,13 +59,13 @@ type appender struct {
 func (c *conn) newAppender(catalog, table string, schema *arrow.Schema) (*appender, error) {
 	a := &appender{conn: c}
 	if bindings.AppenderCreateExt(c.ptr, catalog, "main", table, &a.ptr) == bindings.StateError {
-		err := a.failure(context.Background())
+		err := a.failure()
 		a.destroy()
 		return nil, err
 	}
 	for _, f := range schema.Fields() {
 		if bindings.AppenderAddColumn(a.ptr, f.Name) == bindings.StateError {
-			err := a.failure(context.Background())
+			err := a.failure()
 			a.destroy()
 			return nil, err
 		}
@@ -98,7 +98,7 @@ func (a *appender) append(rec arrow.RecordBatch, from, to int64, keep []bool) er
 		selectRows(chunk, keep)
 	}
 	if bindings.AppendDataChunk(a.ptr, chunk) == bindings.StateError {
-		return a.failure(context.Background())
+		return a.failure()
 	}
 	return nil
 }
@@ -107,6 +107,7 @@ func (a *appender) append(rec arrow.RecordBatch, from, to int64, keep []bool) er
 func selectRows(chunk bindings.DataChunk, keep []bool) {
 	sel := bindings.CreateSelectionVector(bindings.IdxT(len(keep)))
 	defer bindings.DestroySelectionVector(&sel)
+	//nolint:gosec // DuckDB gives a pointer to as many entries as were asked for
 	rows := unsafe.Slice(bindings.SelectionVectorGetDataPtr(sel), len(keep))
 	n := 0
 	for i, k := range keep {
@@ -125,15 +126,13 @@ func (a *appender) flush(ctx context.Context) error {
 	stop := a.conn.watch(ctx)
 	defer stop()
 	if bindings.AppenderFlush(a.ptr) == bindings.StateError {
-		return a.failure(ctx)
+		return failure(ctx, bindings.AppenderError(a.ptr))
 	}
 	a.clean = true
 	return nil
 }
 
-func (a *appender) failure(ctx context.Context) error {
-	return failure(ctx, bindings.AppenderError(a.ptr))
-}
+func (a *appender) failure() error { return reported(bindings.AppenderError(a.ptr)) }
 
 // destroy frees the appender. What was not flushed is thrown away: DuckDB would
 // try it again.

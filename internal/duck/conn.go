@@ -156,6 +156,11 @@ func failure(ctx context.Context, message string) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
+	return reported(message)
+}
+
+// reported is the error of a call that no context can end.
+func reported(message string) error {
 	message = strings.TrimSpace(message)
 	if message == "" {
 		message = "DuckDB gave no reason"

@@ -86,13 +86,12 @@ func batchEvents() *schema.Table {
 
 // difference is a row whose stored twin has other content.
 type difference struct {
-	row              int
-	storedFile       int64
-	storedIndex      int32
-	columns          string // comma-separated
-	arrived, stored  string // remainders
-	remainderDiffers bool
-	excerpt          string
+	row             int
+	storedFile      int64
+	storedIndex     int32
+	columns         string // comma-separated
+	arrived, stored string // remainders
+	excerpt         string
 }
 
 // judge compares rows with those stored under the same event id: equal ones are
@@ -138,7 +137,7 @@ func compareSQL(spans []span) string {
 		if c.Judged || c.Name == "log_file_id" || c.Name == "record_index" || c.Name == "event_id" {
 			continue
 		}
-		parts = append(parts, fmt.Sprintf("CASE WHEN %s IS DISTINCT FROM %s THEN '%s' END", comparable("s", c), comparable("e", c), c.Name))
+		parts = append(parts, fmt.Sprintf("CASE WHEN %s IS DISTINCT FROM %s THEN '%s' END", comparison("s", c), comparison("e", c), c.Name))
 	}
 	return `SELECT batch_row, log_file_id, record_index, differing, arrived, stored, to_json(twin)::VARCHAR FROM (
 		SELECT s.batch_row, e.log_file_id, e.record_index, s.remainder AS arrived, e.remainder AS stored, s AS twin,
@@ -147,7 +146,7 @@ func compareSQL(spans []span) string {
 			ON e.event_id = s.event_id) WHERE differing <> ''`
 }
 
-func comparable(table string, c schema.Column) string {
+func comparison(table string, c schema.Column) string {
 	name := table + "." + ident(c.Name)
 	switch c.Type {
 	case schema.StringMap:

@@ -18,7 +18,7 @@ import (
 // time. DuckDB computes ahead by about a megabyte and then waits. The batches
 // are in Go's memory: what is taken out of one outlives it.
 type reader struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // a record reader has no other way to end with its query
 	refs   atomic.Int64
 	schema *arrow.Schema
 
@@ -216,5 +216,5 @@ func dataError(data bindings.ErrorData) error {
 	if !bindings.ErrorDataHasError(data) {
 		return nil
 	}
-	return failure(context.Background(), bindings.ErrorDataMessage(data))
+	return reported(bindings.ErrorDataMessage(data))
 }

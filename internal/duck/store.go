@@ -83,8 +83,7 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if err := s.open(ctx); err != nil {
-		s.release()
-		return nil, err
+		return nil, errors.Join(err, s.release())
 	}
 	return s, nil
 }
@@ -136,13 +135,13 @@ func resolve(path string, mustExist bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	real, err := filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
 	if err == nil {
-		info, err := os.Stat(real)
+		info, err := os.Stat(target)
 		if err == nil && !info.Mode().IsRegular() {
 			return "", errors.New("is not a regular file")
 		}
-		return real, err
+		return target, err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
@@ -183,7 +182,7 @@ func (s *Store) openDatabase() error {
 }
 
 func openFailure(message string) error {
-	err := failure(context.Background(), message)
+	err := reported(message)
 	if strings.Contains(message, "not a valid DuckDB database file") {
 		return fmt.Errorf("%w: %w", ErrForeign, err)
 	}
@@ -258,6 +257,7 @@ func (s *Store) Close() error {
 		s.log.Warn("query result was still open when the database was closed")
 		r.abort()
 	}
+	//nolint:forbidigo // closing must not depend on a context
 	if err := s.Rollback(context.Background()); err != nil {
 		s.log.Warn("an open transaction could not be rolled back", "error", err)
 	}
@@ -410,13 +410,13 @@ func (s *Store) Size(ctx context.Context) (int64, error) {
 }
 
 // scalar returns the BIGINT that a query of one row gives; NULL and no row are 0.
-func (s *Store) scalar(ctx context.Context, sql string, args ...any) (int64, error) {
+func (s *Store) scalar(ctx context.Context, sql string) (int64, error) {
 	c, err := s.connect()
 	if err != nil {
 		return 0, err
 	}
 	defer c.close()
-	return c.scalar(ctx, sql, args...)
+	return c.scalar(ctx, sql)
 }
 
 func (c *conn) scalar(ctx context.Context, sql string, args ...any) (n int64, err error) {

@@ -129,7 +129,7 @@ func TestOpenReadOnlyTwice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer r.Close()
+		t.Cleanup(func() { r.Close() })
 		if got := table(t, r, "SELECT count(*) FROM kms_calls"); got[0][0] != "0" {
 			t.Errorf("read %v", got)
 		}
