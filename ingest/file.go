@@ -23,7 +23,8 @@ type fileDecoder struct {
 	a        arena // of the outline
 	inner    arena // the record inside a LookupEvents wrapper
 	acc      *accumulator
-	limit    int64 // bytes of decompressed text
+	limit    int64   // bytes of decompressed text
+	search   *search // set when records are looked for, not decoded
 
 	// Of the file being decoded.
 	file      LogFile
@@ -263,6 +264,9 @@ func (f *fileDecoder) lookupElement(b []byte, i int) int {
 
 // record reads the record whose brace is b[i].
 func (f *fileDecoder) record(b []byte, i int) int {
+	if f.search != nil {
+		return f.look(b, i)
+	}
 	f.a.reset()
 	end := walkRecord(b, i, &f.o, &f.a)
 	if end < 0 {

@@ -181,6 +181,38 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+func TestFindRecord(t *testing.T) {
+	id := func(name string) uuid { v, _ := parseUUID([]byte(cttest.EventID(name))); return v }
+	a, b := sample("Decrypt", "a"), sample("Encrypt", "b")
+	again := patch(t, a, "192.0.2.10", "192.0.2.99")
+	other := cttest.PutObject(testTime, cttest.Root("111122223333"), "us-east-1", "b", "o", "")
+	other.ID = cttest.EventID("other")
+	wrapped, _ := json.Marshal(string(b))
+	for name, c := range map[string]struct {
+		body  []byte
+		index int
+		id    string
+		want  []byte
+	}{
+		"log file":       {cttest.LogFile(a, b), 1, "b", b},
+		"moved":          {cttest.LogFile(other.JSON(), a, b), 0, "b", b},
+		"other service":  {cttest.LogFile(a, other.JSON()), 1, "other", other.JSON()},
+		"twice, first":   {cttest.LogFile(a, again), 0, "a", a},
+		"twice, second":  {cttest.LogFile(a, again), 1, "a", again},
+		"lookup events":  {[]byte(`{"Events":[{"CloudTrailEvent":` + string(wrapped) + `}]}`), 0, "b", b},
+		"before a break": {[]byte(`{"Records":[` + string(a) + `,{"x":`), 0, "a", a},
+		"not there":      {cttest.LogFile(a), 0, "b", nil},
+		"not a log file": {[]byte("<html>"), 0, "a", nil},
+		"behind a break": {[]byte(`{"Records":[{"x":` + string(a)), 0, "a", nil},
+		"lines":          {append(append(bytes.Clone(a), '\n'), b...), 1, "b", b},
+	} {
+		got, err := FindRecord(c.body, c.index, id(c.id))
+		if !bytes.Equal(got, c.want) || (err == nil) != (c.want != nil) {
+			t.Errorf("%s: %s, %v, want %s", name, got, err, c.want)
+		}
+	}
+}
+
 func TestGzipBomb(t *testing.T) {
 	bomb := cttest.Gzip(append([]byte(`{"Records":[`), bytes.Repeat([]byte(" "), 64<<20)...))
 	acc := newAccumulator(testSeed)

@@ -251,8 +251,11 @@ func (r *run) run(ctx context.Context) error {
 	g.Go(func() error {
 		defer close(tasks)
 		listErr = r.list(work, func(ctx context.Context, t task) error {
-			t.id = r.nextID
-			r.nextID++
+			// Rows of an earlier reading keep pointing to their log file.
+			if t.id == 0 {
+				t.id = r.nextID
+				r.nextID++
+			}
 			return send(ctx, tasks, t)
 		})
 		var partial *PartialListError
@@ -340,7 +343,7 @@ func (r *run) fresh(ctx context.Context, page []Object) ([]task, error) {
 		if same && (entry.Status == FileIngested || entry.Status == FileQuarantined && !r.o.Reconcile) {
 			continue
 		}
-		tasks = append(tasks, task{obj: o, attempts: entry.Attempts})
+		tasks = append(tasks, task{obj: o, id: entry.ID, attempts: entry.Attempts})
 	}
 	return tasks, nil
 }

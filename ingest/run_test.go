@@ -312,6 +312,31 @@ func TestUnreadableObjects(t *testing.T) {
 	}
 }
 
+// TestChangedFile holds that a file that is read again keeps its identity: rows
+// of the first reading still know their log file, and the ledger still counts
+// each event once.
+func TestChangedFile(t *testing.T) {
+	dir := t.TempDir()
+	key := cttest.Key("", "", "111122223333", "us-east-1", start, cttest.Suffix("a"))
+	record := func(name string) []byte {
+		e := cttest.Sample(name, "111122223333", start)
+		e.ID = cttest.EventID(name)
+		return e.JSON()
+	}
+	s := openStore(t, filepath.Join(t.TempDir(), "k.duckdb"))
+	for i, records := range [][][]byte{{record("Encrypt")}, {record("Encrypt"), record("Decrypt")}, {record("Decrypt")}} {
+		write(t, dir, key, cttest.LogFile(records...))
+		if _, err := ingest.Run(t.Context(), ingest.Options{Source: openDir(t, dir), Sink: s}); err != nil {
+			t.Fatal(err)
+		}
+		want := []int64{int64(min(i+1, 2)), int64(min(i+1, 2)), 0}
+		got := count(t, s, `SELECT (SELECT count(*) FROM kms_events JOIN log_files USING (log_file_id)), inserted_count, duplicate_count FROM log_files`)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("reading %d: events with a log file, inserted, duplicates (-want +got)\n%s", i, diff)
+		}
+	}
+}
+
 func TestBrokenFilesAreRememberedUntilReconciled(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "broken.json.gz", []byte("\x1f\x8b\x08garbage"))

@@ -32,6 +32,7 @@ type Sink interface {
 
 // LedgerEntry is what the ledger knows of one object.
 type LedgerEntry struct {
+	ID       int64
 	ETag     string
 	Status   FileStatus
 	Attempts int
@@ -73,7 +74,7 @@ type Batch struct {
 // LogFile is one row of the ledger. Counts include what the ingester itself
 // has found to be duplicates; the sink adds its own.
 type LogFile struct {
-	ID     int64
+	ID     int64 // that of its ledger entry, when it has one already
 	Source string
 	Object Object
 

@@ -154,5 +154,6 @@ func (a *app) demoRun(ctx context.Context, cfg config.Config, dir string, truth 
 		return err
 	}
 	a.say("now try: kmstrail --config %[1]s/kmstrail.yaml --db %[1]s/kmstrail.duckdb status", dir)
+	a.say("the bucket is served no more; kmstrail event ID --raw --source %s/bucket reads its files from the directory", dir)
 	return nil
 }

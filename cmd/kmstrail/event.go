@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,14 +21,16 @@ import (
 
 func eventCommand(a *app) *cobra.Command {
 	var raw bool
-	var format string
+	var format, from string
 	cmd := &cobra.Command{
 		Use:   "event ID",
 		Short: "Show one event, or its original record",
 		Long: `Prints what the store knows of the event with this id. --raw reads the log file
-it came from once more and prints the original record, byte for byte.`,
+it came from once more and prints the original record, byte for byte. Where the
+log files have moved, or lie in a copy, --source names the new place.`,
 		Example: `  kmstrail event 12345678-1234-1234-1234-123456789012
-  kmstrail event 12345678-1234-1234-1234-123456789012 --raw | jq .userIdentity`,
+  kmstrail event 12345678-1234-1234-1234-123456789012 --raw | jq .userIdentity
+  kmstrail event 12345678-1234-1234-1234-123456789012 --raw --source ./copy-of-the-bucket`,
 		Args: one("the event id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, []string{"text", "json"}); err != nil {
@@ -50,12 +50,13 @@ it came from once more and prints the original record, byte for byte.`,
 			}
 			defer store.Close()
 			if raw {
-				return a.rawEvent(cmd.Context(), cfg, store, id)
+				return a.rawEvent(cmd.Context(), cfg, store, id, from)
 			}
 			return a.showEvent(cmd.Context(), store, id, format)
 		},
 	}
 	cmd.Flags().BoolVar(&raw, "raw", false, "print the original record from its log file")
+	cmd.Flags().StringVar(&from, "source", "", "with --raw: read the log file from `PLACE`, s3://BUCKET or a directory, instead of where it was ingested from")
 	cmd.Flags().StringVar(&format, "format", "text", "`FORMAT`: text or json")
 	completeValues(cmd, "format", func() []string { return []string{"text", "json"} })
 	return cmd
@@ -111,7 +112,7 @@ func (a *app) printEvent(r row, format string) error {
 }
 
 // rawEvent prints the record as it stands in its log file.
-func (a *app) rawEvent(ctx context.Context, cfg config.Config, store *duck.Store, id uuid.UUID) error {
+func (a *app) rawEvent(ctx context.Context, cfg config.Config, store *duck.Store, id uuid.UUID, from string) error {
 	var where struct {
 		source, key string
 		size        int64
@@ -132,6 +133,9 @@ func (a *app) rawEvent(ctx context.Context, cfg config.Config, store *duck.Store
 	if !where.found {
 		return errNoEvent(id)
 	}
+	if from != "" {
+		where.source = from
+	}
 	source, err := a.sourceByName(ctx, cfg, where.source)
 	if err != nil {
 		return err
@@ -142,7 +146,7 @@ func (a *app) rawEvent(ctx context.Context, cfg config.Config, store *duck.Store
 	if err != nil {
 		return fmt.Errorf("read %s of %s, where event %s is from: %w", where.key, where.source, id, err)
 	}
-	record, err := findRecord(body, where.index, id)
+	record, err := ingest.FindRecord(body, int(where.index), id)
 	if err != nil {
 		return fmt.Errorf("find event %s in %s of %s: %w", id, where.key, where.source, err)
 	}
@@ -163,126 +167,8 @@ func (a *app) sourceByName(ctx context.Context, cfg config.Config, name string) 
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 		return dirsource.New(filepath.FromSlash(u.Path))
+	case !strings.Contains(name, "://"):
+		return dirsource.New(name)
 	}
 	return nil, fmt.Errorf("read %s: the original record is not in a log file; the store has it in columns and remainder", name)
-}
-
-// findRecord returns the bytes of the record at index, or of the one with the
-// id wherever it stands.
-func findRecord(body []byte, index int64, id uuid.UUID) ([]byte, error) {
-	text, err := gunzip(body)
-	if err != nil {
-		return nil, err
-	}
-	var found []byte
-	n := int64(0)
-	err = eachRecord(text, func(record []byte) bool {
-		if found == nil && hasID(record, id) {
-			found = record
-		}
-		if n == index && hasID(record, id) {
-			found = record
-			return false
-		}
-		n++
-		return true
-	})
-	if found != nil {
-		return found, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return nil, errors.New("the log file no longer has it; it was replaced since it was ingested")
-}
-
-func hasID(record []byte, id uuid.UUID) bool {
-	var head struct {
-		EventID string `json:"eventID"`
-	}
-	if err := json.Unmarshal(record, &head); err != nil {
-		return false
-	}
-	got, err := uuid.Parse(head.EventID)
-	return err == nil && got == id
-}
-
-// eachRecord calls visit with every record of a log file in any of the forms
-// that ingest reads, until it returns false. It goes as far as the file can be
-// read.
-func eachRecord(text []byte, visit func(record []byte) bool) error {
-	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
-	for {
-		var value json.RawMessage
-		err := d.Decode(&value)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return looseRecords(text, visit, err)
-		}
-		if !visitValue(value, visit) {
-			return nil
-		}
-	}
-}
-
-// visitValue takes wrappers apart: Records, Events of LookupEvents, detail of
-// EventBridge, arrays.
-func visitValue(value []byte, visit func(record []byte) bool) bool {
-	if value = bytes.TrimSpace(value); len(value) > 0 && value[0] == '[' {
-		var list []json.RawMessage
-		if json.Unmarshal(value, &list) == nil {
-			for _, v := range list {
-				if !visitValue(v, visit) {
-					return false
-				}
-			}
-		}
-		return true
-	}
-	var w struct {
-		Records         json.RawMessage
-		Events          json.RawMessage
-		CloudTrailEvent *string
-		Detail          json.RawMessage `json:"detail"`
-	}
-	if json.Unmarshal(value, &w) != nil {
-		return visit(value)
-	}
-	switch {
-	case len(w.Records) > 0:
-		return visitValue(w.Records, visit)
-	case len(w.Events) > 0:
-		return visitValue(w.Events, visit)
-	case w.CloudTrailEvent != nil:
-		return visit([]byte(*w.CloudTrailEvent))
-	case len(w.Detail) > 0:
-		return visit(w.Detail)
-	}
-	return visit(value)
-}
-
-// looseRecords reads the records before the place where a file is broken.
-func looseRecords(text []byte, visit func(record []byte) bool, cause error) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	for {
-		t, err := d.Token()
-		if err != nil {
-			return fmt.Errorf("not valid JSON: %w", cause)
-		}
-		if t == json.Delim('[') {
-			break
-		}
-	}
-	for d.More() {
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return fmt.Errorf("not valid JSON: %w", cause)
-		}
-		if !visit(value) {
-			return nil
-		}
-	}
-	return fmt.Errorf("not valid JSON: %w", cause)
 }

@@ -57,6 +57,7 @@ type commit struct {
 
 	counts  map[int64]fileCounts
 	names   map[int64]string // object keys by log file id
+	brought map[int64]int64  // events an earlier reading of a file stored
 	refused []ingest.Quarantined
 	result  ingest.BatchResult
 }
@@ -78,7 +79,7 @@ func (s *Store) Add(ctx context.Context, b *ingest.Batch) (ingest.BatchResult, e
 	}
 	t := &commit{
 		conn: s.writer, batch: b, now: time.Now().UTC(), known: s.ingest.corrections,
-		corrections: map[eventID]eventID{}, counts: map[int64]fileCounts{}, names: map[int64]string{},
+		corrections: map[eventID]eventID{}, counts: map[int64]fileCounts{}, names: map[int64]string{}, brought: map[int64]int64{},
 	}
 	if err := t.run(ctx); err != nil {
 		return ingest.BatchResult{}, errors.Join(fmt.Errorf("add batch: %w", err), s.Rollback(ctx))

@@ -156,6 +156,9 @@ func TestCommitTakesOutWhatIsCorrected(t *testing.T) {
 				if diff := cmp.Diff(tt.want, got); diff != "" {
 					t.Error(diff)
 				}
+				if n := count(t, s, "SELECT sum(inserted_count)::BIGINT - (SELECT count(*) FROM kms_events) FROM log_files"); n != 0 {
+					t.Errorf("the ledger counts %d events more than there are", n)
+				}
 				if n := count(t, s, "SELECT count(*) FROM quarantine WHERE reason = 'superseded' AND event_id = '"+formatID(id(1))+"'"); n != int64(tt.noted) {
 					t.Errorf("%d quarantine rows, want %d", n, tt.noted)
 				}
@@ -288,7 +291,7 @@ func TestLedger(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]ingest.LedgerEntry{failed.Object.Key: {ETag: "etag", Status: ingest.FileFailed, Attempts: 2}}
+	want := map[string]ingest.LedgerEntry{failed.Object.Key: {ID: 5, ETag: "etag", Status: ingest.FileFailed, Attempts: 2}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -39,15 +39,17 @@ func (s *Store) Ledger(ctx context.Context, source, firstKey, lastKey string) (m
 	err = c.each(ctx, func(rec arrow.RecordBatch) error {
 		keys, etags := rec.Column(0).(*array.String), rec.Column(1).(*array.String)
 		status, attempts := rec.Column(2).(*array.String), rec.Column(3).(*array.Int32)
+		ids := rec.Column(4).(*array.Int64)
 		for i := range int(rec.NumRows()) {
 			out[keys.Value(i)] = ingest.LedgerEntry{
+				ID:       ids.Value(i),
 				ETag:     etags.Value(i),
 				Status:   ingest.FileStatus(status.Value(i)),
 				Attempts: int(attempts.Value(i)),
 			}
 		}
 		return nil
-	}, "SELECT object_key, etag, status, attempts FROM "+ledgerRange(firstKey, lastKey)+
+	}, "SELECT object_key, etag, status, attempts, log_file_id FROM "+ledgerRange(firstKey, lastKey)+
 		" WHERE source = $1 AND object_key BETWEEN $2 AND $3", source, firstKey, lastKey)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
@@ -76,7 +78,7 @@ func ledgerRange(firstKey, lastKey string) string {
 		return "main.log_files"
 	}
 	days := span{from.AddDate(0, 0, -1).UnixMicro(), to.AddDate(0, 0, 2).UnixMicro()}
-	return inSpans(schema.LogFiles.Name, "source, object_key, etag, status, attempts", "delivered_at", []span{days}, true)
+	return inSpans(schema.LogFiles.Name, "log_file_id, source, object_key, etag, status, attempts", "delivered_at", []span{days}, true)
 }
 
 // writeLedger replaces the ledger entries of the batch's files, and forgets
@@ -127,8 +129,16 @@ func (t *commit) dropLedger(ctx context.Context) error {
 	if err := t.conn.stage(ctx, &batchFiles, rec, nil); err != nil {
 		return err
 	}
-	ids, err := t.conn.int64s(ctx, `SELECT l.log_file_id FROM `+
-		inSpans(schema.LogFiles.Name, "log_file_id, source, object_key", "delivered_at", cluster(times), undated)+` l
+	var ids []int64
+	err = t.conn.each(ctx, func(rec arrow.RecordBatch) error {
+		id, inserted := rec.Column(0).(*array.Int64), rec.Column(1).(*array.Int64)
+		for i := range int(rec.NumRows()) {
+			ids = append(ids, id.Value(i))
+			t.brought[id.Value(i)] = inserted.Value(i)
+		}
+		return nil
+	}, `SELECT l.log_file_id, l.inserted_count FROM `+
+		inSpans(schema.LogFiles.Name, "log_file_id, inserted_count, source, object_key", "delivered_at", cluster(times), undated)+` l
 		JOIN temp.batch_files b ON b.source = l.source AND b.object_key = l.object_key`)
 	if err != nil || len(ids) == 0 {
 		return err
@@ -143,18 +153,23 @@ func (t *commit) dropLedger(ctx context.Context) error {
 func (t *commit) ledgerRows() [][]any {
 	rows := make([][]any, len(t.batch.Files))
 	for i := range t.batch.Files {
-		rows[i] = ledgerRow(&t.batch.Files[i], t.counts[t.batch.Files[i].ID], t.now)
+		f := &t.batch.Files[i]
+		rows[i] = ledgerRow(f, t.counts[f.ID], t.brought[f.ID], t.now)
 	}
 	return rows
 }
 
-func ledgerRow(f *ingest.LogFile, n fileCounts, now time.Time) []any {
+// ledgerRow makes the entry of a file. What an earlier reading of it brought is
+// no duplicate now.
+func ledgerRow(f *ingest.LogFile, n fileCounts, brought int64, now time.Time) []any {
 	duplicates := f.Duplicates + n.duplicates
+	inserted := f.KMS - duplicates - n.quarantined + brought
+	duplicates -= min(brought, n.duplicates)
 	return []any{
 		f.ID, f.Source, f.Object.Key, f.Object.ETag, f.Object.Size, orNil(f.Object.LastModified),
 		orNull(f.Object.Location.AccountID), orNull(f.Object.Location.Region), orNil(f.Object.Location.DeliveredAt),
 		string(f.Status), orNull(f.Error), f.Attempts,
-		f.Records, f.KMS, f.KMS - duplicates - n.quarantined, duplicates, f.Related, f.Quarantined + n.quarantined,
+		f.Records, f.KMS, inserted, duplicates, f.Related, f.Quarantined + n.quarantined,
 		orNil(f.FirstEvent), orNil(f.LastEvent), now,
 	}
 }

@@ -27,23 +27,33 @@ func (t *commit) takeOutSuperseded(ctx context.Context) error {
 	// A correction may have the id of what it corrects; it is not removed by
 	// itself when it is delivered twice.
 	where := " WHERE event_id IN (" + strings.Join(ids, ",") + ") AND supersedes_event_id IS DISTINCT FROM event_id"
-	found := 0
+	found := map[int64]int{} // by log file
 	err := t.conn.each(ctx, func(rec arrow.RecordBatch) error {
 		for i := range int(rec.NumRows()) {
 			id, err := parseID(rec.Column(0).ValueStr(i))
 			if err != nil {
 				return err
 			}
-			t.noteSuperseded(id, rec.Column(1).(*array.Int64).Value(i), int(rec.Column(2).(*array.Int32).Value(i)), "taken out")
-			found++
+			file := rec.Column(1).(*array.Int64).Value(i)
+			t.noteSuperseded(id, file, int(rec.Column(2).(*array.Int32).Value(i)))
+			t.result.Inserted--
+			found[file]++
 		}
 		return nil
 	}, "SELECT event_id, log_file_id, record_index FROM main.kms_events"+where)
-	if err != nil || found == 0 {
+	if err != nil || len(found) == 0 {
 		return err
 	}
 	if err := t.conn.exec(ctx, "DELETE FROM main.kms_events"+where); err != nil {
 		return fmt.Errorf("take out superseded events: %w", err)
+	}
+	// The ledger says the same whichever of the two came first.
+	for file, n := range found {
+		err := t.conn.exec(ctx, fmt.Sprintf(`UPDATE main.log_files SET inserted_count = inserted_count - %d,
+			quarantined_count = quarantined_count + %d WHERE log_file_id = %d`, n, n, file))
+		if err != nil {
+			return fmt.Errorf("correct ledger: %w", err)
+		}
 	}
 	return nil
 }
@@ -94,15 +104,15 @@ func (t *commit) corrector(id eventID) *eventID {
 }
 
 func (t *commit) refuseSuperseded(r *rows, i int) {
-	t.noteSuperseded(r.ids[i], r.files.Value(i), int(r.index.Value(i)), "not stored")
+	t.noteSuperseded(r.ids[i], r.files.Value(i), int(r.index.Value(i)))
 	t.countIn(r, i, 0, 1)
 }
 
-func (t *commit) noteSuperseded(id eventID, file int64, index int, what string) {
+func (t *commit) noteSuperseded(id eventID, file int64, index int) {
 	t.result.Superseded++
 	t.refused = append(t.refused, ingest.Quarantined{
 		LogFileID: file, RecordIndex: index, Offset: -1, Reason: reasonSuperseded,
-		Detail:  fmt.Sprintf("%s: CloudTrail corrected this event by event %s", what, formatID(*t.corrector(id))),
+		Detail:  fmt.Sprintf("CloudTrail corrected this event by event %s", formatID(*t.corrector(id))),
 		EventID: id,
 	})
 }
