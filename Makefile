@@ -52,7 +52,7 @@ long: toolchain ## kill, fault and fuzz suites at full length
 	git grep -n '^func Fuzz' -- '*_test.go' \
 	| sed -E 's,^(.*)/[^/]+:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*,\1 \2,' \
 	| while read -r dir name; do \
-	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "./$$dir"; \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$dir"; \
 	  done
 
 .PHONY: demo

@@ -111,9 +111,8 @@ func parseUUID(s []byte) (id uuid, ok bool) {
 	}
 	n := 0
 	for i := 0; i < 36; {
-		if s[i] == '-' {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
 			i++
-			continue
 		}
 		hi, lo := hexValue[s[i]], hexValue[s[i+1]]
 		if hi > 15 || lo > 15 {
