@@ -18,6 +18,7 @@ import (
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
+	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 type detectFlags struct {
@@ -153,8 +154,8 @@ func (a *app) window(ctx context.Context, store *duck.Store, f *timeFlags) (dete
 		return detectors.Window{}, err
 	}
 	var first, last time.Time
-	err = eachRow(ctx, store, "select min(event_time), max(event_time) from kms_events", nil, func(r row) {
-		first, last = r.moment(0), r.moment(1)
+	err = eachRow(ctx, store, "select min(event_time), max(event_time) from kms_events", nil, func(r rows.Row) {
+		first, last = r.Moment(0), r.Moment(1)
 	})
 	if err != nil {
 		return detectors.Window{}, err

@@ -16,6 +16,7 @@ import (
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
+	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 func doctorCommand(a *app) *cobra.Command {
@@ -117,7 +118,7 @@ func (d *doctor) store(ctx context.Context, cfg config.Config) {
 	}
 	defer store.Close()
 	var events int64
-	if err := eachRow(ctx, store, "select count(*) from kms_events", nil, func(r row) { events = r.number(0) }); err != nil {
+	if err := eachRow(ctx, store, "select count(*) from kms_events", nil, func(r rows.Row) { events = r.Number(0) }); err != nil {
 		d.fail("store", err.Error(), "")
 		return
 	}
@@ -243,7 +244,7 @@ func (d *doctor) contents(ctx context.Context, s ingest.Source, sel ingest.Selec
 
 func (d *doctor) kmsRecords(ctx context.Context, store *duck.Store, s ingest.Summary) {
 	var reads int64
-	err := eachRow(ctx, store, "select count(*) from kms_events where read_only", nil, func(r row) { reads = r.number(0) })
+	err := eachRow(ctx, store, "select count(*) from kms_events where read_only", nil, func(r rows.Row) { reads = r.Number(0) })
 	switch {
 	case err != nil:
 		d.fail("KMS records", err.Error(), "")

@@ -17,6 +17,7 @@ import (
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
+	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 func eventCommand(a *app) *cobra.Command {
@@ -75,7 +76,7 @@ func (a *app) showEvent(ctx context.Context, store *duck.Store, id uuid.UUID, fo
 	for _, table := range eventTables {
 		err := eachRow(ctx, store, `select l.source, l.object_key, e.* from `+table+` e
 			left join log_files l on l.log_file_id = e.log_file_id where e.event_id = cast(? as uuid)`, []any{id.String()},
-			func(r row) {
+			func(r rows.Row) {
 				found = true
 				printErr = a.printEvent(r, format)
 			})
@@ -90,8 +91,9 @@ func (a *app) showEvent(ctx context.Context, store *duck.Store, id uuid.UUID, fo
 }
 
 // printEvent prints the columns that have a value.
-func (a *app) printEvent(r row, format string) error {
-	names, values := output.Record(r.batch, r.i, format == "json")
+func (a *app) printEvent(r rows.Row, format string) error {
+	batch, at := r.Batch()
+	names, values := output.Record(batch, at, format == "json")
 	var b strings.Builder
 	if format == "json" {
 		b.WriteByte('{')
@@ -122,8 +124,8 @@ func (a *app) rawEvent(ctx context.Context, cfg config.Config, store *duck.Store
 	for _, table := range eventTables {
 		err := eachRow(ctx, store, `select l.source, l.object_key, l.size_bytes, e.record_index from `+table+` e
 			join log_files l on l.log_file_id = e.log_file_id where e.event_id = cast(? as uuid)`, []any{id.String()},
-			func(r row) {
-				where.source, where.key, where.size, where.index = r.text(0), r.text(1), r.number(2), r.number(3)
+			func(r rows.Row) {
+				where.source, where.key, where.size, where.index = r.Text(0), r.Text(1), r.Number(2), r.Number(3)
 				where.found = true
 			})
 		if err != nil {

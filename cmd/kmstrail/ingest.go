@@ -19,6 +19,7 @@ import (
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
+	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 type ingestFlags struct {
@@ -185,7 +186,7 @@ func (r *ingestRun) chooseStart(ctx context.Context) (first bool, err error) {
 	var files int64
 	var earliest time.Time
 	err = eachRow(ctx, r.store, "select count(*), min(delivered_at) from log_files where source = ?",
-		[]any{r.opts.Source.Name()}, func(row row) { files, earliest = row.number(0), row.moment(1) })
+		[]any{r.opts.Source.Name()}, func(row rows.Row) { files, earliest = row.Number(0), row.Moment(1) })
 	if err != nil {
 		return false, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
+	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 // storeStatus is what kmstrail status shows. Lists are complete in JSON.
@@ -146,8 +147,8 @@ func orNil(t time.Time) *time.Time {
 
 func (s *storeStatus) totals(ctx context.Context, store *duck.Store) error {
 	err := eachRow(ctx, store, `select count(*), min(event_time), max(event_time),
-		(select count(*) from related_events) from kms_events`, nil, func(r row) {
-		s.KMSEvents, s.FirstEvent, s.LastEvent, s.RelatedEvents = r.number(0), orNil(r.moment(1)), orNil(r.moment(2)), r.number(3)
+		(select count(*) from related_events) from kms_events`, nil, func(r rows.Row) {
+		s.KMSEvents, s.FirstEvent, s.LastEvent, s.RelatedEvents = r.Number(0), orNil(r.Moment(1)), orNil(r.Moment(2)), r.Number(3)
 	})
 	if err != nil {
 		return err
@@ -155,15 +156,15 @@ func (s *storeStatus) totals(ctx context.Context, store *duck.Store) error {
 	err = eachRow(ctx, store, `select
 			count(*) filter (where status = 'ingested'), count(*) filter (where status = 'failed'),
 			count(*) filter (where status = 'quarantined'), sum(size_bytes), sum(duplicate_count), max(ingested_at)
-		from log_files`, nil, func(r row) {
-		s.LogFiles, s.FailedFiles, s.QuarantinedFiles = r.number(0), r.number(1), r.number(2)
-		s.LogBytes, s.Duplicates, s.LastIngest = r.number(3), r.number(4), orNil(r.moment(5))
+		from log_files`, nil, func(r rows.Row) {
+		s.LogFiles, s.FailedFiles, s.QuarantinedFiles = r.Number(0), r.Number(1), r.Number(2)
+		s.LogBytes, s.Duplicates, s.LastIngest = r.Number(3), r.Number(4), orNil(r.Moment(5))
 	})
 	if err != nil {
 		return err
 	}
-	return eachRow(ctx, store, "select distinct source from log_files order by source", nil, func(r row) {
-		s.Sources = append(s.Sources, r.text(0))
+	return eachRow(ctx, store, "select distinct source from log_files order by source", nil, func(r rows.Row) {
+		s.Sources = append(s.Sources, r.Text(0))
 	})
 }
 
@@ -177,10 +178,10 @@ func (s *storeStatus) places(ctx context.Context, store *duck.Store) error {
 		select c.account_id, a.account_name, c.region, c.files, c.events, f.last_file, c.last_event, c.gap_days
 		from c left join f on f.account_id = c.account_id and f.region = c.region
 			left join accounts a on a.account_id = c.account_id
-		order by c.account_id, c.region`, nil, func(r row) {
+		order by c.account_id, c.region`, nil, func(r rows.Row) {
 		s.Places = append(s.Places, placeStatus{
-			AccountID: r.text(0), AccountName: r.text(1), Region: r.text(2), LogFiles: r.number(3), KMSEvents: r.number(4),
-			LastFile: orNil(r.moment(5)), LastEvent: orNil(r.moment(6)), GapDays: r.number(7),
+			AccountID: r.Text(0), AccountName: r.Text(1), Region: r.Text(2), LogFiles: r.Number(3), KMSEvents: r.Number(4),
+			LastFile: orNil(r.Moment(5)), LastEvent: orNil(r.Moment(6)), GapDays: r.Number(7),
 		})
 	})
 }
@@ -193,10 +194,10 @@ func (s *storeStatus) gaps(ctx context.Context, store *duck.Store) error {
 				day - cast(row_number() over (partition by account_id, region, state order by day) as integer) as run
 			from coverage where state in ('gap', 'excluded_or_write_only'))
 		select account_id, region, state, min(day), max(day), count(*), min(reason)
-		from d group by account_id, region, state, run order by account_id, region, min(day)`, nil, func(r row) {
+		from d group by account_id, region, state, run order by account_id, region, min(day)`, nil, func(r rows.Row) {
 		s.Gaps = append(s.Gaps, coverageGap{
-			AccountID: r.text(0), Region: r.text(1), State: r.text(2), From: r.moment(3), To: r.moment(4).AddDate(0, 0, 1),
-			Days: r.number(5), Reason: r.text(6),
+			AccountID: r.Text(0), Region: r.Text(1), State: r.Text(2), From: r.Moment(3), To: r.Moment(4).AddDate(0, 0, 1),
+			Days: r.Number(5), Reason: r.Text(6),
 		})
 	})
 }
@@ -206,18 +207,18 @@ func (s *storeStatus) quarantine(ctx context.Context, store *duck.Store) error {
 		select q.reason, count(*), count(distinct q.log_file_id), arg_min(l.object_key, q.log_file_id),
 			arg_min(q.record_index, q.log_file_id), arg_min(q.detail, q.log_file_id)
 		from quarantine q left join log_files l on l.log_file_id = q.log_file_id
-		group by q.reason order by count(*) desc, q.reason`, nil, func(r row) {
+		group by q.reason order by count(*) desc, q.reason`, nil, func(r rows.Row) {
 		s.Quarantine = append(s.Quarantine, quarantineReason{
-			Reason: r.text(0), Records: r.number(1), Files: r.number(2), Key: r.text(3), Index: r.number(4), Detail: r.text(5),
+			Reason: r.Text(0), Records: r.Number(1), Files: r.Number(2), Key: r.Text(3), Index: r.Number(4), Detail: r.Text(5),
 		})
 	})
 }
 
 func (s *storeStatus) unreadable(ctx context.Context, store *duck.Store) error {
 	return eachRow(ctx, store, `select source, object_key, status, attempts, error from log_files
-		where status <> 'ingested' order by source, object_key`, nil, func(r row) {
+		where status <> 'ingested' order by source, object_key`, nil, func(r rows.Row) {
 		s.Unreadable = append(s.Unreadable, unreadableFile{
-			Source: r.text(0), Key: r.text(1), Status: r.text(2), Attempts: r.number(3), Error: r.text(4),
+			Source: r.Text(0), Key: r.Text(1), Status: r.Text(2), Attempts: r.Number(3), Error: r.Text(4),
 		})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 // Options says what a report is about.
@@ -72,7 +73,7 @@ type builder struct {
 	names map[string]string
 }
 
-func (b *builder) each(ctx context.Context, q query, visit func(r row)) error {
+func (b *builder) each(ctx context.Context, q query, visit func(r rows.Row)) error {
 	return each(ctx, b.store, q, visit)
 }
 
@@ -82,8 +83,8 @@ func (b *builder) stored(ctx context.Context) error {
 	err := b.each(ctx, query{name: "the extent of the store", sql: `
 		select count(*), min(event_time), max(event_time)
 		from kms_events`},
-		func(r row) {
-			s.StoredRecords, s.StoredFirst, s.StoredLast = r.number(0), r.momentOrNil(1), r.momentOrNil(2)
+		func(r rows.Row) {
+			s.StoredRecords, s.StoredFirst, s.StoredLast = r.Number(0), momentOrNil(r, 1), momentOrNil(r, 2)
 		})
 	if err != nil || !b.whole || s.StoredFirst == nil {
 		return err
@@ -100,7 +101,7 @@ func (b *builder) accountNames(ctx context.Context) error {
 		from accounts
 		where account_name is not null
 		group by account_id`},
-		func(r row) { b.names[r.text(0)] = r.text(1) })
+		func(r rows.Row) { b.names[r.Text(0)] = r.Text(1) })
 }
 
 // emptyReason says why a report has no call.

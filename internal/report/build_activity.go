@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 // grouping_id of the sets below: the bits of the columns that a row is not
@@ -88,14 +90,14 @@ func (b *builder) calls(ctx context.Context) error {
 }
 
 // count takes one row of the query of calls.
-func (b *builder) count(r row) {
+func (b *builder) count(r rows.Row) {
 	a, s := &b.r.Activity, &b.r.Scope
-	o := Outcomes{OK: r.number(4), Denied: r.number(5), Throttled: r.number(6), Failed: r.number(7), DryRun: r.number(8)}
-	c := Count{Name: r.text(2), Count: r.number(3), Failures: o.Denied + o.Throttled + o.Failed}
-	members := r.number(12)
-	switch r.number(0) {
+	o := Outcomes{OK: r.Number(4), Denied: r.Number(5), Throttled: r.Number(6), Failed: r.Number(7), DryRun: r.Number(8)}
+	c := Count{Name: r.Text(2), Count: r.Number(3), Failures: o.Denied + o.Throttled + o.Failed}
+	members := r.Number(12)
+	switch r.Number(0) {
 	case setDay:
-		i := b.dayNumber(r.moment(1)) / a.DaysPerBar
+		i := b.dayNumber(r.Moment(1)) / a.DaysPerBar
 		if i >= 0 && i < len(a.Days) {
 			a.Days[i].Outcomes = a.Days[i].add(o)
 		}
@@ -108,8 +110,8 @@ func (b *builder) count(r row) {
 	case setOperation:
 		a.Operations, a.OperationCount = append(a.Operations, c), members
 	case setAll:
-		a.Total, s.Calls, s.SelfCalls = o, c.Count, r.number(9)
-		s.FirstCall, s.LastCall = r.momentOrNil(10), r.momentOrNil(11)
+		a.Total, s.Calls, s.SelfCalls = o, c.Count, r.Number(9)
+		s.FirstCall, s.LastCall = momentOrNil(r, 10), momentOrNil(r, 11)
 	}
 }
 
@@ -135,8 +137,8 @@ func (b *builder) rates(ctx context.Context) error {
 		where second >= cast(? as timestamp) and second < cast(? as timestamp)
 		group by account_id, region, quota_name, coalesce(custom_key_store_id, ''), request_count
 		order by account_id, region, quota_name, store, request_count`},
-		func(r row) {
-			k := key{r.text(0), r.text(1), r.text(2), r.text(3)}
+		func(r rows.Row) {
+			k := key{r.Text(0), r.Text(1), r.Text(2), r.Text(3)}
 			rate := found[k]
 			if rate == nil {
 				rate = &Rate{
@@ -145,14 +147,14 @@ func (b *builder) rates(ctx context.Context) error {
 				}
 				found[k] = rate
 			}
-			n := r.number(4)
+			n := r.Number(4)
 			if n > rate.Peak {
-				rate.Peak, rate.PeakAt = n, r.moment(5)
+				rate.Peak, rate.PeakAt = n, r.Moment(5)
 			}
 			if n > 1 && rate.Quota > 0 && float64(n) > 0.8*rate.Quota {
-				rate.SecondsAbove80 += r.number(6)
+				rate.SecondsAbove80 += r.Number(6)
 			}
-			rate.Throttled += r.number(7)
+			rate.Throttled += r.Number(7)
 		})
 	if err != nil {
 		return err
@@ -193,7 +195,7 @@ func (b *builder) quotas(ctx context.Context) (quotaLimits, error) {
 		from quotas
 		order by case origin when 'override' then 1 else 0 end, quota_name, 2, 3, requests_per_second desc`},
 		// Overrides come last, so that they win over a default of the same reach.
-		func(r row) { limits[quotaKey{r.text(0), r.text(1), r.text(2)}] = r.float(3) })
+		func(r rows.Row) { limits[quotaKey{r.Text(0), r.Text(1), r.Text(2)}] = r.Float(3) })
 	return limits, err
 }
 
@@ -231,10 +233,10 @@ func (b *builder) keys(ctx context.Context) error {
 		from keys
 		group by 1, 2
 		order by 1, 2`},
-		func(r row) {
-			states[r.text(0)] += r.number(3)
-			if arn := r.text(1); arn != "" {
-				aliases[arn] = r.text(2)
+		func(r rows.Row) {
+			states[r.Text(0)] += r.Number(3)
+			if arn := r.Text(1); arn != "" {
+				aliases[arn] = r.Text(2)
 			}
 		})
 	for state, n := range states {
@@ -269,10 +271,10 @@ func (b *builder) runs(ctx context.Context, detectors []Detector, fresh map[stri
 		from numbered
 		where n = 1
 		order by detector_id`},
-		func(r row) {
-			last[r.text(0)] = Outcome{
-				RanAt: r.momentOrNil(1), Window: Window{Start: r.moment(2), End: r.moment(3)},
-				DurationMS: r.number(4), Params: r.text(5), Error: r.text(6),
+		func(r rows.Row) {
+			last[r.Text(0)] = Outcome{
+				RanAt: momentOrNil(r, 1), Window: Window{Start: r.Moment(2), End: r.Moment(3)},
+				DurationMS: r.Number(4), Params: r.Text(5), Error: r.Text(6),
 			}
 		})
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 // inWindow selects the log files that say something about the window: those
@@ -39,10 +41,10 @@ func (b *builder) ledger(ctx context.Context) error {
 			count(distinct source)
 		from log_files
 		where ` + inWindow},
-		func(r row) {
-			s.LogFiles, s.FailedObjects, s.LogBytes = r.number(0), r.number(1), r.number(2)
-			s.Records, s.KMSRecords, s.DuplicateRecords = r.number(3), r.number(4), r.number(5)
-			s.AccountCount, s.RegionCount, s.SourceCount = r.number(6), r.number(7), r.number(8)
+		func(r rows.Row) {
+			s.LogFiles, s.FailedObjects, s.LogBytes = r.Number(0), r.Number(1), r.Number(2)
+			s.Records, s.KMSRecords, s.DuplicateRecords = r.Number(3), r.Number(4), r.Number(5)
+			s.AccountCount, s.RegionCount, s.SourceCount = r.Number(6), r.Number(7), r.Number(8)
 		})
 	if err != nil {
 		return err
@@ -60,7 +62,7 @@ func (b *builder) places(ctx context.Context) error {
 		group by source
 		order by files desc, source
 		limit ?`},
-		func(r row) { s.Sources = append(s.Sources, r.text(0)) })
+		func(r rows.Row) { s.Sources = append(s.Sources, r.Text(0)) })
 	if err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func (b *builder) places(ctx context.Context) error {
 		group by region
 		order by region
 		limit ?`},
-		func(r row) { s.Regions = append(s.Regions, r.text(0)) })
+		func(r rows.Row) { s.Regions = append(s.Regions, r.Text(0)) })
 }
 
 func (b *builder) accounts(ctx context.Context) error {
@@ -88,11 +90,11 @@ func (b *builder) accounts(ctx context.Context) error {
 		group by account_id
 		order by kms_records desc, files desc, account_id
 		limit ?`},
-		func(r row) {
-			id := r.text(0)
+		func(r rows.Row) {
+			id := r.Text(0)
 			s.Accounts = append(s.Accounts, Account{
-				ID: id, Name: b.names[id], Regions: r.number(1),
-				LogFiles: r.number(2), Records: r.number(3), KMSRecords: r.number(4),
+				ID: id, Name: b.names[id], Regions: r.Number(1),
+				LogFiles: r.Number(2), Records: r.Number(3), KMSRecords: r.Number(4),
 			})
 		})
 }
@@ -105,7 +107,7 @@ func (b *builder) coverage(ctx context.Context) error {
 	if len(c.Days) == 0 {
 		return nil
 	}
-	rows := map[string]*CoverageRow{}
+	byAccount := map[string]*CoverageRow{}
 	w := b.r.Window
 	err := b.each(ctx, query{name: "coverage", args: []any{w.Start, w.End}, sql: `
 		select
@@ -121,30 +123,30 @@ func (b *builder) coverage(ctx context.Context) error {
 		where day >= cast(cast(? as timestamp) as date) and day < cast(? as timestamp)
 		group by account_id, day, state
 		order by account_id, day, state`},
-		func(r row) {
-			state := CoverageState(r.text(2))
-			c.AccountRegionDays[state] += r.number(3)
-			column := b.dayNumber(r.moment(1)) / c.DaysPerColumn
+		func(r rows.Row) {
+			state := CoverageState(r.Text(2))
+			c.AccountRegionDays[state] += r.Number(3)
+			column := b.dayNumber(r.Moment(1)) / c.DaysPerColumn
 			if column < 0 || column >= len(c.Days) {
 				return
 			}
-			id := r.text(0)
-			line := rows[id]
+			id := r.Text(0)
+			line := byAccount[id]
 			if line == nil {
 				line = &CoverageRow{AccountID: id, AccountName: b.names[id], Cells: make([]CoverageCell, len(c.Days))}
-				rows[id] = line
+				byAccount[id] = line
 			}
 			cell := &line.Cells[column]
 			cell.State = worse(cell.State, state)
-			cell.LogFiles += r.number(4)
-			cell.FailedFiles += r.number(5)
-			cell.KMSRecords += r.number(6)
-			cell.Quarantined += r.number(7)
+			cell.LogFiles += r.Number(4)
+			cell.FailedFiles += r.Number(5)
+			cell.KMSRecords += r.Number(6)
+			cell.Quarantined += r.Number(7)
 		})
 	if err != nil {
 		return err
 	}
-	c.Rows, c.OmittedRows = mapRows(rows)
+	c.Rows, c.OmittedRows = mapRows(byAccount)
 	return b.gaps(ctx)
 }
 
@@ -210,13 +212,13 @@ func (b *builder) gaps(ctx context.Context) error {
 		from stretches
 		order by case state when 'gap' then 1 else 0 end, days desc, first_day, account_id, region, state
 		limit ?`},
-		func(r row) {
-			id := r.text(0)
+		func(r rows.Row) {
+			id := r.Text(0)
 			c.Gaps = append(c.Gaps, CoverageGap{
-				AccountID: id, AccountName: b.names[id], Region: r.text(1), State: CoverageState(r.text(2)), Reason: r.text(3),
-				FirstDay: day(r.moment(4)), LastDay: day(r.moment(5)), Days: r.number(6),
+				AccountID: id, AccountName: b.names[id], Region: r.Text(1), State: CoverageState(r.Text(2)), Reason: r.Text(3),
+				FirstDay: day(r.Moment(4)), LastDay: day(r.Moment(5)), Days: r.Number(6),
 			})
-			c.OmittedGaps = int(r.number(7)) - len(c.Gaps)
+			c.OmittedGaps = int(r.Number(7)) - len(c.Gaps)
 		})
 }
 
@@ -229,9 +231,9 @@ func (b *builder) failures(ctx context.Context) error {
 		where status <> 'ingested' and ` + inWindow + `
 		order by attempts desc, source, object_key
 		limit ?`},
-		func(r row) {
+		func(r rows.Row) {
 			c.Failed = append(c.Failed, FailedObject{
-				Source: r.text(0), Key: r.text(1), Status: r.text(2), Error: r.text(3), Attempts: r.number(4),
+				Source: r.Text(0), Key: r.Text(1), Status: r.Text(2), Error: r.Text(3), Attempts: r.Number(4),
 			})
 		})
 }
@@ -260,10 +262,10 @@ func (b *builder) quarantine(ctx context.Context) error {
 		where n = 1
 		order by total desc, reason
 		limit ?`},
-		func(r row) {
+		func(r rows.Row) {
 			c.Quarantine = append(c.Quarantine, QuarantineReason{
-				Reason: r.text(0), Count: r.number(1), Example: r.text(2), ExampleKey: r.text(3),
+				Reason: r.Text(0), Count: r.Number(1), Example: r.Text(2), ExampleKey: r.Text(3),
 			})
-			b.r.Scope.Quarantined = r.number(4)
+			b.r.Scope.Quarantined = r.Number(4)
 		})
 }
