@@ -9,7 +9,7 @@
 //
 //	list → ledger look-up → read → gunzip → walk the records → decode KMS
 //	records (and the few others on the keep-list) → column builders → batch →
-//	Sink.Commit
+//	Sink.Add, Sink.Commit
 //
 // Every byte is looked at once to find record boundaries and the eventSource
 // of each record; only KMS records are decoded further. Strings are slices of

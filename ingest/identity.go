@@ -192,9 +192,6 @@ func (d *decoder) principal(principal namedValue) {
 		e.principalARN = e.roleARN
 	}
 	e.self = d.self[string(e.principalARN)] || d.self[string(e.callerARN)]
-	if e.self && len(d.self) == 0 {
-		e.self = false
-	}
 }
 
 // splitAssumedRole takes arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION apart.
