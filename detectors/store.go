@@ -66,9 +66,9 @@ func (r *runner) writeFindings(ctx context.Context) error {
 			return fmt.Errorf("encode details of finding %s: %w", f.FindingID, err)
 		}
 		rows = append(rows, []any{
-			uuid.MustParse(f.FindingID), f.Fingerprint, f.DetectorID, f.DetectorVersion, f.Status, f.Severity,
+			uuid.MustParse(f.FindingID), f.Fingerprint, f.DetectorID, f.DetectorVersion, f.Status, nil, f.Severity,
 			orNil(f.AccountID), orNil(f.Region), orNil(f.KeyARN), orNil(f.PrincipalARN),
-			f.FirstSeen, f.LastSeen, f.EventCount, f.EventIDs, f.Summary, string(details),
+			f.FirstSeen, f.LastSeen, f.EventCount, f.EventIDs, nil, f.Summary, string(details),
 			f.WindowStart, f.WindowEnd, uuid.MustParse(f.RunID), f.CreatedAt, f.UpdatedAt,
 		})
 	}
@@ -88,7 +88,7 @@ func (r *runner) writeRuns(ctx context.Context) error {
 	for _, run := range r.result.Runs {
 		rows = append(rows, []any{
 			uuid.MustParse(run.RunID), run.DetectorID, run.DetectorVersion, run.Window.Start.UTC(), run.Window.End.UTC(),
-			run.Params, run.StartedAt, run.Duration.Milliseconds(), run.FindingCount, orNil(run.Error),
+			run.Params, run.StartedAt, run.Duration.Milliseconds(), run.FindingCount, nil, nil, orNil(run.Error),
 		})
 	}
 	rec, err := schema.Rows(&schema.DetectorRuns, rows)

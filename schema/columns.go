@@ -30,9 +30,23 @@ type Column struct {
 	// configuration. Two records that differ only in them are the same record,
 	// read by different versions or under different configurations.
 	Judged bool
+	// Merge says how rows of a rollup are put together; MergeNone for the
+	// columns they are put together by, and outside of rollups.
+	Merge Merge
 	// Doc says what the value means, in one or two sentences, with its unit.
 	Doc string
 }
+
+// Merge is the function that puts values of one column together.
+type Merge string
+
+// The ways to merge.
+const (
+	MergeNone Merge = ""
+	MergeSum  Merge = "sum"
+	MergeMin  Merge = "min"
+	MergeMax  Merge = "max"
+)
 
 // Table is a base table of the store.
 type Table struct {
@@ -55,7 +69,8 @@ func (t *Table) Column(name string) int {
 func Tables() []*Table {
 	return []*Table{
 		&KMSEvents, &RelatedEvents, &LogFiles, &Quarantine,
-		&Findings, &DetectorRuns,
+		&ChangedCells,
+		&Findings, &FindingWindows, &FindingHistory, &DetectorRuns,
 		&Accounts, &TrustRules, &ContextRules, &Quotas, &Prices,
 	}
 }

@@ -46,6 +46,7 @@ var LogFiles = Table{
 		{Name: "duplicate_count", Type: Bigint, NotNull: true, Doc: "KMS records that were known already, byte for byte the same or equal in content."},
 		{Name: "related_count", Type: Bigint, NotNull: true, Doc: "Records of other services that were kept."},
 		{Name: "quarantined_count", Type: Bigint, NotNull: true, Doc: "Records that went to quarantine."},
+		{Name: "expired_count", Type: Bigint, Doc: "KMS records older than what the store keeps, which were not stored (again)."},
 		{Name: "first_event_time", Type: Timestamp, Doc: "Earliest KMS event in the file, UTC."},
 		{Name: "last_event_time", Type: Timestamp, Doc: "Latest KMS event in the file, UTC."},
 		{Name: "ingested_at", Type: Timestamp, NotNull: true, Doc: "When this entry was written, UTC."},
@@ -68,17 +69,34 @@ var Quarantine = Table{
 	},
 }
 
+// ChangedCells says what each commit changed, so that scheduled work looks
+// again at what is new, however old it is.
+var ChangedCells = Table{
+	Name: "changed_cells",
+	Doc:  "One row per commit and account, Region and hour of events in which it added, replaced or removed records.",
+	Columns: []Column{
+		{Name: "commit_id", Type: Bigint, NotNull: true, Doc: "Number of the commit; it rises."},
+		{Name: "committed_at", Type: Timestamp, NotNull: true, Doc: "When, UTC."},
+		{Name: "account_id", Type: Varchar, Doc: "Account in whose trail the records were delivered; NULL when they do not tell."},
+		{Name: "region", Type: Varchar, NotNull: true, Doc: "Region of the records."},
+		{Name: "hour", Type: Timestamp, NotNull: true, Doc: "Hour of the events, UTC."},
+		{Name: "event_count", Type: Bigint, NotNull: true, Doc: "KMS records and related records that were added, replaced or removed."},
+		{Name: "change_count", Type: Bigint, NotNull: true, Doc: "Those of them that change keys, aliases, grants or tags and so can change what holds for later events."},
+	},
+}
+
 // Findings holds what detectors found, one row per fingerprint.
 var Findings = Table{
 	Name: "findings",
-	Doc:  "One row per finding, by fingerprint; a later run that finds the same thing updates it.",
+	Doc:  "One row per finding, by fingerprint: its windows (finding_windows) put together, and what people decided about it. What it says follows from the events alone, in whatever order they came.",
 	Columns: []Column{
 		{Name: "finding_id", Type: UUID, NotNull: true, Doc: "Identity of the finding, derived from the fingerprint."},
 		{Name: "fingerprint", Type: Varchar, NotNull: true, Doc: "What makes two findings the same: detector, account, region, key, caller and the detector's own identity columns; never the window."},
 		{Name: "detector_id", Type: Varchar, NotNull: true, Doc: "Detector that found it."},
 		{Name: "detector_version", Type: Integer, NotNull: true, Doc: "Version of that detector."},
 		{Name: "status", Type: Varchar, NotNull: true, Doc: "new, in_progress, suppressed, resolved or withdrawn."},
-		{Name: "severity", Type: Varchar, NotNull: true, Doc: "critical, high, medium, low or info."},
+		{Name: "status_reason", Type: Varchar, Doc: "Why it has that status: what a person noted, or what contradicts a withdrawn finding; NULL for new ones."},
+		{Name: "severity", Type: Varchar, NotNull: true, Doc: "critical, high, medium, low or info: the highest of its windows."},
 		{Name: "account_id", Type: Varchar, Doc: "Account concerned; for a rate finding the one that pays."},
 		{Name: "region", Type: Varchar, Doc: "Region concerned."},
 		{Name: "key_arn", Type: Varchar, Doc: "Key concerned; NULL when the finding is not about one key."},
@@ -86,14 +104,51 @@ var Findings = Table{
 		{Name: "first_seen", Type: Timestamp, NotNull: true, Doc: "Earliest event that supports it, UTC."},
 		{Name: "last_seen", Type: Timestamp, NotNull: true, Doc: "Latest event that supports it, UTC."},
 		{Name: "event_count", Type: Bigint, NotNull: true, Doc: "Calls that support it, each counted once."},
-		{Name: "event_ids", Type: StringSet, NotNull: true, Doc: "Evidence: at most 20 event ids."},
+		{Name: "event_ids", Type: StringSet, NotNull: true, Doc: "Evidence: at most 20 event ids, the earliest first."},
+		{Name: "log_files", Type: StringSet, Doc: "Where the original records of the evidence lie: source/object key#record index, in the order of event_ids."},
 		{Name: "summary", Type: Varchar, NotNull: true, Doc: "One sentence for people."},
 		{Name: "details", Type: Varchar, NotNull: true, Doc: "The detector's further columns as a JSON object."},
-		{Name: "window_start", Type: Timestamp, NotNull: true, Doc: "Start of the window of the run that saw it last (inclusive)."},
-		{Name: "window_end", Type: Timestamp, NotNull: true, Doc: "End of that window (exclusive)."},
-		{Name: "run_id", Type: UUID, NotNull: true, Doc: "detector_runs.run_id of the run that saw it last."},
+		{Name: "window_start", Type: Timestamp, NotNull: true, Doc: "Start of its first window (inclusive), UTC."},
+		{Name: "window_end", Type: Timestamp, NotNull: true, Doc: "End of its last window (exclusive), UTC."},
+		{Name: "run_id", Type: UUID, NotNull: true, Doc: "detector_runs.run_id of the run that changed it last."},
 		{Name: "created_at", Type: Timestamp, NotNull: true, Doc: "When it was first reported, UTC."},
-		{Name: "updated_at", Type: Timestamp, NotNull: true, Doc: "When it was last seen by a run, UTC."},
+		{Name: "updated_at", Type: Timestamp, NotNull: true, Doc: "When a run or a person last changed it, UTC."},
+	},
+}
+
+// FindingWindows holds what each window of events says of a finding.
+var FindingWindows = Table{
+	Name: "finding_windows",
+	Doc:  "One row per finding and window (a UTC day) in which its detector found it. A run over a window replaces the detector's rows of that window.",
+	Columns: []Column{
+		{Name: "finding_id", Type: UUID, NotNull: true, Doc: "findings.finding_id."},
+		{Name: "detector_id", Type: Varchar, NotNull: true, Doc: "Detector."},
+		{Name: "window_start", Type: Timestamp, NotNull: true, Doc: "Start of the window (inclusive), UTC."},
+		{Name: "window_end", Type: Timestamp, NotNull: true, Doc: "End of the window (exclusive), UTC."},
+		{Name: "run_id", Type: UUID, NotNull: true, Doc: "detector_runs.run_id of the run that says so."},
+		{Name: "severity", Type: Varchar, NotNull: true, Doc: "critical, high, medium, low or info."},
+		{Name: "principal_arn", Type: Varchar, Doc: "Caller concerned; NULL when there is not one, or it is not known in this window."},
+		{Name: "key_arn", Type: Varchar, Doc: "Key concerned; NULL when there is not one."},
+		{Name: "first_seen", Type: Timestamp, NotNull: true, Doc: "Earliest event of the window that supports it, UTC."},
+		{Name: "last_seen", Type: Timestamp, NotNull: true, Doc: "Latest event of the window that supports it, UTC."},
+		{Name: "event_count", Type: Bigint, NotNull: true, Doc: "Calls of the window that support it, each counted once."},
+		{Name: "event_ids", Type: StringSet, NotNull: true, Doc: "Evidence: at most 20 event ids, the earliest first."},
+		{Name: "details", Type: Varchar, NotNull: true, Doc: "The detector's further columns as a JSON object."},
+	},
+}
+
+// FindingHistory holds what happened to findings.
+var FindingHistory = Table{
+	Name: "finding_history",
+	Doc:  "One row per change of a finding's status, by a run or by a person; it is only ever added to.",
+	Columns: []Column{
+		{Name: "finding_id", Type: UUID, NotNull: true, Doc: "findings.finding_id."},
+		{Name: "changed_at", Type: Timestamp, NotNull: true, Doc: "When, UTC."},
+		{Name: "from_status", Type: Varchar, Doc: "Status before; NULL when it was first reported."},
+		{Name: "to_status", Type: Varchar, NotNull: true, Doc: "Status after."},
+		{Name: "actor", Type: Varchar, NotNull: true, Doc: "Who changed it: detector for a run, else the name of the person."},
+		{Name: "reason", Type: Varchar, Doc: "Why."},
+		{Name: "run_id", Type: UUID, Doc: "detector_runs.run_id, where a run changed it."},
 	},
 }
 
@@ -111,6 +166,8 @@ var DetectorRuns = Table{
 		{Name: "started_at", Type: Timestamp, NotNull: true, Doc: "When the run began, UTC."},
 		{Name: "duration_ms", Type: Bigint, NotNull: true, Doc: "How long it took, in milliseconds."},
 		{Name: "finding_count", Type: Bigint, NotNull: true, Doc: "Findings it returned."},
+		{Name: "commit_id", Type: Bigint, Doc: "changed_cells.commit_id of the last commit that the run saw."},
+		{Name: "inputs", Type: Varchar, Doc: "Hash over what its findings depend on besides the events: detector, parameters, tables of the configuration. With another hash a window is run again."},
 		{Name: "error", Type: Varchar, Doc: "Why it failed; NULL when it succeeded."},
 	},
 }

@@ -2,7 +2,9 @@ package schema
 
 import (
 	"embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -14,17 +16,49 @@ type View struct {
 	Doc string
 	// Columns of the view, in order.
 	Columns []Column
-	// SQL is the view's query: a CREATE VIEW statement without its head.
+	// SQL is the view's definition: a query.
 	SQL string
+	// Kept says how the store keeps its rows; nil when it computes them each
+	// time they are asked for.
+	Kept *Kept
 }
+
+// Kept says how the rows of a derived table are kept up to date. Whatever way,
+// they are those that its definition gives.
+type Kept struct {
+	Kind KeptKind
+	// Of is the table that the rows are made of.
+	Of string
+	// By is the unit of the first time in it: second, minute, hour or day for
+	// rollups and folds, event_time for rows.
+	By string
+}
+
+// KeptKind is a way to keep a derived table up to date.
+type KeptKind string
+
+const (
+	// KeptRows: every row of the source gives its own rows, by its own content
+	// alone, so that new rows are added and nothing else changes.
+	KeptRows KeptKind = "rows"
+	// KeptRollup: rows are summed by all columns that have no Merge. What a
+	// commit adds is appended; readers sum, compaction makes it small.
+	KeptRollup KeptKind = "rollup"
+	// KeptFold: rows are computed from a rollup, until that is folded into them
+	// for good.
+	KeptFold KeptKind = "fold"
+)
 
 // viewOrder is the order of creation: a view uses only those before it.
 var viewOrder = []string{
-	"kms_calls", "encryption_context", "context_resources", "key_changes", "key_timeline",
-	"resource_tags", "keys", "coverage", "quota_calls", "request_rate", "usage_daily",
+	"kms_calls", "encryption_context", "context_resources",
+	"key_change_records", "key_changes", "key_timeline", "grants", "resource_tags",
+	"usage_hourly", "usage_daily", "key_use", "keys",
+	"log_file_days", "arrivals", "coverage",
+	"quota_calls", "request_seconds", "request_rate",
 }
 
-//go:embed sql/views/*.sql
+//go:embed sql/views/*.sql sql/kept/*.sql
 var viewFiles embed.FS
 
 // Views lists the views in creation order. The files are part of the program;
@@ -33,6 +67,9 @@ func Views() []View {
 	views := make([]View, 0, len(viewOrder))
 	for _, name := range viewOrder {
 		src, err := viewFiles.ReadFile("sql/views/" + name + ".sql")
+		if errors.Is(err, fs.ErrNotExist) {
+			src, err = viewFiles.ReadFile("sql/kept/" + name + ".sql")
+		}
 		if err != nil {
 			panic(err)
 		}
@@ -84,13 +121,47 @@ func (v *View) addHeader(line string) error {
 		v.Doc = doc
 		return nil
 	}
-	name, typeName, _ := strings.Cut(what, " ")
+	if what == "kept" {
+		kept, err := parseKept(doc)
+		v.Kept = kept
+		return err
+	}
+	words := strings.Fields(what)
+	merge := MergeNone
+	if n := len(words); n == 3 {
+		words, merge = words[:2], Merge(words[2])
+	}
+	name, typeName, _ := strings.Cut(strings.Join(words, " "), " ")
 	t, ok := typeBySQL(typeName)
+	if !ok && len(strings.Fields(what)) > 2 { // MAP(VARCHAR, VARCHAR) has a space
+		_, typeName, _ = strings.Cut(what, " ")
+		t, ok = typeBySQL(typeName)
+		merge = MergeNone
+	}
 	if !ok {
 		return fmt.Errorf("column %s has the unknown type %q", name, typeName)
 	}
-	v.Columns = append(v.Columns, Column{Name: name, Type: t, Doc: doc})
+	switch merge {
+	case MergeNone, MergeSum, MergeMin, MergeMax:
+	default:
+		return fmt.Errorf("column %s is merged by the unknown function %q", name, merge)
+	}
+	v.Columns = append(v.Columns, Column{Name: name, Type: t, Merge: merge, Doc: doc})
 	return nil
+}
+
+// parseKept reads "rollup of kms_events by hour".
+func parseKept(text string) (*Kept, error) {
+	words := strings.Fields(text)
+	if len(words) != 5 || words[1] != "of" || words[3] != "by" {
+		return nil, fmt.Errorf("kept %q is not \"KIND of TABLE by UNIT\"", text)
+	}
+	kept := &Kept{Kind: KeptKind(words[0]), Of: words[2], By: words[4]}
+	switch kept.Kind {
+	case KeptRows, KeptRollup, KeptFold:
+		return kept, nil
+	}
+	return nil, fmt.Errorf("kept as the unknown kind %q", kept.Kind)
 }
 
 func typeBySQL(name string) (Type, bool) {

@@ -69,9 +69,9 @@ columns:
 ---*/
 with rates as (          -- one row per account, Region, quota and second
     select
-        request_rate.*,
+        request_seconds.*,
         account_id || ' ' || region || ' ' || quota_name || ' ' || coalesce(custom_key_store_id, '') as rate_group
-    from request_rate
+    from request_seconds
     where second >= $window_start
       and second < $window_end
 ),

@@ -169,7 +169,7 @@ func ledgerRow(f *ingest.LogFile, n fileCounts, brought int64, now time.Time) []
 		f.ID, f.Source, f.Object.Key, f.Object.ETag, f.Object.Size, orNil(f.Object.LastModified),
 		orNull(f.Object.Location.AccountID), orNull(f.Object.Location.Region), orNil(f.Object.Location.DeliveredAt),
 		string(f.Status), orNull(f.Error), f.Attempts,
-		f.Records, f.KMS, inserted, duplicates, f.Related, f.Quarantined + n.quarantined,
+		f.Records, f.KMS, inserted, duplicates, f.Related, f.Quarantined + n.quarantined, int64(0),
 		orNil(f.FirstEvent), orNil(f.LastEvent), now,
 	}
 }

@@ -133,7 +133,7 @@ func (b *builder) rates(ctx context.Context) error {
 			min(second),
 			count(*),
 			cast(sum(throttled_count) as bigint)
-		from request_rate
+		from request_seconds
 		where second >= cast(? as timestamp) and second < cast(? as timestamp)
 		group by account_id, region, quota_name, coalesce(custom_key_store_id, ''), request_count
 		order by account_id, region, quota_name, store, request_count`},

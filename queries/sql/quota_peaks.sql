@@ -22,13 +22,13 @@ columns:
 ---*/
 with ranked as (         -- one row per second, the busiest of each day first
     select
-        request_rate.*,
+        request_seconds.*,
         cast(second as date) as day,
         row_number() over (
             partition by account_id, region, quota_name, custom_key_store_id, cast(second as date)
             order by request_count desc, second
         ) as second_number
-    from request_rate
+    from request_seconds
     where second >= $window_start
       and second < $window_end
       and ($account_id is null or account_id = $account_id)

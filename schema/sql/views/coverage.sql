@@ -15,31 +15,22 @@
 -- reason VARCHAR: Why, in a sentence; NULL when observed.
 
 with files as (          -- one row per account, Region and day of delivery
-    select
-        account_id,
-        region,
-        cast(coalesce(delivered_at, last_event_time, last_modified, ingested_at) as date) as day,
-        sum(case when status = 'ingested' then 1 else 0 end) as log_file_count,
-        sum(case when status = 'ingested' then 0 else 1 end) as failed_file_count,
-        sum(record_count) as record_count,
-        sum(quarantined_count) as quarantined_count
-    from log_files
-    where account_id is not null
-      and region is not null
-    group by 1, 2, 3
+    select account_id, region, day, log_file_count, failed_file_count, record_count, quarantined_count
+    from log_file_days
+    where log_file_count + failed_file_count > 0
 ),
 events as (              -- one row per recipient account, Region and day of events
     select
-        recipient_account_id as account_id,
+        account_id,
         region,
-        cast(event_time as date) as day,
-        count(*) as kms_event_count,
-        sum(case when read_only then 1 else 0 end) as kms_read_count,
-        min(event_time) as first_event_time,
-        max(event_time) as last_event_time
-    from kms_events
-    where recipient_account_id is not null
-    group by 1, 2, 3
+        day,
+        sum(kms_event_count) as kms_event_count,
+        sum(kms_read_count) as kms_read_count,
+        min(first_event_time) as first_event_time,
+        max(last_event_time) as last_event_time
+    from arrivals
+    where account_id is not null
+    group by account_id, region, day
 ),
 seen as (                -- one row per account, Region and day with files or events
     select

@@ -1,4 +1,4 @@
--- key_changes: One row per successful call or service event that changes a key: its state, tags, aliases, policy or rotation.
+-- key_changes: One row per successful call or service event that changes a key: its state, tags, aliases, policy or rotation. Copies of one change are one row.
 --
 -- event_id UUID: Event id of the change.
 -- event_time TIMESTAMP: When it was made, UTC.
@@ -16,63 +16,41 @@
 -- deletion_date TIMESTAMP: ScheduleKeyDeletion: when the key will be destroyed, UTC.
 -- rotation_period_days INTEGER: EnableKeyRotation: rotation period, in days.
 
-with records as (        -- one row per record of a change that took place
+with records as (        -- one row per record, numbered within its change
     select
-        kms_events.*,
+        key_change_records.*,
         max(case when event_name = 'CancelKeyDeletion' then 1 else 0 end) over (partition by key_arn, event_time) = 1 as cancelled_then,
         row_number() over (
-            partition by coalesce(shared_event_id, event_id), event_name, region
+            partition by change_id, event_name, log_region, event_time
             order by case record_copy when 'single' then 1 when 'caller' then 2 when 'owner' then 3 else 4 end, event_id
         ) as copy_number
-    from kms_events
+    from key_change_records
     where event_name in (
         'CreateKey', 'ReplicateKey', 'EnableKey', 'DisableKey', 'ScheduleKeyDeletion', 'CancelKeyDeletion',
         'ImportKeyMaterial', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial', 'DeleteKey',
         'TagResource', 'UntagResource', 'CreateAlias', 'UpdateAlias', 'DeleteAlias',
         'PutKeyPolicy', 'EnableKeyRotation', 'DisableKeyRotation'
     )
-      and record_copy <> 'network'
-      and error_code is null
-      and coalesce(dry_run, false) = false
-),
-changes as (             -- one row per change
-    select
-        event_id,
-        event_time,
-        case
-            when event_name in ('CreateKey', 'ReplicateKey') then 1
-            when event_name = 'ImportKeyMaterial' then 2
-            when event_name = 'EnableKey' then case when cancelled_then then 8 else 3 end
-            when event_name = 'DisableKey' then case when cancelled_then then 9 else 4 end
-            when event_name in ('CreateAlias', 'TagResource', 'EnableKeyRotation') then 3
-            when event_name in ('DeleteAlias', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial') then 5
-            when event_name = 'ScheduleKeyDeletion' then 6
-            when event_name = 'CancelKeyDeletion' then 7
-            when event_name = 'DeleteKey' then 10
-            else 4
-        end as change_rank,
-        event_name,
-        case when event_name = 'ReplicateKey' then destination_key_arn else key_arn end as key_arn,
-        region,
-        principal_arn,
-        alias_name,
-        tags,
-        key_policy,
-        key_state,
-        key_origin,
-        deletion_date,
-        rotation_period_days
-    from records
-    where copy_number = 1
 )
 select
     event_id,
     event_time,
-    change_rank,
+    case
+        when event_name in ('CreateKey', 'ReplicateKey') then 1
+        when event_name = 'ImportKeyMaterial' then 2
+        when event_name = 'EnableKey' then case when cancelled_then then 8 else 3 end
+        when event_name = 'DisableKey' then case when cancelled_then then 9 else 4 end
+        when event_name in ('CreateAlias', 'TagResource', 'EnableKeyRotation') then 3
+        when event_name in ('DeleteAlias', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial') then 5
+        when event_name = 'ScheduleKeyDeletion' then 6
+        when event_name = 'CancelKeyDeletion' then 7
+        when event_name = 'DeleteKey' then 10
+        else 4
+    end as change_rank,
     event_name,
     key_arn,
-    split_part(key_arn, ':', 5) as account_id,
-    split_part(key_arn, ':', 4) as region,
+    account_id,
+    region,
     principal_arn,
     alias_name,
     tags,
@@ -81,5 +59,5 @@ select
     key_origin,
     deletion_date,
     rotation_period_days
-from changes
-where key_arn is not null
+from records
+where copy_number = 1

@@ -7,46 +7,74 @@
 -- aliases VARCHAR: Aliases it has at the end of the logs, comma-joined, at most three; NULL when none is known.
 -- state VARCHAR: State at the end of the logs; NULL when the logs do not tell.
 -- deletion_date TIMESTAMP: When it will be destroyed, UTC; NULL unless it is pending deletion.
+-- rotation VARCHAR: enabled or disabled; NULL when the logs do not tell.
+-- key_spec VARCHAR: Key spec, from its creation; NULL when that lies before the logs.
+-- key_usage VARCHAR: Key usage, from its creation.
+-- key_origin VARCHAR: Where its material comes from, from its creation.
+-- multi_region BOOLEAN: True for a multi-Region key, by its id.
 -- created_at TIMESTAMP: When it was created, UTC; NULL when that lies before the logs.
--- first_seen TIMESTAMP: First call that names it, UTC.
--- last_seen TIMESTAMP: Last call that names it, UTC.
+-- created_by VARCHAR: Principal that created it.
+-- first_seen TIMESTAMP: First call or change that names it, UTC.
+-- last_seen TIMESTAMP: Last call or change that names it, UTC.
 -- last_used TIMESTAMP: Last successful cryptographic use, UTC; NULL when the logs hold none.
 -- call_count BIGINT: Calls that name it, each counted once.
+-- caller_count BIGINT: Callers, failed calls included.
 
-with uses as (           -- one row per call and key it works on; ReEncrypt works on two
+with used as (           -- one row per key that calls name
     select
         key_arn,
-        event_time,
-        case when operation_class = 'cryptographic' and error_code is null and dry_run is null then event_time end as used_at,
-        case when event_name = 'CreateKey' and error_code is null then event_time end as created_at,
-        case
-            when key_reference like 'alias/%' then key_reference
-            when key_reference like 'arn:%:alias/%' then substr(key_reference, strpos(key_reference, ':alias/') + 1)
-        end as alias_name
-    from kms_calls
-    where key_arn is not null
-    union all
-    select
-        destination_key_arn as key_arn,
-        event_time,
-        case when event_name = 'ReEncrypt' and error_code is null and dry_run is null then event_time end as used_at,
-        cast(null as timestamp) as created_at,
-        cast(null as varchar) as alias_name
-    from kms_calls
-    where destination_key_arn is not null
-      and destination_key_arn <> coalesce(key_arn, '')
+        min(first_event_time) as first_seen,
+        max(last_event_time) as last_seen,
+        max(case when operation_class = 'cryptographic' and error_class is null then last_event_time end) as last_used,
+        min(alias_name) as alias_name,
+        cast(sum(calls) as bigint) as call_count,
+        count(distinct caller_id) as caller_count
+    from (
+        select
+            key_arn,
+            operation_class,
+            error_class,
+            caller_id,
+            caller_account_id,
+            min(first_event_time) as first_event_time,
+            max(last_event_time) as last_event_time,
+            min(alias_name) as alias_name,
+            case when sum(call_count) > sum(use_count) then sum(call_count) else sum(use_count) end as calls
+        from usage_daily
+        where key_arn is not null
+        group by key_arn, operation_class, error_class, caller_id, caller_account_id
+    ) as sides
+    group by key_arn
 ),
-used as (                -- one row per key
+changed as (             -- one row per key that changes name
     select
         key_arn,
         min(event_time) as first_seen,
         max(event_time) as last_seen,
-        max(used_at) as last_used,
-        min(created_at) as created_at,
-        min(alias_name) as alias_name,
-        count(*) as call_count
-    from uses
+        min(case when event_name in ('CreateKey', 'ReplicateKey') then event_time end) as created_at,
+        max(case when event_name in ('CreateKey', 'ReplicateKey') then principal_arn end) as created_by,
+        max(case when event_name = 'CreateKey' then key_spec end) as key_spec,
+        max(case when event_name = 'CreateKey' then key_usage end) as key_usage,
+        max(case when event_name = 'CreateKey' then key_origin end) as key_origin
+    from key_change_records
     group by key_arn
+),
+known as (               -- one row per key
+    select
+        coalesce(used.key_arn, changed.key_arn) as key_arn,
+        case when used.first_seen is null or changed.first_seen < used.first_seen then changed.first_seen else used.first_seen end as first_seen,
+        case when used.last_seen is null or changed.last_seen > used.last_seen then changed.last_seen else used.last_seen end as last_seen,
+        used.last_used,
+        used.alias_name,
+        coalesce(used.call_count, 0) as call_count,
+        coalesce(used.caller_count, 0) as caller_count,
+        changed.created_at,
+        changed.created_by,
+        changed.key_spec,
+        changed.key_usage,
+        changed.key_origin
+    from used
+    full outer join changed on changed.key_arn = used.key_arn
 ),
 numbered as (            -- one row per key and alias it has now
     select key_arn, name, row_number() over (partition by key_arn order by name) as alias_number
@@ -64,27 +92,38 @@ aliases as (             -- one row per key
     from numbered
     group by key_arn
 ),
-states as (              -- one row per key whose state is known
-    select key_arn, max(value) as state, max(deletion_date) as deletion_date
+states as (              -- one row per key whose state or rotation is known
+    select
+        key_arn,
+        max(case when kind = 'state' then value end) as state,
+        max(case when kind = 'state' then deletion_date end) as deletion_date,
+        max(case when kind = 'rotation' then value end) as rotation
     from key_timeline
-    where kind = 'state'
+    where kind in ('state', 'rotation')
       and valid_to is null
     group by key_arn
 )
 select
-    used.key_arn,
-    split_part(used.key_arn, ':', 5) as account_id,
-    split_part(used.key_arn, ':', 4) as region,
-    split_part(split_part(used.key_arn, ':', 6), '/', 2) as key_id,
+    known.key_arn,
+    split_part(known.key_arn, ':', 5) as account_id,
+    split_part(known.key_arn, ':', 4) as region,
+    split_part(split_part(known.key_arn, ':', 6), '/', 2) as key_id,
     -- An alias that calls name serves where its creation lies before the logs.
-    coalesce(aliases.names, used.alias_name) as aliases,
+    coalesce(aliases.names, known.alias_name) as aliases,
     states.state,
     states.deletion_date,
-    used.created_at,
-    used.first_seen,
-    used.last_seen,
-    used.last_used,
-    used.call_count
-from used
-left join aliases on aliases.key_arn = used.key_arn
-left join states on states.key_arn = used.key_arn
+    states.rotation,
+    known.key_spec,
+    known.key_usage,
+    known.key_origin,
+    split_part(split_part(known.key_arn, ':', 6), '/', 2) like 'mrk-%' as multi_region,
+    known.created_at,
+    known.created_by,
+    known.first_seen,
+    known.last_seen,
+    known.last_used,
+    known.call_count,
+    known.caller_count
+from known
+left join aliases on aliases.key_arn = known.key_arn
+left join states on states.key_arn = known.key_arn

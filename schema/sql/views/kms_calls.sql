@@ -73,7 +73,8 @@ with copies as (         -- one row per record of a call that may have further c
         events.*,
         coalesce(shared_event_id, event_id) as call_id,
         row_number() over (
-            partition by coalesce(shared_event_id, event_id), event_name, region
+            -- All copies have the call's time: a query for a day reads a day.
+            partition by coalesce(shared_event_id, event_id), event_name, region, event_time
             order by
                 case record_copy when 'caller' then 1 when 'owner' then 2 else 3 end,
                 event_id
@@ -156,7 +157,7 @@ calls as (               -- one row per call
         call_id,
         min_by(event_id, copy_number) as event_id,
         count(*) as copy_count,
-        min_by(event_time, copy_number) as event_time,
+        event_time,
         event_name,
         min_by(event_type, copy_number) filter (where event_type is not null) as event_type,
         region,
@@ -219,7 +220,7 @@ calls as (               -- one row per call
         min_by(deletion_date, copy_number) filter (where deletion_date is not null) as deletion_date,
         min_by(rotation_period_days, copy_number) filter (where rotation_period_days is not null) as rotation_period_days
     from copies
-    group by call_id, event_name, region
+    group by call_id, event_name, region, event_time
 )
 select
     call_id,
