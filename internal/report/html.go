@@ -2,9 +2,7 @@ package report
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
@@ -24,9 +22,9 @@ var pageStyle string
 // WriteHTML writes the report as one HTML file that loads nothing and runs no
 // script. Its content security policy allows the one style sheet inside.
 func (r *Report) WriteHTML(w io.Writer) error {
-	t, err := template.New("report").Funcs(pageFunctions()).Parse(pageTemplate)
+	t, err := Templates()
 	if err != nil {
-		return fmt.Errorf("parse the page of the report: %w", err)
+		return err
 	}
 	// A failing template must not leave half a page behind.
 	var b bytes.Buffer
@@ -54,6 +52,7 @@ func pageFunctions() template.FuncMap {
 		"notes":         notes,
 		"num":           func(n any) string { return grouped(integer(n)) },
 		"pieces":        pieces,
+		"plot":          func(a Activity) plot { return newPlot(&a) },
 		"plural":        func(n any, one, many string) string { return plural(integer(n), one, many) },
 		"severities":    severities,
 		"severityClass": severityClass,
@@ -150,20 +149,16 @@ type page struct {
 
 	Ticks     []tick
 	Map       []mapRow
-	Plot      plot
 	BarTables []barTable
 	RateRows  []rateRow
 }
 
 func newPage(r *Report) page {
-	sum := sha256.Sum256([]byte(pageStyle))
-	hash := base64.StdEncoding.EncodeToString(sum[:])
+	style, policy := Style("")
 	return page{
-		Report: r,
-		Policy: "default-src 'none'; style-src 'sha256-" + hash + "'; img-src data:; base-uri 'none'; form-action 'none'",
-		Style:  template.CSS(pageStyle), //nolint:gosec // our own file, compiled in
-		Ticks:  newTicks(r.Coverage.Days), Map: newMap(&r.Coverage),
-		Plot: newPlot(&r.Activity), BarTables: newBarTables(r), RateRows: newRateRows(r.Activity.Rates),
+		Report: r, Policy: policy, Style: style,
+		Ticks: newTicks(r.Coverage.Days), Map: newMap(&r.Coverage),
+		BarTables: newBarTables(r), RateRows: newRateRows(r.Activity.Rates),
 	}
 }
 
