@@ -105,7 +105,7 @@ var Findings = Table{
 		{Name: "last_seen", Type: Timestamp, NotNull: true, Doc: "Latest event that supports it, UTC."},
 		{Name: "event_count", Type: Bigint, NotNull: true, Doc: "Calls that support it, each counted once."},
 		{Name: "event_ids", Type: StringSet, NotNull: true, Doc: "Evidence: at most 20 event ids, the earliest first."},
-		{Name: "log_files", Type: StringSet, Doc: "Where the original records of the evidence lie: source/object key#record index, in the order of event_ids."},
+		{Name: "log_files", Type: StringSet, Doc: "Where the original records of the evidence lie: source/object key#record index, in the order of event_ids; empty where it is not known."},
 		{Name: "summary", Type: Varchar, NotNull: true, Doc: "One sentence for people."},
 		{Name: "details", Type: Varchar, NotNull: true, Doc: "The detector's further columns as a JSON object."},
 		{Name: "window_start", Type: Timestamp, NotNull: true, Doc: "Start of its first window (inclusive), UTC."},
@@ -122,17 +122,21 @@ var FindingWindows = Table{
 	Doc:  "One row per finding and window (a UTC day) in which its detector found it. A run over a window replaces the detector's rows of that window.",
 	Columns: []Column{
 		{Name: "finding_id", Type: UUID, NotNull: true, Doc: "findings.finding_id."},
+		{Name: "fingerprint", Type: Varchar, NotNull: true, Doc: "findings.fingerprint."},
 		{Name: "detector_id", Type: Varchar, NotNull: true, Doc: "Detector."},
 		{Name: "window_start", Type: Timestamp, NotNull: true, Doc: "Start of the window (inclusive), UTC."},
 		{Name: "window_end", Type: Timestamp, NotNull: true, Doc: "End of the window (exclusive), UTC."},
 		{Name: "run_id", Type: UUID, NotNull: true, Doc: "detector_runs.run_id of the run that says so."},
 		{Name: "severity", Type: Varchar, NotNull: true, Doc: "critical, high, medium, low or info."},
-		{Name: "principal_arn", Type: Varchar, Doc: "Caller concerned; NULL when there is not one, or it is not known in this window."},
+		{Name: "account_id", Type: Varchar, Doc: "Account concerned."},
+		{Name: "region", Type: Varchar, Doc: "Region concerned."},
 		{Name: "key_arn", Type: Varchar, Doc: "Key concerned; NULL when there is not one."},
+		{Name: "principal_arn", Type: Varchar, Doc: "Caller concerned; NULL when there is not one, or it is not known in this window."},
 		{Name: "first_seen", Type: Timestamp, NotNull: true, Doc: "Earliest event of the window that supports it, UTC."},
 		{Name: "last_seen", Type: Timestamp, NotNull: true, Doc: "Latest event of the window that supports it, UTC."},
 		{Name: "event_count", Type: Bigint, NotNull: true, Doc: "Calls of the window that support it, each counted once."},
 		{Name: "event_ids", Type: StringSet, NotNull: true, Doc: "Evidence: at most 20 event ids, the earliest first."},
+		{Name: "log_files", Type: StringSet, NotNull: true, Doc: "Where the records of the evidence lay when the window was looked at: source/object key#record index, in the order of event_ids; empty where it is not known."},
 		{Name: "details", Type: Varchar, NotNull: true, Doc: "The detector's further columns as a JSON object."},
 	},
 }
@@ -155,7 +159,7 @@ var FindingHistory = Table{
 // DetectorRuns records every run of every detector.
 var DetectorRuns = Table{
 	Name: "detector_runs",
-	Doc:  "One row per run of a detector over a window.",
+	Doc:  "One row per run of a detector over a window, a UTC day.",
 	Columns: []Column{
 		{Name: "run_id", Type: UUID, NotNull: true, Doc: "Identity of the run; all detectors of one command share it."},
 		{Name: "detector_id", Type: Varchar, NotNull: true, Doc: "Detector that ran."},
@@ -167,7 +171,7 @@ var DetectorRuns = Table{
 		{Name: "duration_ms", Type: Bigint, NotNull: true, Doc: "How long it took, in milliseconds."},
 		{Name: "finding_count", Type: Bigint, NotNull: true, Doc: "Findings it returned."},
 		{Name: "commit_id", Type: Bigint, Doc: "changed_cells.commit_id of the last commit that the run saw."},
-		{Name: "inputs", Type: Varchar, Doc: "Hash over what its findings depend on besides the events: detector, parameters, tables of the configuration. With another hash a window is run again."},
+		{Name: "inputs", Type: Varchar, Doc: "Hashes over what its findings depend on besides the events: detector, parameters, tables of the configuration it reads. With other ones a window is run again."},
 		{Name: "error", Type: Varchar, Doc: "Why it failed; NULL when it succeeded."},
 	},
 }

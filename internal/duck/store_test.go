@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kmstrail/kmstrail/schema"
@@ -201,60 +202,74 @@ func TestMigrateAddsWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestReplaceAndUpsert(t *testing.T) {
-	ctx := context.Background()
+func TestReplace(t *testing.T) {
 	s := mustOpen(t, Memory)
-	quota := func(name string, account any, rps float64, origin string) []any {
-		return []any{name, account, nil, rps, origin}
-	}
-	set := func(f func(*schema.Table, [][]any) error, rows ...[]any) {
-		t.Helper()
-		if err := f(&schema.Quotas, rows); err != nil {
+	for _, names := range [][]string{{"old"}, {"a", "b"}} {
+		rec := quotas(t, names...)
+		if err := s.Replace(context.Background(), &schema.Quotas, rec); err != nil {
 			t.Fatal(err)
 		}
+		rec.Release()
 	}
-	replace := func(table *schema.Table, rows [][]any) error {
-		rec, err := schema.Rows(table, rows)
-		if err != nil {
-			return err
-		}
-		defer rec.Release()
-		return s.Replace(ctx, table, rec)
-	}
-	upsert := func(table *schema.Table, rows [][]any) error {
-		rec, err := schema.Rows(table, rows)
-		if err != nil {
-			return err
-		}
-		defer rec.Release()
-		return s.Upsert(ctx, table, []string{"quota_name", "account_id"}, []string{"origin"}, rec)
-	}
-	set(replace, quota("old", nil, 1, "default"))
-	set(replace, quota("a", nil, 1, "default"), quota("a", "111122223333", 2, "default"))
-	set(upsert, quota("a", nil, 10, "kept"), quota("b", nil, 3, "new"))
-	got := table(t, s, "SELECT quota_name, account_id, requests_per_second, origin FROM quotas ORDER BY ALL")
-	want := [][]string{{"a", "111122223333", "2", "default"}, {"a", "(null)", "10", "default"}, {"b", "(null)", "3", "new"}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	got := table(t, s, "SELECT quota_name FROM quotas ORDER BY ALL")
+	if diff := cmp.Diff([][]string{{"a"}, {"b"}}, got); diff != "" {
 		t.Error(diff)
 	}
-	if err := upsert(&schema.Quotas, [][]any{quota("c", nil, 1, ""), quota("c", nil, 2, "")}); err == nil {
-		t.Error("a key that occurs twice was stored")
+}
+
+// quotas makes rows that differ in their names.
+func quotas(t *testing.T, names ...string) arrow.RecordBatch {
+	t.Helper()
+	var rows [][]any
+	for _, name := range names {
+		rows = append(rows, []any{name, nil, nil, 1.0, "default"})
 	}
-	// Lists survive an update.
-	finding := func(ids []string) []any {
-		return []any{id(1), "f", "d", 1, "new", "high", nil, nil, nil, nil, at(1), at(1), 1, ids, "s", "{}", at(0), at(1), id(2), at(1), at(1)}
+	rec, err := schema.Rows(&schema.Quotas, rows)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, ids := range [][]string{{"x"}, {"y", "z"}} {
-		rec, err := schema.Rows(&schema.Findings, [][]any{finding(ids)})
-		if err != nil {
-			t.Fatal(err)
+	return rec
+}
+
+func TestChange(t *testing.T) {
+	ctx := context.Background()
+	s := mustOpen(t, Memory)
+	rec := quotas(t, "a", "b", "c")
+	defer rec.Release()
+	more := quotas(t, "d")
+	defer more.Release()
+	failed := errors.New("second thoughts")
+	for _, outcome := range []error{failed, nil} {
+		err := s.Change(ctx, func(read ReadFunc, replace ReplaceFunc) error {
+			if err := replace(&schema.Quotas, "", nil, rec); err != nil {
+				return err
+			}
+			if err := replace(&schema.Quotas, "quota_name IN (SELECT unnest(?))", []any{[]string{"a", "c"}}, more); err != nil {
+				return err
+			}
+			r, err := read("SELECT quota_name FROM quotas WHERE quota_name <> ?", "b")
+			if err != nil {
+				return err
+			}
+			defer r.Release()
+			if !r.Next() || r.RecordBatch().NumRows() != 1 || r.RecordBatch().Column(0).ValueStr(0) != "d" {
+				t.Error("the transaction does not see what it wrote")
+			}
+			return outcome
+		})
+		if !errors.Is(err, outcome) {
+			t.Errorf("got error %v, want %v", err, outcome)
 		}
-		if err := s.Upsert(ctx, &schema.Findings, []string{"finding_id"}, nil, rec); err != nil {
-			t.Fatal(err)
+		if outcome != nil && count(t, s, "SELECT count(*) FROM quotas") != 0 {
+			t.Error("a change that failed was kept")
 		}
 	}
-	if got := table(t, s, "SELECT event_ids FROM findings"); len(got) != 1 || got[0][0] != `["y","z"]` {
-		t.Errorf("findings: %v", got)
+	if diff := cmp.Diff([][]string{{"b"}, {"d"}}, table(t, s, "SELECT quota_name FROM quotas ORDER BY ALL")); diff != "" {
+		t.Error(diff)
+	}
+	err := s.Change(ctx, func(_ ReadFunc, replace ReplaceFunc) error { return replace(&schema.Quotas, "nothing = 1", nil, nil) })
+	if err == nil || !strings.Contains(err.Error(), "delete from quotas") {
+		t.Errorf("a bad condition gives %v", err)
 	}
 }
 

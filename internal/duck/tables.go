@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/kmstrail/kmstrail/schema"
 )
@@ -35,6 +36,44 @@ func (s *Store) Replace(ctx context.Context, t *schema.Table, rec arrow.RecordBa
 		return fmt.Errorf("replace rows of %s: %w", t.Name, err)
 	}
 	return nil
+}
+
+// ReadFunc asks a question within a transaction. The reader must be released
+// before anything else is done in it.
+type ReadFunc = func(sql string, args ...any) (array.RecordReader, error)
+
+// ReplaceFunc deletes the rows of a table for which a condition holds (none
+// when it is "") and adds those of rec (none when it is nil).
+type ReplaceFunc = func(t *schema.Table, where string, args []any, rec arrow.RecordBatch) error
+
+// Change runs work in one transaction: nobody else writes meanwhile, so what it
+// reads still holds when it writes. An error of work undoes everything.
+func (s *Store) Change(ctx context.Context, work func(read ReadFunc, replace ReplaceFunc) error) error {
+	err := s.writing(ctx, func(c *conn) error {
+		return work(
+			func(sql string, args ...any) (array.RecordReader, error) { return c.stream(ctx, sql, args) },
+			func(t *schema.Table, where string, args []any, rec arrow.RecordBatch) error {
+				return c.replaceRows(ctx, t, where, args, rec)
+			},
+		)
+	})
+	if err != nil {
+		return fmt.Errorf("change rows: %w", err)
+	}
+	return nil
+}
+
+func (c *conn) replaceRows(ctx context.Context, t *schema.Table, where string, args []any, rec arrow.RecordBatch) error {
+	if where != "" {
+		ignore := func(arrow.RecordBatch) error { return nil } // the number of rows
+		if err := c.each(ctx, ignore, "DELETE FROM main."+ident(t.Name)+" WHERE "+where, args...); err != nil {
+			return fmt.Errorf("delete from %s: %w", t.Name, err)
+		}
+	}
+	if rec == nil {
+		return nil
+	}
+	return c.append(ctx, "", t.Name, rec, nil)
 }
 
 // Upsert stores rows by key in one transaction: rows whose key columns equal a
