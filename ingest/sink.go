@@ -109,4 +109,5 @@ type BatchResult struct {
 	Conflicts   int64 // quarantined by the sink
 	Superseded  int64
 	RelatedRows int64
+	Expired     int64 // older than what the sink keeps, and not stored
 }

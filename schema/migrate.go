@@ -80,7 +80,26 @@ func LayoutHash() string {
 		h.Write([]byte(m + ";\n"))
 	}
 	for _, v := range Views() {
-		h.Write([]byte(v.Name + "\n" + v.SQL + ";\n"))
+		h.Write([]byte(v.Name + "\n" + v.hash() + ";\n"))
 	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// hash is a hash over what v is and how it is kept.
+func (v *View) hash() string {
+	text := v.SQL
+	if v.Kept != nil {
+		t := v.Table()
+		text = t.CreateSQL() + ";\n" + v.ReadSQL() + ";\n" + v.SQL
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// KeptHash is a hash over everything that the kept rows of v follow from, the
+// views it is made of among it. A file that has another is to be rebuilt.
+func (v *View) KeptHash() string {
+	h := sha256.New()
+	h.Write([]byte(v.hash() + v.Definition(map[string]string{KMSEvents.Name: KMSEvents.Name, LogFiles.Name: LogFiles.Name})))
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // View is a derived table, defined once, as a query over the base tables and
@@ -63,7 +65,11 @@ var viewFiles embed.FS
 
 // Views lists the views in creation order. The files are part of the program;
 // one that cannot be read is a mistake in it, found by the first test.
-func Views() []View {
+func Views() []View { return slices.Clone(allViews()) }
+
+var allViews = sync.OnceValue(readViews)
+
+func readViews() []View {
 	views := make([]View, 0, len(viewOrder))
 	for _, name := range viewOrder {
 		src, err := viewFiles.ReadFile("sql/views/" + name + ".sql")

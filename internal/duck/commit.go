@@ -39,6 +39,19 @@ type ingestState struct {
 	open bool
 	// rows were inserted since the last Commit.
 	rows int64
+	// derivation is what derived tables must know of the open transaction.
+	derivation derivation
+	// loaded is true when the rest has been read from the tables.
+	loaded bool
+	// lastCommit is the number of the last transaction that was committed.
+	lastCommit int64
+	// recomputed counts how often parts of rollups were computed again.
+	recomputed int64
+	// waiting events, of some commits, have parts that are not put together.
+	waiting, waitingCommits int64
+	// folded and cutoff bound what is kept by second, and what is kept at all;
+	// the zero time when nothing was folded or deleted yet.
+	folded, cutoff time.Time
 }
 
 // largeCommit is how many rows are written to the file at once, even if most
@@ -54,6 +67,10 @@ type commit struct {
 	now   time.Time
 	// known are corrections of earlier batches, corrections those of this one.
 	known, corrections map[eventID]eventID
+	// cutoff is the time before which events have expired.
+	cutoff time.Time
+
+	derived *derivation
 
 	counts  map[int64]fileCounts
 	names   map[int64]string // object keys by log file id
@@ -64,7 +81,7 @@ type commit struct {
 
 // fileCounts is what a commit found out about the rows of one log file.
 type fileCounts struct {
-	duplicates, quarantined int64
+	duplicates, quarantined, expired int64
 }
 
 // Add implements ingest.Sink. From the first Add to Commit other writers wait.
@@ -79,7 +96,8 @@ func (s *Store) Add(ctx context.Context, b *ingest.Batch) (ingest.BatchResult, e
 	}
 	t := &commit{
 		conn: s.writer, batch: b, now: time.Now().UTC(), known: s.ingest.corrections,
-		corrections: map[eventID]eventID{}, counts: map[int64]fileCounts{}, names: map[int64]string{}, brought: map[int64]int64{},
+		cutoff:  s.ingest.cutoff,
+		derived: &s.ingest.derivation, corrections: map[eventID]eventID{}, counts: map[int64]fileCounts{}, names: map[int64]string{}, brought: map[int64]int64{},
 	}
 	if err := t.run(ctx); err != nil {
 		return ingest.BatchResult{}, errors.Join(fmt.Errorf("add batch: %w", err), s.Rollback(ctx))
@@ -109,10 +127,14 @@ func (s *Store) beginLocked(ctx context.Context) error {
 	if err := s.loadCorrections(ctx); err != nil {
 		return err
 	}
+	if err := s.loadDerivation(ctx); err != nil {
+		return err
+	}
 	if err := s.writer.exec(ctx, "BEGIN TRANSACTION"); err != nil {
 		return err
 	}
 	s.ingest.open = true
+	s.ingest.derivation = derivation{commit: s.ingest.lastCommit + 1}
 	return nil
 }
 
@@ -121,16 +143,12 @@ func (s *Store) Commit(ctx context.Context) error {
 	if !s.ingest.open {
 		return nil
 	}
-	unpin, err := s.pin(ctx)
-	if err == nil {
-		defer unpin()
-		err = s.writer.exec(ctx, "COMMIT")
-	}
-	if err != nil {
+	if err := s.commit(ctx); err != nil {
 		return errors.Join(fmt.Errorf("commit batches: %w", err), s.Rollback(ctx))
 	}
 	defer s.write.Unlock()
 	s.ingest.open = false
+	s.noteCommit()
 	if s.ingest.rows >= largeCommit {
 		// The rows are safe already; a checkpoint that fails comes later.
 		if err := s.writer.exec(ctx, "CHECKPOINT"); err != nil {
@@ -139,6 +157,33 @@ func (s *Store) Commit(ctx context.Context) error {
 	}
 	s.ingest.rows = 0
 	return nil
+}
+
+// noteCommit remembers what a transaction did that is durable now.
+func (s *Store) noteCommit() {
+	d := &s.ingest.derivation
+	s.ingest.lastCommit = d.commit
+	if len(d.removed) > 0 {
+		s.ingest.recomputed++
+	}
+	s.ingest.waiting += d.events
+	s.ingest.waitingCommits++
+	if s.ingest.waiting >= compactEvents || s.ingest.waitingCommits >= compactCommits {
+		s.ingest.waiting, s.ingest.waitingCommits = 0, 0
+		s.maintainSoon()
+	}
+}
+
+func (s *Store) commit(ctx context.Context) error {
+	if err := s.deriveCommit(ctx); err != nil {
+		return err
+	}
+	unpin, err := s.pin(ctx)
+	if err != nil {
+		return err
+	}
+	defer unpin()
+	return s.writer.exec(ctx, "COMMIT")
 }
 
 // Rollback gives up what was added since the last Commit.
@@ -165,7 +210,7 @@ func (s *Store) pin(ctx context.Context) (unpin func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.exec(ctx, "BEGIN TRANSACTION READ ONLY; SELECT max(log_file_id) FROM main.log_files"); err != nil {
+	if err := c.exec(ctx, "BEGIN TRANSACTION READ ONLY; SELECT count(*) FROM (FROM main.log_files LIMIT 1)"); err != nil {
 		c.close()
 		return nil, err
 	}
@@ -243,6 +288,9 @@ func (t *commit) writeRows(ctx context.Context, r *rows) error {
 	inserted, compared := 0, 0
 	for i, id := range r.ids {
 		switch {
+		case r.isOld(i, t.cutoff):
+			t.countIn(r, i, fileCounts{expired: 1})
+			t.result.Expired++
 		case t.isSuperseded(r, i):
 			t.refuseSuperseded(r, i)
 		case known[i] || !seen.add(id):
@@ -254,6 +302,8 @@ func (t *commit) writeRows(ctx context.Context, r *rows) error {
 		}
 	}
 	t.result.Inserted += int64(inserted)
+	t.derived.events += int64(inserted)
+	t.derived.saw(r.files.Int64Values()...)
 	if inserted == len(r.ids) {
 		return t.conn.append(ctx, "", schema.KMSEvents.Name, r.rec, nil)
 	}
@@ -281,11 +331,13 @@ func (t *commit) writeRelated(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.derived.saw(r.files.Int64Values()...)
 	insert := make([]bool, len(r.ids))
 	seen := newIDSet(len(r.ids))
 	for i, id := range r.ids {
 		if insert[i] = !known[i] && seen.add(id); insert[i] {
 			t.result.RelatedRows++
+			t.derived.related++
 		}
 	}
 	return t.conn.append(ctx, "", schema.RelatedEvents.Name, r.rec, insert)
@@ -300,8 +352,9 @@ type rows struct {
 	spans []span
 	files *array.Int64
 	index *array.Int32
-	// supersedes is nil for related events.
+	// supersedes and classes are nil for related events.
 	supersedes *extensions.UUIDArray
+	classes    *array.String
 }
 
 // newRows takes the columns out of rec; ids and times may be given.
@@ -314,6 +367,7 @@ func newRows(rec arrow.RecordBatch, ids []eventID, times []int64) (*rows, error)
 	if r.index, ok = column(rec, "record_index").(*array.Int32); !ok {
 		return nil, fmt.Errorf("read batch: no INTEGER column record_index")
 	}
+	r.classes, _ = column(rec, "operation_class").(*array.String)
 	r.supersedes, _ = column(rec, "supersedes_event_id").(*extensions.UUIDArray)
 	if ids == nil {
 		col, ok := column(rec, "event_id").(*extensions.UUIDArray)
@@ -357,11 +411,22 @@ func column(rec arrow.RecordBatch, name string) arrow.Array {
 	return nil
 }
 
+// isOld reports whether row i is one that is deleted by age and was before the
+// cut-off.
+func (r *rows) isOld(i int, cutoff time.Time) bool {
+	if cutoff.IsZero() || r.times[i] >= cutoff.UnixMicro() || r.classes == nil {
+		return false
+	}
+	class := r.classes.Value(i)
+	return class == "cryptographic" || class == "read"
+}
+
 // countIn adds to the counts of row i's file.
-func (t *commit) countIn(r *rows, i int, duplicates, quarantined int64) {
+func (t *commit) countIn(r *rows, i int, add fileCounts) {
 	n := t.counts[r.files.Value(i)]
-	n.duplicates += duplicates
-	n.quarantined += quarantined
+	n.duplicates += add.duplicates
+	n.quarantined += add.quarantined
+	n.expired += add.expired
 	t.counts[r.files.Value(i)] = n
 }
 

@@ -122,7 +122,7 @@ func (t *commit) judge(ctx context.Context, r *rows, compare []bool) error {
 	}
 	for i, c := range compare {
 		if c && !conflicts[i] {
-			t.countIn(r, i, 1, 0)
+			t.countIn(r, i, fileCounts{duplicates: 1})
 			t.result.Duplicates++
 		}
 	}
@@ -219,7 +219,7 @@ func (t *commit) refuseConflict(ctx context.Context, r *rows, d difference, colu
 			r.index.Value(d.row), arrived, d.storedIndex, stored, columns),
 		EventID: r.ids[d.row], Excerpt: excerpt(d.excerpt),
 	})
-	t.countIn(r, d.row, 0, 1)
+	t.countIn(r, d.row, fileCounts{quarantined: 1})
 	t.result.Conflicts++
 	return nil
 }

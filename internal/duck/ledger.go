@@ -87,6 +87,9 @@ func (t *commit) writeLedger(ctx context.Context) error {
 	if len(t.batch.Files) == 0 {
 		return nil
 	}
+	for i := range t.batch.Files {
+		t.derived.saw(t.batch.Files[i].ID)
+	}
 	if err := t.dropLedger(ctx); err != nil {
 		return err
 	}
@@ -144,6 +147,10 @@ func (t *commit) dropLedger(ctx context.Context) error {
 		return err
 	}
 	list := joinInts(ids)
+	d := &deriver{conn: t.conn, derivation: t.derived}
+	if err := d.sumLogFiles(ctx, "log_file_id IN ("+list+") AND rowid < "+uncommitted, -1); err != nil {
+		return err
+	}
 	if err := t.conn.exec(ctx, "DELETE FROM main.log_files WHERE log_file_id IN ("+list+")"); err != nil {
 		return err
 	}
@@ -163,13 +170,13 @@ func (t *commit) ledgerRows() [][]any {
 // no duplicate now.
 func ledgerRow(f *ingest.LogFile, n fileCounts, brought int64, now time.Time) []any {
 	duplicates := f.Duplicates + n.duplicates
-	inserted := f.KMS - duplicates - n.quarantined + brought
+	inserted := f.KMS - duplicates - n.quarantined - n.expired + brought
 	duplicates -= min(brought, n.duplicates)
 	return []any{
 		f.ID, f.Source, f.Object.Key, f.Object.ETag, f.Object.Size, orNil(f.Object.LastModified),
 		orNull(f.Object.Location.AccountID), orNull(f.Object.Location.Region), orNil(f.Object.Location.DeliveredAt),
 		string(f.Status), orNull(f.Error), f.Attempts,
-		f.Records, f.KMS, inserted, duplicates, f.Related, f.Quarantined + n.quarantined, int64(0),
+		f.Records, f.KMS, inserted, duplicates, f.Related, f.Quarantined + n.quarantined, n.expired,
 		orNil(f.FirstEvent), orNil(f.LastEvent), now,
 	}
 }

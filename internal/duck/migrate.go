@@ -41,18 +41,28 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	current := have == schema.Version && hash == schema.LayoutHash()
 	switch {
 	case have > schema.Version:
 		return &NewerError{Have: have, Known: schema.Version}
-	case have == schema.Version && hash == schema.LayoutHash():
-		return nil
+	case current && s.opts.ReadOnly:
+		stale, err := s.staleTables(ctx)
+		if err == nil && len(stale) > 0 {
+			err = fmt.Errorf("the derived tables %s must be rebuilt; open the database once for writing, which does it", strings.Join(stale, ", "))
+		}
+		return err
+	case current:
+		return s.rebuildStale(ctx)
 	case s.opts.ReadOnly:
 		return fmt.Errorf("the database has layout %d and needs %d; open it once for writing, which migrates it", have, schema.Version)
 	}
 	if have != noLayout {
 		s.log.Info("migrating database", "path", s.path, "from", have, "to", schema.Version)
 	}
-	return s.writer.transaction(ctx, func() error { return s.migrateFrom(ctx, have) })
+	if err := s.writer.transaction(ctx, func() error { return s.migrateFrom(ctx, have) }); err != nil {
+		return err
+	}
+	return s.rebuildStale(ctx)
 }
 
 // noLayout is the version of an empty file.
@@ -124,7 +134,9 @@ func (s *Store) migrateFrom(ctx context.Context, have int) error {
 	}
 	steps = append(steps, schema.Macros()...)
 	for _, v := range schema.Views() {
-		steps = append(steps, "CREATE VIEW main."+ident(v.Name)+" AS "+strings.TrimRight(strings.TrimSpace(v.SQL), ";"))
+		if read := v.ReadSQL(); read != "" {
+			steps = append(steps, "CREATE VIEW main."+ident(v.Name)+" AS "+read)
+		}
 	}
 	steps = append(steps,
 		"DELETE FROM main.meta WHERE name IN ('schema_version', 'layout_hash')",
@@ -145,7 +157,12 @@ func (s *Store) tableSteps(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	var steps []string
-	for _, t := range append([]*schema.Table{&schema.Meta}, schema.Tables()...) {
+	tables := append([]*schema.Table{&schema.Meta}, schema.Tables()...)
+	for _, v := range schema.KeptViews() {
+		t := v.Table()
+		tables = append(tables, &t)
+	}
+	for _, t := range tables {
 		columns, ok := have[t.Name]
 		if !ok {
 			steps = append(steps, t.CreateSQL())

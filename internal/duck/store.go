@@ -63,6 +63,11 @@ type Store struct {
 	writer *conn
 	ingest ingestState
 
+	// maintenance is held by Maintain; background ends what runs by itself.
+	maintenance sync.Mutex
+	background  context.Context //nolint:containedctx // it lives as long as the store
+	stop        context.CancelFunc
+
 	mu      sync.Mutex // guards closed and readers
 	closed  bool
 	readers map[*reader]struct{}
@@ -82,6 +87,7 @@ func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.background, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
@@ -248,6 +254,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.stop()
 	open := make([]*reader, 0, len(s.readers))
 	for r := range s.readers {
 		open = append(open, r)
@@ -261,6 +268,8 @@ func (s *Store) Close() error {
 	if err := s.Rollback(context.Background()); err != nil {
 		s.log.Warn("an open transaction could not be rolled back", "error", err)
 	}
+	s.maintenance.Lock()
+	defer s.maintenance.Unlock()
 	s.write.Lock()
 	defer s.write.Unlock()
 	return s.release()

@@ -182,8 +182,8 @@ func TestMigrateAddsWhatIsMissing(t *testing.T) {
 			t.Errorf("%s: %v", table.Name, err)
 		}
 	}
-	if n := count(t, s, "SELECT count(*) FROM duckdb_views() WHERE NOT internal"); n != int64(len(schema.Views())) {
-		t.Errorf("%d views, want %d", n, len(schema.Views()))
+	if n := count(t, s, "SELECT count(*) FROM duckdb_views() WHERE NOT internal"); n != int64(viewsRead()) {
+		t.Errorf("%d views, want %d", n, viewsRead())
 	}
 	if n := count(t, s, "SELECT count(*) FROM duckdb_functions() WHERE function_name = 'old_macro'"); n != 0 {
 		t.Error("an old macro stayed")
@@ -411,4 +411,14 @@ func TestMacros(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// viewsRead counts the derived tables that are views in the file.
+func viewsRead() (n int) {
+	for _, v := range schema.Views() {
+		if v.ReadSQL() != "" {
+			n++
+		}
+	}
+	return n
 }

@@ -38,9 +38,11 @@ func (t *commit) takeOutSuperseded(ctx context.Context) error {
 			t.noteSuperseded(id, file, int(rec.Column(2).(*array.Int32).Value(i)))
 			t.result.Inserted--
 			found[file]++
+			t.tookOut(id, rec, i)
 		}
 		return nil
-	}, "SELECT event_id, log_file_id, record_index FROM main.kms_events"+where)
+	}, `SELECT event_id, log_file_id, record_index, epoch_us(event_time), coalesce(recipient_account_id, ''), region,
+		operation_class NOT IN ('cryptographic', 'read') AND error_code IS NULL, rowid >= `+uncommitted+" FROM main.kms_events"+where)
 	if err != nil || len(found) == 0 {
 		return err
 	}
@@ -49,13 +51,40 @@ func (t *commit) takeOutSuperseded(ctx context.Context) error {
 	}
 	// The ledger says the same whichever of the two came first.
 	for file, n := range found {
-		err := t.conn.exec(ctx, fmt.Sprintf(`UPDATE main.log_files SET inserted_count = inserted_count - %d,
-			quarantined_count = quarantined_count + %d WHERE log_file_id = %d`, n, n, file))
-		if err != nil {
+		if err := t.recount(ctx, file, n); err != nil {
 			return fmt.Errorf("correct ledger: %w", err)
 		}
 	}
 	return nil
+}
+
+// tookOut notes row i of a result as removed. What this transaction had added
+// itself is not there for the derived tables, which follow at its end.
+func (t *commit) tookOut(id eventID, rec arrow.RecordBatch, i int) {
+	if rec.Column(7).(*array.Boolean).Value(i) {
+		t.derived.events--
+		return
+	}
+	t.derived.removed = append(t.derived.removed, removedEvent{
+		id: id, at: rec.Column(3).(*array.Int64).Value(i), account: rec.Column(4).ValueStr(i),
+		region: rec.Column(5).ValueStr(i), change: rec.Column(6).(*array.Boolean).Value(i),
+	})
+}
+
+// recount moves n events of a log file from those inserted to the quarantined.
+// A committed entry is taken out of the rollup of log files and put in again.
+func (t *commit) recount(ctx context.Context, file int64, n int) error {
+	d := &deriver{conn: t.conn, derivation: t.derived}
+	committed := fmt.Sprintf("log_file_id = %d AND rowid < %s", file, uncommitted)
+	if err := d.sumLogFiles(ctx, committed, -1); err != nil {
+		return err
+	}
+	err := t.conn.exec(ctx, fmt.Sprintf(`UPDATE main.log_files SET inserted_count = inserted_count - %d,
+		quarantined_count = quarantined_count + %d WHERE log_file_id = %d`, n, n, file))
+	if err != nil {
+		return err
+	}
+	return d.sumLogFiles(ctx, committed, 1)
 }
 
 // readCorrections collects what the batch corrects, and by which event.
@@ -105,7 +134,7 @@ func (t *commit) corrector(id eventID) *eventID {
 
 func (t *commit) refuseSuperseded(r *rows, i int) {
 	t.noteSuperseded(r.ids[i], r.files.Value(i), int(r.index.Value(i)))
-	t.countIn(r, i, 0, 1)
+	t.countIn(r, i, fileCounts{quarantined: 1})
 }
 
 func (t *commit) noteSuperseded(id eventID, file int64, index int) {

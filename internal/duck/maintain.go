@@ -1,0 +1,275 @@
+//go:build duckdb_arrow
+
+package duck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/kmstrail/kmstrail/schema"
+)
+
+// Maintenance says what Maintain is to do.
+type Maintenance struct {
+	// Now bounds what counts as old; the zero time means time.Now.
+	Now time.Time
+	// All puts together every rollup, and not only what has many parts.
+	All bool
+	// Retention says what to delete by age; the zero value deletes nothing.
+	Retention Retention
+}
+
+// Maintained says what Maintain did.
+type Maintained struct {
+	// Merged parts became Rows rows.
+	Merged, Rows int64
+	// Folded seconds became minutes.
+	Folded int64
+	// Expired is the number of rows deleted by age, by table.
+	Expired map[string]int64
+	// Held is the longest time that the writer was held.
+	Held time.Duration
+}
+
+// Maintain puts the parts of rollups together, folds seconds into minutes, and
+// deletes what is older than the retention. It works in small steps: what takes
+// long is computed beside the writer, which is held for each step only as long
+// as it takes to exchange some rows.
+func (s *Store) Maintain(ctx context.Context, o Maintenance) (Maintained, error) {
+	s.maintenance.Lock()
+	defer s.maintenance.Unlock()
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	done := Maintained{Expired: map[string]int64{}}
+	c, err := s.connect()
+	if err != nil {
+		return done, err
+	}
+	defer c.close()
+	m := &maintainer{store: s, conn: c, opts: o, done: &done}
+	if err := errors.Join(m.compactAll(ctx), m.foldAll(ctx), m.expireAll(ctx)); err != nil {
+		return done, fmt.Errorf("maintain database: %w", err)
+	}
+	return done, nil
+}
+
+// After so many events or commits rollups are put together in the background.
+const (
+	compactEvents  = 2_000_000
+	compactCommits = 200
+)
+
+// maintainSoon maintains the rollups in the background, unless that is being
+// done.
+func (s *Store) maintainSoon() {
+	if s.background.Err() != nil || !s.maintenance.TryLock() {
+		return
+	}
+	s.maintenance.Unlock()
+	go func() {
+		if _, err := s.Maintain(s.background, Maintenance{}); err != nil && s.background.Err() == nil {
+			s.log.Warn("rollups were not put together", "error", err)
+		}
+	}()
+}
+
+// maintainer does one Maintain on a connection of its own.
+type maintainer struct {
+	store *Store
+	conn  *conn
+	opts  Maintenance
+	done  *Maintained
+}
+
+// exchange runs work as a transaction while no other writer is at work.
+func (m *maintainer) exchange(ctx context.Context, work func() error) error {
+	m.store.write.Lock()
+	defer m.store.write.Unlock()
+	if m.store.writer == nil {
+		return ErrClosed
+	}
+	if err := m.store.loadDerivation(ctx); err != nil {
+		return err
+	}
+	start := time.Now()
+	defer func() { m.done.Held = max(m.done.Held, time.Since(start)) }()
+	return m.conn.transaction(ctx, work)
+}
+
+const (
+	// stepRows is about how many rows one step takes out or puts in.
+	stepRows = 100_000
+	// fewParts is how many uncommitted parts of a day are left for later.
+	fewParts = 2_000
+)
+
+func (m *maintainer) compactAll(ctx context.Context) error {
+	for _, v := range schema.KeptViews() {
+		if v.Kept.Kind != schema.KeptRollup {
+			continue
+		}
+		if err := m.compact(ctx, &v); err != nil {
+			return fmt.Errorf("put together %s: %w", v.Name, err)
+		}
+	}
+	return nil
+}
+
+// stretch is a range of days with its number of parts.
+type stretch struct {
+	bucket
+	parts int64
+}
+
+// compact puts the parts of a rollup together, some days at a time.
+func (m *maintainer) compact(ctx context.Context, v *schema.View) error {
+	stretches, err := m.stretches(ctx, v)
+	if err != nil {
+		return err
+	}
+	for _, s := range stretches {
+		if err := m.compactStretch(ctx, v, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stretches lists the days that have parts to put together, neighbours joined
+// while they are small.
+func (m *maintainer) stretches(ctx context.Context, v *schema.View) ([]stretch, error) {
+	least := fewParts
+	if m.opts.All {
+		least = 1
+	}
+	var out []stretch
+	err := m.conn.each(ctx, func(rec arrow.RecordBatch) error {
+		days, parts := rec.Column(0).(*array.Int64), rec.Column(1).(*array.Int64)
+		for i := range int(rec.NumRows()) {
+			from := time.UnixMicro(days.Value(i)).UTC()
+			next := stretch{bucket{from, from.AddDate(0, 0, 1)}, parts.Value(i)}
+			if n := len(out) - 1; n >= 0 && out[n].to.Equal(from) && out[n].parts+next.parts <= stepRows {
+				out[n].to, out[n].parts = next.to, out[n].parts+next.parts
+				continue
+			}
+			out = append(out, next)
+		}
+		return nil
+	}, fmt.Sprintf(`SELECT epoch_us(date_trunc('day', %s)::TIMESTAMP)::BIGINT AS day, count(*) AS parts
+		FROM main.%s GROUP BY 1 HAVING count(CASE WHEN commit_id > 0 THEN 1 END) >= %d ORDER BY 1`, v.TimeColumn(), v.Table().Name, least))
+	return out, err
+}
+
+// compactStretch puts parts together beside the writer, and then exchanges them
+// for the parts that it has seen. If what they follow from was computed again
+// meanwhile they are left for the next time.
+func (m *maintainer) compactStretch(ctx context.Context, v *schema.View, s stretch) error {
+	t := v.Table()
+	seen := m.store.recomputedCount()
+	err := m.conn.transaction(ctx, func() error {
+		return m.conn.exec(ctx, fmt.Sprintf(`
+			CREATE OR REPLACE TEMP TABLE merged AS %s;
+			CREATE OR REPLACE TEMP TABLE merged_until AS SELECT max(commit_id) AS commit_id FROM main.%s WHERE %s`,
+			v.MergeSQL("main."+t.Name+" where "+s.where(v.TimeColumn())), t.Name, s.where(v.TimeColumn())))
+	})
+	if err != nil {
+		return err
+	}
+	rows, err := m.conn.scalar(ctx, "SELECT count(*) FROM temp.merged")
+	if err != nil {
+		return err
+	}
+	until, err := m.conn.scalar(ctx, "SELECT commit_id FROM temp.merged_until")
+	if err != nil {
+		return err
+	}
+	err = m.exchange(ctx, func() error {
+		if m.store.ingest.recomputed != seen {
+			return nil
+		}
+		m.done.Merged, m.done.Rows = m.done.Merged+s.parts, m.done.Rows+rows
+		return m.conn.exec(ctx, fmt.Sprintf(`
+			DELETE FROM main.%s WHERE %s AND commit_id <= %d;
+			INSERT INTO main.%s BY NAME SELECT *, 0 AS commit_id FROM temp.merged`,
+			t.Name, s.where(v.TimeColumn()), until, t.Name))
+	})
+	return err
+}
+
+// recomputedCount tells how often parts were taken out by something else.
+func (s *Store) recomputedCount() int64 {
+	s.write.Lock()
+	defer s.write.Unlock()
+	return s.ingest.recomputed
+}
+
+// keepSeconds is how long requests are kept by second.
+const keepSeconds = 3 * 24 * time.Hour
+
+// foldAll folds seconds that are older than keepSeconds before the newest one,
+// or before now: a forged time in the future must not fold everything.
+func (m *maintainer) foldAll(ctx context.Context) error {
+	for _, v := range schema.KeptViews() {
+		if v.Kept.Kind != schema.KeptFold {
+			continue
+		}
+		if err := m.foldOld(ctx, &v); err != nil {
+			return fmt.Errorf("fold into %s: %w", v.Name, err)
+		}
+	}
+	return nil
+}
+
+func (m *maintainer) foldOld(ctx context.Context, fold *schema.View) error {
+	rollup := keptView(fold.Kept.Of)
+	table, column := rollup.Table().Name, rollup.TimeColumn()
+	newest, err := m.conn.scalar(ctx, fmt.Sprintf("SELECT epoch_us(max(%s))::BIGINT FROM main.%s", column, table))
+	if err != nil || newest == 0 {
+		return err
+	}
+	until := minTime(time.UnixMicro(newest).UTC(), m.opts.Now.UTC()).Add(-keepSeconds).Truncate(time.Hour)
+	hours, err := m.conn.int64s(ctx, fmt.Sprintf(`SELECT epoch_us(hour)::BIGINT FROM (
+		SELECT hour, sum(parts) OVER (ORDER BY hour) AS before FROM (
+			SELECT date_trunc('hour', %s) AS hour, count(*) AS parts FROM main.%s WHERE %s < %s GROUP BY 1))
+		QUALIFY row_number() OVER (PARTITION BY before // %d ORDER BY hour DESC) = 1 ORDER BY 1`,
+		column, table, column, literalTime(until.UnixMicro()), stepRows))
+	if err != nil {
+		return err
+	}
+	for _, hour := range hours {
+		if err := m.foldUntil(ctx, fold, rollup, time.UnixMicro(hour).UTC().Add(time.Hour)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foldUntil folds all seconds before a time. Every minute of them is whole: a
+// minute that was folded before is unfolded when something comes for it.
+func (m *maintainer) foldUntil(ctx context.Context, fold, rollup *schema.View, until time.Time) error {
+	table, column := rollup.Table().Name, rollup.TimeColumn()
+	where := column + " < " + literalTime(until.UnixMicro())
+	return m.exchange(ctx, func() error {
+		n, err := m.conn.scalar(ctx, "SELECT count(*) FROM main."+table+" WHERE "+where)
+		if err != nil {
+			return err
+		}
+		m.done.Folded += n
+		old := "(" + rollup.MergeSQL("main."+table+" where "+where) + ")"
+		err = m.conn.exec(ctx, fmt.Sprintf("INSERT INTO main.%s BY NAME\n%s;\nDELETE FROM main.%s WHERE %s",
+			fold.Table().Name, fold.Definition(map[string]string{rollup.Name: old}), table, where))
+		if err != nil {
+			return err
+		}
+		// Should the transaction fail, looking for minutes to unfold is in vain
+		// and does no harm.
+		m.store.ingest.folded = maxTime(until, m.store.ingest.folded)
+		return m.conn.setMeta(ctx, metaFolded, m.store.ingest.folded.Format(time.RFC3339))
+	})
+}
