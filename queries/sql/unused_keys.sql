@@ -5,13 +5,15 @@ description: |
   Keys that the logs name and that had no successful cryptographic use in the
   window, longest unused first. Keys that no record names are not in it, and
   no use in the logs is no proof: look at the coverage, disable the key first
-  and watch.
+  and watch. Windows that begin and end on the hour are exact; of an hour
+  that the window cuts, calls outside of it may count.
 grain: one row per key
 params:
   account_id: {type: varchar, default: null, doc: "account that owns the key; without it all accounts"}
 columns:
   - {name: key_arn, type: VARCHAR, doc: The key.}
   - {name: account_id, type: VARCHAR, doc: Account that owns it.}
+  - {name: account_name, type: VARCHAR, doc: "Its name from the configuration; NULL when it has none."}
   - {name: region, type: VARCHAR, doc: Its Region.}
   - {name: aliases, type: VARCHAR, doc: Its aliases.}
   - {name: state, type: VARCHAR, doc: "State at the end of the logs; NULL when they do not tell."}
@@ -20,26 +22,32 @@ columns:
   - {name: last_seen, type: TIMESTAMP, doc: "Last call of any kind, UTC."}
   - {name: call_count, type: BIGINT, doc: Calls of any kind in the logs.}
 ---*/
-with used as (           -- one row per key used in the window
-    select key_arn
-    from kms_calls
-    where event_time >= $window_start
-      and event_time < $window_end
+with usage as (          -- keys used on whole days of the window, and in the hours at its edges
+    select
+        key_arn
+    from usage_daily
+    where cast(day as timestamp) >= $window_start
+      and cast(day as timestamp) + interval '1' day <= $window_end
       and operation_class = 'cryptographic'
-      and error_code is null
+      and error_class is null
       and key_arn is not null
-    union
-    select destination_key_arn as key_arn
-    from kms_calls
-    where event_time >= $window_start
-      and event_time < $window_end
-      and event_name = 'ReEncrypt'
-      and error_code is null
-      and destination_key_arn is not null
+    union all
+    select
+        key_arn
+    from usage_hourly
+    where hour > $window_start - interval '1' hour
+      and hour < $window_end
+      and (date_trunc('day', hour) < $window_start or date_trunc('day', hour) + interval '1' day > $window_end)
+      and last_event_time >= $window_start
+      and first_event_time < $window_end
+      and operation_class = 'cryptographic'
+      and error_class is null
+      and key_arn is not null
 )
 select
     keys.key_arn,
     keys.account_id,
+    accounts.account_name,
     keys.region,
     keys.aliases,
     keys.state,
@@ -48,8 +56,8 @@ select
     keys.last_seen,
     keys.call_count
 from keys
-left join used on used.key_arn = keys.key_arn
-where used.key_arn is null
+left join accounts on accounts.account_id = keys.account_id
+where not exists (select 1 from usage where usage.key_arn = keys.key_arn)
   and keys.first_seen < $window_end
   and coalesce(keys.state, '') <> 'Deleted'
   and ($account_id is null or keys.account_id = $account_id)
