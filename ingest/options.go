@@ -126,6 +126,7 @@ type Summary struct {
 	Duration              time.Duration
 	Conflicts             int64 // same event id, other content
 	Superseded            int64
+	Expired               int64 // older than what the sink keeps
 	Related               int64
 	FirstEvent, LastEvent time.Time // zero when there was no KMS event
 	Failures              []FileFailure
@@ -158,6 +159,7 @@ func (s *Summary) add(b *Batch, result BatchResult) {
 	s.Quarantined += result.Conflicts + result.Superseded
 	s.Conflicts += result.Conflicts
 	s.Superseded += result.Superseded
+	s.Expired += result.Expired
 	s.Related += result.RelatedRows
 }
 
@@ -177,6 +179,7 @@ func (p *Progress) add(done *Progress) {
 func (s *Summary) merge(done *Summary) {
 	s.Conflicts += done.Conflicts
 	s.Superseded += done.Superseded
+	s.Expired += done.Expired
 	s.Related += done.Related
 	s.span(done.FirstEvent, done.LastEvent)
 	s.Failures = append(s.Failures, done.Failures...)

@@ -155,7 +155,7 @@ func (a *app) openStore(ctx context.Context, cfg config.Config, readOnly bool) (
 func (a *app) openToRead(ctx context.Context, cfg config.Config) (*duck.Store, error) {
 	if cfg.DB != duck.Memory {
 		if _, err := os.Stat(cfg.DB); errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("open database %s: there is no such file; kmstrail ingest creates it, --db names another", cfg.DB)
+			return nil, missingStore(cfg.DB)
 		}
 	}
 	store, err := a.openStore(ctx, cfg, true)
@@ -171,6 +171,19 @@ func (a *app) openToRead(ctx context.Context, cfg config.Config) (*duck.Store, e
 		return nil, err
 	}
 	return a.openStore(ctx, cfg, true)
+}
+
+// openExisting opens a store that must be there to write.
+func (a *app) openExisting(ctx context.Context, cfg config.Config) (*duck.Store, error) {
+	if _, err := os.Stat(cfg.DB); errors.Is(err, os.ErrNotExist) {
+		return nil, missingStore(cfg.DB)
+	}
+	return a.openToWrite(ctx, cfg)
+}
+
+// missingStore says that there is no store yet.
+func missingStore(path string) error {
+	return fmt.Errorf("open database %s: there is no such file; kmstrail ingest creates it, --db names another", path)
 }
 
 // openToWrite opens the store and brings the tables that come from the

@@ -174,8 +174,17 @@ func (r *ingestRun) run(ctx context.Context, dryRun bool) error {
 	r.opts.OnProgress = progress.update
 	summary, err := ingest.Run(ctx, r.opts)
 	progress.finish()
-	return r.conclude(ctx, summary, err)
+	err = r.conclude(ctx, summary, err)
+	if summary.ObjectsDone == 0 || err != nil && !isUnreadable(err) {
+		return err
+	}
+	if failed := r.a.maintain(ctx, r.store, r.cfg); failed != nil {
+		return failed
+	}
+	return err
 }
+
+func isUnreadable(err error) bool { return errors.Is(err, codeError{exitUnreadable}) }
 
 // chooseStart bounds a run on a bucket that names no start, and reports whether
 // it is the first one on that bucket.
@@ -295,6 +304,9 @@ func (r *ingestRun) summary(s ingest.Summary) {
 	}
 	if s.Conflicts > 0 {
 		a.warn("%s with a known event id and other content: somebody may have tampered with logs; kmstrail status shows where", output.Plural(s.Conflicts, "record"))
+	}
+	if s.Expired > 0 {
+		a.say("%s older than retention.kms_events, not stored again", output.Plural(s.Expired, "record"))
 	}
 	for i, f := range s.Failures {
 		if i == 5 {

@@ -62,8 +62,8 @@ func newRoot(a *app) *cobra.Command {
 		}
 	}
 	add("use", ingestCommand(a), detectCommand(a), reportCommand(a))
-	add("ask", sqlCommand(a), queryCommand(a), eventCommand(a), statusCommand(a))
-	add("set", doctorCommand(a), detectorsCommand(a), configCommand(a), demoCommand(a), versionCommand(a))
+	add("ask", keyCommand(a), sqlCommand(a), queryCommand(a), eventCommand(a), statusCommand(a))
+	add("set", doctorCommand(a), detectorsCommand(a), maintainCommand(a), rebuildCommand(a), configCommand(a), demoCommand(a), versionCommand(a))
 	root.SetCompletionCommandGroupID("set")
 	root.SetHelpCommandGroupID("set")
 	return root

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type Config struct {
 	Detectors map[string]Detector `yaml:"detectors"`
 	AWS       AWS                 `yaml:"aws"`
 	Ingest    Ingest              `yaml:"ingest"`
+	Retention Retention           `yaml:"retention"`
 	Limits    Limits              `yaml:"limits"`
 
 	origins map[string]Origin
@@ -90,6 +92,31 @@ type Ingest struct {
 	FirstRun time.Duration `yaml:"first_run"`
 }
 
+// Retention says after how long rows are deleted, by table and by the time they
+// are about; 0 keeps them for good. What changed keys is never deleted.
+type Retention struct {
+	KMSEvents    time.Duration `yaml:"kms_events"`
+	UsageHourly  time.Duration `yaml:"usage_hourly"`
+	UsageDaily   time.Duration `yaml:"usage_daily"`
+	RequestRate  time.Duration `yaml:"request_rate"`
+	Arrivals     time.Duration `yaml:"arrivals"`
+	LogFileDays  time.Duration `yaml:"log_file_days"`
+	Quarantine   time.Duration `yaml:"quarantine"`
+	ChangedCells time.Duration `yaml:"changed_cells"`
+	DetectorRuns time.Duration `yaml:"detector_runs"`
+}
+
+// ByTable returns the retention of the tables that have one.
+func (r Retention) ByTable() map[string]time.Duration {
+	out := map[string]time.Duration{}
+	leaves(reflect.ValueOf(r), "", func(path string, _ reflect.StructField, v reflect.Value) {
+		if d := time.Duration(v.Int()); d > 0 {
+			out[path] = d
+		}
+	})
+	return out
+}
+
 // Limits bounds what the store may use.
 type Limits struct {
 	// Memory bounds DuckDB, such as 1GB; "" is the store's default.
@@ -104,10 +131,12 @@ type Limits struct {
 // Defaults returns the configuration of a user who has configured nothing.
 func Defaults() Config {
 	return Config{
-		DB:      "kmstrail.duckdb",
-		Ingest:  Ingest{FirstRun: 7 * 24 * time.Hour},
-		Limits:  Limits{QueryTime: 10 * time.Minute},
-		origins: map[string]Origin{},
+		DB:     "kmstrail.duckdb",
+		Ingest: Ingest{FirstRun: 7 * 24 * time.Hour},
+		// Where work has been done and what is left of it: nobody asks after a year.
+		Retention: Retention{ChangedCells: 400 * 24 * time.Hour, DetectorRuns: 400 * 24 * time.Hour},
+		Limits:    Limits{QueryTime: 10 * time.Minute},
+		origins:   map[string]Origin{},
 	}
 }
 

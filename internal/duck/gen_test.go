@@ -32,6 +32,8 @@ type event struct {
 	supersedes int // number of the event it corrects, 0: none
 	context    []string
 	nilContext bool
+	// texts are the values of VARCHAR columns; the others are then NULL.
+	texts map[string]string
 }
 
 var day = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -93,8 +95,41 @@ func appendColumn(b array.Builder, c schema.Column, e event) {
 	case "encryption_context":
 		appendContext(b.(*array.MapBuilder), e)
 	default:
+		if e.texts != nil {
+			appendText(b, c, e)
+			return
+		}
 		appendDerived(b, c, e.n)
 	}
+}
+
+// appendText fills a column of an event that says what it is.
+func appendText(b array.Builder, c schema.Column, e event) {
+	value, ok := e.texts[c.Name]
+	switch text, isText := b.(*array.StringBuilder); {
+	case isText && (ok || c.NotNull):
+		text.Append(value)
+	case c.Name == "is_self":
+		b.(*array.BooleanBuilder).Append(false)
+	default:
+		b.AppendNull()
+	}
+}
+
+const exampleKey = "arn:aws:kms:eu-central-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+
+// decrypt is a Decrypt by a role of the key's own account; texts are further
+// columns, in pairs.
+func decrypt(n int, at time.Time, texts ...string) event {
+	e := event{n: n, file: int64(n), at: at, nilContext: true, texts: map[string]string{
+		"event_name": "Decrypt", "recipient_account_id": "111122223333", "caller_account_id": "111122223333", "key_account_id": "111122223333",
+		"record_copy": "single", "actor_kind": "workload", "operation_class": "cryptographic", "quota_name": "cryptographic_symmetric",
+		"key_arn": exampleKey, "principal_arn": "arn:aws:iam::111122223333:role/app", "principal_id": "AROAEXAMPLE",
+	}}
+	for i := 0; i+1 < len(texts); i += 2 {
+		e.texts[texts[i]] = texts[i+1]
+	}
+	return e
 }
 
 func appendContext(b *array.MapBuilder, e event) {
