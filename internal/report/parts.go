@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"strings"
 	"time"
 
 	"github.com/kmstrail/kmstrail/detectors"
@@ -75,6 +76,16 @@ func Clean(s string) string { return clean(s) }
 
 // Short is Clean for a column of a table.
 func Short(s string) string { return short(s) }
+
+// Block is Clean for a text of many lines, at most 2,000.
+func Block(s string) string {
+	lines := strings.Split(s, "\n")
+	lines = lines[:min(len(lines), 2000)]
+	for i := range lines {
+		lines[i] = cut(visible(strings.TrimRight(lines[i], "\r")), 2000)
+	}
+	return strings.Join(lines, "\n")
+}
 
 // Number writes n with thousands separators.
 func Number(n int64) string { return grouped(n) }

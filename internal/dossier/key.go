@@ -1,0 +1,263 @@
+package dossier
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/internal/report"
+)
+
+// Key puts together the page of a key that the store names.
+func Key(ctx context.Context, store Store, arn string, opts Options) (*KeyPage, error) {
+	b := newBuilder(store, opts)
+	if err := b.load(ctx); err != nil {
+		return nil, err
+	}
+	p := &KeyPage{Head: b.head("key"), Key: KeyFacts{KeyRef: b.names.key(arn)}}
+	k := keyBuilder{b, p}
+	for _, step := range []func(context.Context) error{
+		k.coverage, k.facts, k.history, k.siblings, k.use, k.callers, k.dependents, k.contexts, k.crossAccount, k.grants, k.changes, k.rates, k.news,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	p.Findings = b.findings(func(f *detectors.Finding) bool { return f.KeyARN == arn })
+	return p, nil
+}
+
+// keyBuilder is the state of making the page of one key.
+type keyBuilder struct {
+	*builder
+	p *KeyPage
+}
+
+func (k *keyBuilder) arn() string { return k.p.Key.ARN }
+
+func (k *keyBuilder) params() map[string]string { return map[string]string{"key_arn": k.arn()} }
+
+func (k *keyBuilder) coverage(ctx context.Context) (err error) {
+	k.p.Coverage, err = k.builder.coverage(ctx, []string{k.p.Key.Account.ID}, k.p.Key.Region)
+	return err
+}
+
+// facts reads what the view of keys knows.
+func (k *keyBuilder) facts(ctx context.Context) error {
+	f := &k.p.Key
+	return k.each(ctx, "the key", `select * from keys where key_arn = $1`, []any{k.arn()}, func(r record) {
+		f.ID, f.State, f.Rotation = r.text("key_id"), r.text("state"), r.text("rotation")
+		f.Spec, f.Usage, f.Origin = r.text("key_spec"), r.text("key_usage"), r.text("key_origin")
+		f.MultiRegion = r.is("multi_region")
+		f.CreatedAt, f.CreatedBy = r.momentOrNil("created_at"), k.names.principal(r.text("created_by"))
+		f.FirstSeen, f.LastSeen, f.LastUsed = r.momentOrNil("first_seen"), r.momentOrNil("last_seen"), r.momentOrNil("last_used")
+		if f.DeletionDate = r.momentOrNil("deletion_date"); f.DeletionDate != nil {
+			left := int64(f.DeletionDate.Sub(k.p.GeneratedAt) / oneDay)
+			if f.DeletionDate.Before(k.p.GeneratedAt) {
+				left--
+			}
+			f.DaysLeft = &left
+		}
+	})
+}
+
+// history reads what held at the end of the logs, since when and by whom.
+func (k *keyBuilder) history(ctx context.Context) error {
+	f := &k.p.Key
+	f.Aliases, f.Tags = []string{}, []Tag{}
+	err := k.each(ctx, "the key's history", `
+		select kind, name, value, valid_from, cast(event_id as varchar) as event_id, principal_arn
+		from key_timeline
+		where key_arn = $1 and valid_to is null
+		order by kind, name`, []any{k.arn()},
+		func(r record) {
+			since, by := r.momentOrNil("valid_from"), k.names.principal(r.text("principal_arn"))
+			switch r.text("kind") {
+			case "state":
+				f.StateSince, f.StateBy = since, by
+			case "rotation":
+				f.RotationSince = since
+			case "alias":
+				f.Aliases = append(f.Aliases, r.text("name"))
+			case "tag":
+				if r.value("value") != nil {
+					f.Tags = append(f.Tags, Tag{r.text("name"), r.text("value"), *since})
+				}
+			case "policy":
+				k.p.Policy = &Policy{SetAt: *since, SetBy: by, EventID: r.text("event_id"), Text: r.text("value")}
+			}
+		})
+	if err != nil {
+		return err
+	}
+	if len(f.Aliases) == 0 && f.Label != "" { // known from calls only
+		f.Aliases = strings.Split(f.Label, ", ")
+	}
+	return k.each(ctx, "the key's rotations", `
+		select max(event_time) as rotated
+		from key_change_records
+		where key_arn = $1 and event_name in ('RotateKey', 'RotateKeyOnDemand')`, []any{k.arn()},
+		func(r record) { f.LastRotated = r.momentOrNil("rotated") })
+}
+
+// siblings are the keys with the same id in other Regions.
+func (k *keyBuilder) siblings(ctx context.Context) error {
+	f := &k.p.Key
+	f.OtherRegions = []KeyRef{}
+	if !f.MultiRegion {
+		return nil
+	}
+	return k.each(ctx, "its keys in other Regions", `
+		select key_arn from keys where key_id = $1 and account_id = $2 and key_arn <> $3 order by region`,
+		[]any{f.ID, f.Account.ID, k.arn()},
+		func(r record) { f.OtherRegions = append(f.OtherRegions, k.names.key(r.text("key_arn"))) })
+}
+
+func (k *keyBuilder) use(ctx context.Context) (err error) {
+	k.p.Use, err = k.usage(ctx, "key_arn = $3", k.arn())
+	return err
+}
+
+func (k *keyBuilder) callers(ctx context.Context) error {
+	list := &k.p.Callers
+	*list = List[CallerUse]{Rows: []CallerUse{}, Command: k.command("key_users", "key_arn", k.arn())}
+	return k.ask(ctx, "key_users", k.params(), k.inWindow(), func(r record) { list.add(k.callerUse(r)) })
+}
+
+// callerUse reads a row of a query about callers.
+func (b *builder) callerUse(r record) CallerUse {
+	return CallerUse{
+		Caller:   b.names.caller(r.text("caller_id"), r.text("principal_arn"), r.text("caller_account_id")),
+		Services: r.list("services"), Operations: r.list("operations"),
+		Calls: r.number("call_count"), Failed: r.number("error_count"), Denied: r.number("denied_count"),
+		FirstSeen: r.moment("first_seen"), LastSeen: r.moment("last_seen"),
+	}
+}
+
+// dependents lists services and resources; the callers are in a list of their
+// own, with what they did in vain.
+func (k *keyBuilder) dependents(ctx context.Context) error {
+	command := k.command("what_breaks", "key_arn", k.arn())
+	k.p.Services = List[Dependent]{Rows: []Dependent{}, Command: command}
+	k.p.Resources = List[Dependent]{Rows: []Dependent{}, Command: command}
+	return k.ask(ctx, "what_breaks", k.params(), k.inWindow(), func(r record) {
+		d := Dependent{
+			Kind: r.text("kind"), Name: r.text("name"), Account: k.names.account(r.text("account_id")), Operations: r.list("operations"),
+			Calls: r.number("call_count"), FirstUsed: r.moment("first_used"), LastUsed: r.moment("last_used"),
+		}
+		switch d.Kind {
+		case "service":
+			k.p.Services.add(d)
+		case "resource":
+			k.p.Resources.add(d)
+		}
+	})
+}
+
+func (k *keyBuilder) crossAccount(ctx context.Context) error {
+	list := &k.p.CrossAccount
+	*list = List[CrossAccount]{Rows: []CrossAccount{}, Command: k.command("cross_account_ledger", "key_arn", k.arn())}
+	return k.ask(ctx, "cross_account_ledger", k.params(), k.inWindow(), func(r record) {
+		list.add(CrossAccount{
+			Key: k.names.key(r.text("key_arn")), Owner: k.names.account(r.text("key_account_id")), Caller: k.names.account(r.text("caller_account_id")),
+			KnownFrom: r.text("known_from"), Callers: r.number("caller_count"), Operations: r.list("operations"),
+			Calls: r.number("call_count"), Denied: r.number("denied_count"), FirstSeen: r.moment("first_seen"), LastSeen: r.moment("last_seen"),
+		})
+	})
+}
+
+// changes lists what was done to the key, newest first, whatever the window:
+// changes are few, and they are never deleted.
+func (k *keyBuilder) changes(ctx context.Context) (err error) {
+	k.p.Changes, err = k.changesOf(ctx, "key_arn = $1 and event_name not in ('CreateGrant', 'RetireGrant', 'RevokeGrant')", k.arn())
+	k.p.Changes.Command = k.command("key_timeline", "key_arn", k.arn())
+	return err
+}
+
+// changesOf lists changes, newest first, copies of one change as one row.
+func (b *builder) changesOf(ctx context.Context, condition string, args ...any) (List[Change], error) {
+	list := List[Change]{Rows: []Change{}}
+	err := b.each(ctx, "changes", `
+		with records as (
+			select *,
+				-- Only the caller's copy of a change knows who made it.
+				max(principal_arn) over (partition by change_id, event_name, key_arn) as known_principal_arn,
+				row_number() over (partition by change_id, event_name, key_arn
+					order by case record_copy when 'single' then 1 when 'caller' then 2 when 'owner' then 3 else 4 end, event_id) as copy_number
+			from key_change_records
+		)
+		select
+			event_time, event_name, key_arn, cast(event_id as varchar) as event_id, known_principal_arn as principal_arn, service,
+			alias_name, map_keys(tags) as tag_keys, map_values(tags) as tag_values, key_state, deletion_date, pending_window_days,
+			material_valid_to, rotation_period_days, key_policy is not null as has_policy, grantee_principal, grant_operations
+		from records
+		where copy_number = 1 and `+condition+`
+		order by event_time desc, event_name, event_id`, args,
+		func(r record) {
+			c := Change{
+				At: r.moment("event_time"), Event: r.text("event_name"), EventID: r.text("event_id"), Key: b.names.key(r.text("key_arn")),
+				By: b.names.principal(r.text("principal_arn")), What: whatChanged(r),
+			}
+			if c.By == nil {
+				c.By = b.names.principal(r.text("service"))
+			}
+			list.add(c)
+		})
+	return list, err
+}
+
+// whatChanged says in words what a change set.
+func whatChanged(r record) string {
+	var parts []string
+	say := func(format string, value string) {
+		if value != "" {
+			parts = append(parts, strings.ReplaceAll(format, "%", value))
+		}
+	}
+	say("%", r.text("alias_name"))
+	// NULL values, of removed tags, are none in the list: pair them by hand.
+	keys, values := r.list("tag_keys"), r.value("tag_values")
+	for i, key := range keys {
+		if all, _ := values.([]any); i < len(all) && all[i] != nil {
+			parts = append(parts, key+" = "+all[i].(string))
+		} else {
+			parts = append(parts, key)
+		}
+	}
+	if at := r.momentOrNil("deletion_date"); at != nil {
+		say("to be deleted %", report.Minute(*at))
+	}
+	say("for % days", positive(r.number("pending_window_days")))
+	say("every % days", positive(r.number("rotation_period_days")))
+	if at := r.momentOrNil("material_valid_to"); at != nil {
+		say("expires %", report.Minute(*at))
+	}
+	if r.is("has_policy") {
+		parts = append(parts, "with a key policy")
+	}
+	say("for %", r.text("grantee_principal"))
+	say("%", strings.Join(r.list("grant_operations"), ", "))
+	return strings.Join(parts, ", ")
+}
+
+func positive(n int64) string {
+	if n <= 0 {
+		return ""
+	}
+	return report.Number(n)
+}
+
+// since writes how long before another moment something was.
+func since(then, now time.Time) string {
+	days := int64(now.Sub(then) / oneDay)
+	if days < 1 {
+		return "today"
+	}
+	return report.Counted(days, "day", "days") + " ago"
+}
+
+func (k *keyBuilder) contexts(context.Context) error { return nil }
+func (k *keyBuilder) grants(context.Context) error   { return nil }
+func (k *keyBuilder) rates(context.Context) error    { return nil }
+func (k *keyBuilder) news(context.Context) error     { return nil }

@@ -1,0 +1,201 @@
+package dossier
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kmstrail/kmstrail/internal/report"
+)
+
+// How the parts that pages share are laid out.
+
+// window names the window in a sentence.
+func (h *Head) window() string { return h.Window.String() }
+
+// nothing is why a section about the window is empty.
+func (h *Head) nothing(what string) string {
+	text := "No " + what + " in " + h.window() + "."
+	if len(h.Problems()) > 0 {
+		text += " The logs are incomplete, so there may have been some."
+	}
+	return text
+}
+
+func moment(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return report.Minute(*t)
+}
+
+// by says who did something.
+func by(c *Caller) string {
+	if c == nil {
+		return ""
+	}
+	return "by " + c.String()
+}
+
+// useSection shows calls by day and outcome.
+func (h *Head) useSection(u *Use, empty string) section {
+	s := section{ID: "use", Title: "Use in the window"}
+	if u.Total.Sum() == 0 {
+		s.Empty = empty
+		return s
+	}
+	s.Calls = &report.Activity{Total: u.Total, Days: u.Days, DaysPerBar: u.DaysPerBar}
+	s.add(fact{Name: "Succeeded", Value: report.Number(u.Total.OK)})
+	for _, e := range u.Errors {
+		s.add(fact{Name: titled(report.Humanize(e.Name)), Value: report.Number(e.Count), Alarm: true})
+	}
+	if u.Total.DryRun > 0 {
+		s.add(fact{Name: "Dry runs", Value: report.Number(u.Total.DryRun)})
+	}
+	s.add(fact{Name: "First use", Value: moment(u.FirstUsed), Note: "cryptographic and successful"})
+	s.add(fact{Name: "Last use", Value: moment(u.LastUsed)})
+	if u.FirstUsed == nil {
+		s.add(fact{Name: "First use", Value: "none", Note: "no cryptographic call succeeded", Alarm: true})
+	}
+	s.add(fact{Name: "First call", Value: moment(u.FirstSeen)})
+	s.add(fact{Name: "Last call", Value: moment(u.LastSeen)})
+	return s
+}
+
+func titled(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// put fills the table of a section, or says why there is none.
+func put[T any](s section, list List[T], empty string, columns []column, row func(T) []cell) section {
+	s.Table, s.Omitted, s.Command = newTable(list, columns, row), list.Omitted, list.Command
+	if s.Table == nil {
+		s.Empty = empty
+	}
+	return s
+}
+
+func callerCell(c Caller) cell { return cell{Text: c.name(), Small: c.Account.String()} }
+
+func keyCell(k KeyRef) cell {
+	if k.ARN == "" {
+		return cell{Text: "no key"}
+	}
+	return cell{Text: k.name(), Small: join(", ", k.Account.short(), k.Region)}
+}
+
+func numberCell(n int64) cell { return cell{Text: report.Number(n)} }
+
+// badCell is a number that should be 0.
+func badCell(n int64) cell { return cell{Text: report.Number(n), Alarm: n > 0} }
+
+func timeCell(t time.Time) cell { return cell{Text: report.Minute(t)} }
+
+func maybeTimeCell(t *time.Time, none string) cell {
+	if t == nil {
+		return cell{Text: none}
+	}
+	return timeCell(*t)
+}
+
+func listCell(list []string) cell {
+	const most = 6
+	text := strings.Join(list[:min(len(list), most)], ", ")
+	if len(list) > most {
+		text += fmt.Sprintf(" and %d more", len(list)-most)
+	}
+	return cell{Text: text}
+}
+
+// servicesCell says direct where no service is behind the calls.
+func servicesCell(services []string) cell {
+	if len(services) == 0 {
+		return cell{Text: "direct"}
+	}
+	return listCell(services)
+}
+
+// callersSection lists callers with what they did.
+func (h *Head) callersSection(list List[CallerUse], empty string) section {
+	s := section{ID: "callers", Title: "Callers"}
+	columns := []column{
+		{Name: "Caller"}, {Name: "Calls", Num: true}, {Name: "Denied", Num: true}, {Name: "Failed", Num: true},
+		{Name: "Last call"}, {Name: "First call", Detail: true}, {Name: "Services", Detail: true}, {Name: "Operations", Detail: true},
+	}
+	return put(s, list, empty, columns, func(c CallerUse) []cell {
+		return []cell{
+			callerCell(c.Caller), numberCell(c.Calls), badCell(c.Denied), badCell(c.Failed),
+			timeCell(c.LastSeen), timeCell(c.FirstSeen), servicesCell(c.Services), listCell(c.Operations),
+		}
+	})
+}
+
+// changesSection lists changes, newest first.
+func changesSection(list List[Change], withKey bool, empty string) section {
+	s := section{ID: "changes", Title: "Changes", Note: "All that the store holds, newest first."}
+	columns := []column{{Name: "When"}, {Name: "Change"}, {Name: "By"}, {Name: "What", Detail: true}}
+	if withKey {
+		columns[2].Name = "Key"
+	}
+	return put(s, list, empty, columns, func(c Change) []cell {
+		who := cell{Text: "KMS"}
+		if c.By != nil {
+			who = callerCell(*c.By)
+		}
+		if withKey {
+			who = keyCell(c.Key)
+		}
+		return []cell{timeCell(c.At), {Text: c.Event}, who, {Text: c.What}}
+	})
+}
+
+// grantsSection lists grants; who says which column stands for whom.
+func grantsSection(id, title, empty string, list List[Grant], withKey bool) section {
+	s := section{ID: id, Title: title, Note: "Grants that hold come first. What was granted before the logs begin is known only when it is used or ends."}
+	columns := []column{
+		{Name: "Grantee"}, {Name: "Created"}, {Name: "Ended"}, {Name: "Created by", Detail: true}, {Name: "Operations", Detail: true},
+	}
+	if withKey {
+		columns = append(columns, column{Name: "Key", Detail: true})
+	}
+	return put(s, list, empty, columns, func(g Grant) []cell {
+		who := cell{Text: g.Service}
+		if g.CreatedBy != nil {
+			who = callerCell(*g.CreatedBy)
+			if g.Service != "" {
+				who.Small = join(", ", who.Small, "through "+g.Service)
+			}
+		}
+		row := []cell{
+			callerCell(g.Grantee), maybeTimeCell(g.CreatedAt, "before the logs"), maybeTimeCell(g.EndedAt, "still holds"),
+			who, listCell(g.Operations),
+		}
+		if withKey {
+			row = append(row, keyCell(g.Key))
+		}
+		return row
+	})
+}
+
+// findingsSection lists open findings.
+func findingsSection(list List[report.Finding]) section {
+	s := section{ID: "findings", Title: "Open findings", Findings: list.Rows, Omitted: list.Omitted, Command: list.Command}
+	if len(list.Rows) == 0 {
+		s.Empty = "No open finding is about it. Findings come from kmstrail detect; kmstrail status says when it ran."
+	}
+	return s
+}
+
+// indented is a policy as it is read; text that is no JSON stays as it is.
+func indented(policy string) string {
+	var b bytes.Buffer
+	if json.Indent(&b, []byte(policy), "", "  ") != nil {
+		return report.Block(policy)
+	}
+	return report.Block(b.String())
+}
