@@ -36,8 +36,9 @@ type Step struct {
 	// they come again in a later step.
 	Files  []File
 	Broken map[string]bool
-	// CommitRows is after how many rows to commit.
-	CommitRows int
+	// CommitRows is how many rows make a batch, Batches how many of these make a
+	// transaction.
+	CommitRows, Batches int
 }
 
 // Delivery is one way in which a history arrives.
@@ -149,8 +150,11 @@ func (d *deliverer) steps() []Step {
 	var again []File // could not be read, or only in part
 	versions := map[string]string{}
 	for len(d.files) > 0 || len(again) > 0 {
-		n := min(len(d.files), 1+d.IntN(1+d.IntN(80)))
-		step := Step{CommitRows: 1 + d.IntN(40), Broken: map[string]bool{}}
+		n := min(len(d.files), 1+d.IntN(1+d.IntN(300)))
+		step := Step{CommitRows: 20 + d.IntN(120), Batches: 1 + d.IntN(3), Broken: map[string]bool{}}
+		if d.IntN(8) == 0 {
+			n, step.CommitRows = min(n, 8), 1+d.IntN(3)
+		}
 		step.Files, again = again, nil
 		for _, f := range d.files[:n] {
 			// The part of a file does not come after the whole.

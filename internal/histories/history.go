@@ -96,9 +96,9 @@ func New(seed uint64, opts Options) *History {
 	}
 	m.end = Start.AddDate(0, 0, 5+m.IntN(6))
 	m.pickMoments()
-	m.useKeys(120 + m.IntN(300))
-	m.crossAccounts(30 + m.IntN(60))
-	m.changeKeys(60 + m.IntN(120))
+	m.useKeys(80 + m.IntN(200))
+	m.crossAccounts(20 + m.IntN(50))
+	m.changeKeys(50 + m.IntN(100))
 	m.tagResources(10 + m.IntN(20))
 	m.otherServices(10 + m.IntN(20))
 	m.bareShadows(3)
