@@ -7,6 +7,7 @@ params:
   account_id: {type: varchar, default: null, doc: "account; without it all accounts"}
 columns:
   - {name: account_id, type: VARCHAR, doc: Account.}
+  - {name: account_name, type: VARCHAR, doc: "Its name from the configuration; NULL when it has none."}
   - {name: region, type: VARCHAR, doc: Region.}
   - {name: first_day, type: DATE, doc: "First day of the run, UTC."}
   - {name: last_day, type: DATE, doc: "Last day of the run, UTC."}
@@ -26,8 +27,9 @@ with days as (           -- one row per account, Region and day in the window, n
       and ($account_id is null or account_id = $account_id)
 )
 select
-    account_id,
-    region,
+    days.account_id,
+    max(accounts.account_name) as account_name,
+    days.region,
     min(day) as first_day,
     max(day) as last_day,
     count(*) as day_count,
@@ -35,8 +37,9 @@ select
     reason,
     cast(sum(failed_file_count) as bigint) as failed_file_count
 from days
+left join accounts on accounts.account_id = days.account_id
 where state in ('gap', 'excluded_or_write_only')
    or failed_file_count > 0
 -- Days that follow each other in one state have the same difference.
-group by account_id, region, state, reason, day_number - state_number
-order by account_id, region, first_day, state
+group by days.account_id, days.region, state, reason, day_number - state_number
+order by days.account_id, days.region, first_day, state

@@ -7,8 +7,10 @@ params:
   account_id: {type: varchar, default: null, doc: "account of caller or key; without it all accounts"}
 columns:
   - {name: caller_account_id, type: VARCHAR, doc: Account of the caller.}
+  - {name: caller_account_name, type: VARCHAR, doc: "Its name from the configuration; NULL when it has none."}
   - {name: principal_arn, type: VARCHAR, doc: Caller.}
   - {name: key_arn, type: VARCHAR, doc: "Key; NULL when KMS did not name it."}
+  - {name: aliases, type: VARCHAR, doc: "Its aliases; NULL when none is known."}
   - {name: event_name, type: VARCHAR, doc: Operation.}
   - {name: service, type: VARCHAR, doc: "AWS service behind the calls; NULL for direct calls."}
   - {name: error_message, type: VARCHAR, doc: "Message as logged; it tells which policy was missing."}
@@ -17,19 +19,23 @@ columns:
   - {name: last_seen, type: TIMESTAMP, doc: "Last call, UTC."}
 ---*/
 select
-    caller_account_id,
-    principal_arn,
-    key_arn,
-    event_name,
-    service,
-    error_message,
+    calls.caller_account_id,
+    max(accounts.account_name) as caller_account_name,
+    calls.principal_arn,
+    calls.key_arn,
+    max(keys.aliases) as aliases,
+    calls.event_name,
+    calls.service,
+    calls.error_message,
     count(*) as call_count,
-    min(event_time) as first_seen,
-    max(event_time) as last_seen
-from kms_calls
-where event_time >= $window_start
-  and event_time < $window_end
-  and error_class = 'denied'
-  and ($account_id is null or caller_account_id = $account_id or key_account_id = $account_id)
-group by caller_account_id, principal_arn, key_arn, event_name, service, error_message
-order by call_count desc, caller_account_id, principal_arn, key_arn, event_name, service, error_message
+    min(calls.event_time) as first_seen,
+    max(calls.event_time) as last_seen
+from kms_calls as calls
+left join keys on keys.key_arn = calls.key_arn
+left join accounts on accounts.account_id = calls.caller_account_id
+where calls.event_time >= $window_start
+  and calls.event_time < $window_end
+  and calls.error_class = 'denied'
+  and ($account_id is null or $account_id in (calls.caller_account_id, calls.key_account_id))
+group by calls.caller_account_id, calls.principal_arn, calls.key_arn, calls.event_name, calls.service, calls.error_message
+order by call_count desc, calls.caller_account_id, calls.principal_arn, calls.key_arn, calls.event_name, calls.service, calls.error_message

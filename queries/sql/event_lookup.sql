@@ -4,7 +4,7 @@ title: Single calls, newest first
 description: Calls one by one, by key, caller, operation or error. For looking closely once another query has told where.
 grain: one row per call
 params:
-  key_arn: {type: varchar, default: null, doc: "key ARN; without it all keys"}
+  key_arn: {type: varchar, default: null, doc: "key ARN, key id, alias (alias/…) or alias ARN; without it all keys"}
   principal: {type: varchar, default: null, doc: "principal ARN or unique id, or a pattern with %"}
   event_name: {type: varchar, default: null, doc: operation}
   error_class: {type: varchar, default: null, doc: "error class, or none for calls that succeeded"}
@@ -24,13 +24,32 @@ columns:
   - {name: event_id, type: UUID, doc: "Event id; kmstrail event shows the record."}
   - {name: copy_count, type: BIGINT, doc: Records of the call that arrived.}
 ---*/
-with numbered as (       -- one row per call that fits, the newest first
+with aliased as (        -- keys that had the alias $key_arn in the window, or that calls named by it
+    select key_arn
+    from key_timeline
+    where kind = 'alias'
+      and valid_from < $window_end
+      and (valid_to is null or valid_to > $window_start)
+      and $key_arn in (name, split_part(key_arn, ':key/', 1) || ':' || name)
+    union
+    select key_arn
+    from usage_daily
+    where day >= cast($window_start as date)
+      and cast(day as timestamp) < $window_end
+      and $key_arn in (alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
+),
+numbered as (            -- one row per call that fits, the newest first
     select kms_calls.*, row_number() over (order by event_time desc, event_id) as call_number
     from kms_calls
     where event_time >= $window_start
       and event_time < $window_end
-      and ($key_arn is null or key_arn = $key_arn or destination_key_arn = $key_arn)
-      and ($principal is null or principal_arn like $principal or caller_id like $principal)
+      and ($key_arn is null
+        or $key_arn in (key_arn, key_id, destination_key_arn, split_part(destination_key_arn, '/', 2))
+        or key_arn in (select key_arn from aliased)
+        or destination_key_arn in (select key_arn from aliased))
+      and ($principal is null
+        or $principal in (principal_arn, caller_id)
+        or strpos($principal, '%') > 0 and (principal_arn like $principal or caller_id like $principal))
       and ($event_name is null or event_name = $event_name)
       and ($error_class is null or coalesce(error_class, 'none') = $error_class)
 )

@@ -4,7 +4,7 @@ title: What was changed about a key
 description: State, tags, aliases, policy and rotation of keys as intervals that touch the window, oldest first, and who began each.
 grain: one row per key, kind, name and interval
 params:
-  key_arn: {type: varchar, default: null, doc: "key ARN or key id; without it all keys"}
+  key_arn: {type: varchar, default: null, doc: "key ARN, key id, alias (alias/…) or alias ARN; without it all keys"}
   kind: {type: varchar, default: null, doc: "state, deletion_date, tag, alias, policy or rotation; without it all but policy"}
 columns:
   - {name: valid_from, type: TIMESTAMP, doc: "Start of the interval (inclusive), UTC."}
@@ -16,6 +16,20 @@ columns:
   - {name: principal_arn, type: VARCHAR, doc: "Who began it; NULL for KMS itself."}
   - {name: event_id, type: UUID, doc: Event that began it.}
 ---*/
+with aliased as (        -- keys that had the alias $key_arn in the window, or that calls named by it
+    select key_arn
+    from key_timeline
+    where kind = 'alias'
+      and valid_from < $window_end
+      and (valid_to is null or valid_to > $window_start)
+      and $key_arn in (name, split_part(key_arn, ':key/', 1) || ':' || name)
+    union
+    select key_arn
+    from usage_daily
+    where day >= cast($window_start as date)
+      and cast(day as timestamp) < $window_end
+      and $key_arn in (alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
+)
 select
     valid_from,
     valid_to,
@@ -28,6 +42,8 @@ select
 from key_timeline
 where valid_from < $window_end
   and (valid_to is null or valid_to > $window_start)
-  and ($key_arn is null or key_arn = $key_arn or split_part(key_arn, '/', 2) = $key_arn)
+  and ($key_arn is null
+    or $key_arn in (key_arn, split_part(key_arn, '/', 2))
+    or key_arn in (select key_arn from aliased))
   and (kind = $kind or $kind is null and kind <> 'policy')
 order by valid_from, key_arn, kind, name, value, event_id

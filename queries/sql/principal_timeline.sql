@@ -29,6 +29,8 @@ select
 from kms_calls
 where event_time >= $window_start
   and event_time < $window_end
-  and ($principal is null or principal_arn like $principal or caller_id like $principal)
+  and ($principal is null
+    or $principal in (principal_arn, caller_id)
+    or strpos($principal, '%') > 0 and (principal_arn like $principal or caller_id like $principal))
 group by 1, 2, 3, 4, 5, 6, 7
 order by hour, principal_arn, caller_id, key_arn, service, event_name, error_class

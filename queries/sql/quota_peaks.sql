@@ -1,7 +1,10 @@
 /*---
 id: quota_peaks
 title: Busiest second of every day, by quota
-description: How near each account came to each request quota, day by day. Approximate, like all rates from CloudTrail.
+description: |
+  How near each account came to each request quota, day by day;
+  quota_headroom sums the window up. Approximate, like all rates from
+  CloudTrail, and exact to the minute at the edges of the window.
 grain: one row per account, Region, quota and day
 params:
   account_id: {type: varchar, default: null, doc: "paying account; without it all accounts"}
@@ -10,6 +13,7 @@ params:
 columns:
   - {name: day, type: DATE, doc: "Day, UTC."}
   - {name: account_id, type: VARCHAR, doc: Account whose quota is used.}
+  - {name: account_name, type: VARCHAR, doc: "Its name from the configuration; NULL when it has none."}
   - {name: region, type: VARCHAR, doc: Region.}
   - {name: quota_name, type: VARCHAR, doc: Request quota.}
   - {name: custom_key_store_id, type: VARCHAR, doc: "Custom key store, for its own quota."}
@@ -20,17 +24,17 @@ columns:
   - {name: request_count, type: BIGINT, doc: Requests of the day.}
   - {name: throttled_count, type: BIGINT, doc: Requests that were throttled.}
 ---*/
-with ranked as (         -- one row per second, the busiest of each day first
+with ranked as (         -- one row per minute, the busiest of each day first
     select
-        request_seconds.*,
-        cast(second as date) as day,
+        request_rate.*,
+        cast(minute as date) as day,
         row_number() over (
-            partition by account_id, region, quota_name, custom_key_store_id, cast(second as date)
-            order by request_count desc, second
-        ) as second_number
-    from request_seconds
-    where second >= $window_start
-      and second < $window_end
+            partition by account_id, region, quota_name, custom_key_store_id, cast(minute as date)
+            order by peak_count desc, peak_second
+        ) as minute_number
+    from request_rate
+    where minute >= date_trunc('minute', $window_start)
+      and minute < $window_end
       and ($account_id is null or account_id = $account_id)
       and ($region is null or region = $region)
       and ($quota_name is null or quota_name = $quota_name)
@@ -42,15 +46,20 @@ days as (                -- one row per account, Region, quota and day
         region,
         quota_name,
         custom_key_store_id,
-        max(request_count) as peak_requests,
-        max(case when second_number = 1 then second end) as peak_second,
+        max(peak_count) as peak_requests,
+        max(case when minute_number = 1 then peak_second end) as peak_second,
         cast(sum(request_count) as bigint) as request_count,
         cast(sum(throttled_count) as bigint) as throttled_count
     from ranked
     group by day, account_id, region, quota_name, custom_key_store_id
 ),
 limits as (              -- one row per account, Region and quota in use, with the quota that holds
-    select pairs.account_id, pairs.region, pairs.quota_name, quotas.requests_per_second,
+    select
+        pairs.account_id,
+        pairs.region,
+        pairs.quota_name,
+        quotas.requests_per_second,
+        quotas.origin,
         row_number() over (
             partition by pairs.account_id, pairs.region, pairs.quota_name
             order by
@@ -68,6 +77,7 @@ limits as (              -- one row per account, Region and quota in use, with t
 select
     days.day,
     days.account_id,
+    accounts.account_name,
     days.region,
     days.quota_name,
     days.custom_key_store_id,
@@ -83,4 +93,5 @@ left join limits
  and limits.region = days.region
  and limits.quota_name = days.quota_name
  and limits.choice = 1
+left join accounts on accounts.account_id = days.account_id
 order by peak_ratio desc nulls last, days.day, days.account_id, days.region, days.quota_name, days.custom_key_store_id
