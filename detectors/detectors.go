@@ -40,6 +40,12 @@ type Detector struct {
 	Identity []string `yaml:"identity" json:"identity"`
 	// Columns documents the query's own columns.
 	Columns map[string]string `yaml:"columns" json:"columns"`
+	// Merge says by which rule the days of a finding become one in a column;
+	// README.md lists the rules. A column that is not in it has that of the
+	// last day.
+	Merge map[string]string `yaml:"merge" json:"merge,omitempty"`
+	// LookbackDays says how many days before its window a detector reads events.
+	LookbackDays int `yaml:"lookback_days" json:"lookback_days,omitempty"`
 
 	Attack   []Attack `yaml:"attack" json:"attack,omitempty"`
 	Mappings Mappings `yaml:"mappings" json:"mappings"`

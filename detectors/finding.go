@@ -19,28 +19,32 @@ const MaxEvidence = 20
 // Finding is something a detector found. Texts are "" and JSON null where
 // there is none.
 type Finding struct {
-	FindingID       string         `json:"finding_id"`
-	DetectorID      string         `json:"detector_id"`
-	DetectorVersion int            `json:"detector_version"`
-	Title           string         `json:"title"`
-	Status          string         `json:"status"`
-	Severity        string         `json:"severity"`
-	AccountID       string         `json:"account_id"`
-	Region          string         `json:"region"`
-	KeyARN          string         `json:"key_arn"`
-	PrincipalARN    string         `json:"principal_arn"`
-	FirstSeen       time.Time      `json:"first_seen"`
-	LastSeen        time.Time      `json:"last_seen"`
-	EventCount      int64          `json:"event_count"`
-	EventIDs        []string       `json:"event_ids"`
-	Summary         string         `json:"summary"`
-	Details         map[string]any `json:"details"`
-	Fingerprint     string         `json:"fingerprint"`
-	WindowStart     time.Time      `json:"window_start"`
-	WindowEnd       time.Time      `json:"window_end"`
-	CreatedAt       time.Time      `json:"created_at"`
-	UpdatedAt       time.Time      `json:"updated_at"`
-	RunID           string         `json:"run_id"`
+	FindingID       string    `json:"finding_id"`
+	DetectorID      string    `json:"detector_id"`
+	DetectorVersion int       `json:"detector_version"`
+	Title           string    `json:"title"`
+	Status          string    `json:"status"`
+	StatusReason    string    `json:"status_reason"`
+	Severity        string    `json:"severity"`
+	AccountID       string    `json:"account_id"`
+	Region          string    `json:"region"`
+	KeyARN          string    `json:"key_arn"`
+	PrincipalARN    string    `json:"principal_arn"`
+	FirstSeen       time.Time `json:"first_seen"`
+	LastSeen        time.Time `json:"last_seen"`
+	EventCount      int64     `json:"event_count"`
+	EventIDs        []string  `json:"event_ids"`
+	// LogFiles say where the records of EventIDs lie, in the same order:
+	// source/object key#record index; "" where it is not known.
+	LogFiles    []string       `json:"log_files"`
+	Summary     string         `json:"summary"`
+	Details     map[string]any `json:"details"`
+	Fingerprint string         `json:"fingerprint"`
+	WindowStart time.Time      `json:"window_start"`
+	WindowEnd   time.Time      `json:"window_end"`
+	CreatedAt   time.Time      `json:"created_at"`
+	UpdatedAt   time.Time      `json:"updated_at"`
+	RunID       string         `json:"run_id"`
 }
 
 // MarshalJSON writes the texts that may be absent as null.
@@ -54,11 +58,20 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(struct {
 		plain
+		StatusReason *string `json:"status_reason"`
 		AccountID    *string `json:"account_id"`
 		Region       *string `json:"region"`
 		KeyARN       *string `json:"key_arn"`
 		PrincipalARN *string `json:"principal_arn"`
-	}{plain(f), orNull(f.AccountID), orNull(f.Region), orNull(f.KeyARN), orNull(f.PrincipalARN)})
+	}{plain(f), orNull(f.StatusReason), orNull(f.AccountID), orNull(f.Region), orNull(f.KeyARN), orNull(f.PrincipalARN)})
+}
+
+// logFile returns where the record of EventIDs[i] lies.
+func (f *Finding) logFile(i int) string {
+	if i < len(f.LogFiles) {
+		return f.LogFiles[i]
+	}
+	return ""
 }
 
 // severityRank orders severities, worst first.

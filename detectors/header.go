@@ -25,6 +25,9 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s (%s)", p.File, p.Line, p.Message, p.Rule)
 }
 
+// maxLookback bounds what a header may declare.
+const maxLookback = 366
+
 var (
 	idPattern        = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 	techniquePattern = regexp.MustCompile(`^T[0-9]{4}(\.[0-9]{3})?$`)
@@ -60,6 +63,12 @@ func (d *Detector) headerProblems() []Problem {
 	}
 	if err := d.Params.Validate(); err != nil {
 		add("params", "%s", err)
+	}
+	for _, text := range d.mergeProblems() {
+		add("merge", "%s", text)
+	}
+	if d.LookbackDays < 0 || d.LookbackDays > maxLookback {
+		add("lookback", "lookback_days is %d; it is a number of days from 0 to %d", d.LookbackDays, maxLookback)
 	}
 	for _, t := range []struct{ name, text string }{{"summary", d.Summary}, {"remedy", d.Remedy}} {
 		if _, err := parseTemplate(t.name, t.text); err != nil {
@@ -140,6 +149,9 @@ func (d *Detector) columnProblems(columns []Column) []Problem {
 		if name == "first_seen" || name == "last_seen" || name == "event_count" || name == "event_ids" || name == "severity" {
 			add("identity names column %s, which changes with the window", name)
 		}
+	}
+	for _, text := range d.mergeTypeProblems(columns) {
+		out = append(out, Problem{File: d.Path, Rule: "merge", Message: text})
 	}
 	return append(out, d.templateProblems(columns)...)
 }

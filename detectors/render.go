@@ -100,9 +100,9 @@ func render(name, source string, data map[string]any) (string, error) {
 // data returns a finding's columns as templates see them. Details read back
 // from a store hold times as text; the functions take both.
 func (f *Finding) data() map[string]any {
-	d := maps.Clone(f.Details)
-	if d == nil {
-		d = map[string]any{}
+	d := make(map[string]any, len(f.Details)+len(contractColumns)+1)
+	for name, v := range f.Details {
+		d[name] = plainNumber(v) // to a template a 0 out of JSON would be true
 	}
 	ids := make([]any, len(f.EventIDs))
 	for i, id := range f.EventIDs {

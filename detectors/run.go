@@ -2,54 +2,60 @@ package detectors
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/google/uuid"
 
 	"github.com/kmstrail/kmstrail/internal/sqlfile"
-	"github.com/kmstrail/kmstrail/schema"
 )
 
 // Window is the half-open time range [Start, End) of events, UTC.
 type Window = sqlfile.Window
 
-// Store is what detectors need of the database.
+// Store is what detectors need of the database. It is used by several
+// goroutines at once.
 type Store interface {
 	// Query streams a result; the caller releases the reader.
 	Query(ctx context.Context, sql string, args ...any) (array.RecordReader, error)
-	// Append adds rows.
-	Append(ctx context.Context, t *schema.Table, rec arrow.RecordBatch) error
-	// Upsert replaces rows with the same key, except the columns to keep, and
-	// adds the others.
-	Upsert(ctx context.Context, t *schema.Table, key, keep []string, rec arrow.RecordBatch) error
+	// Change runs work in one transaction, while nobody else writes.
+	Change(ctx context.Context, work func(read ReadFunc, replace ReplaceFunc) error) error
 }
 
 // RunOptions say what a run looks at.
 type RunOptions struct {
+	// Window is looked at, rounded outwards to whole UTC days.
 	Window Window
+	// Scheduled looks at every day, in the window or not, on which a detector
+	// could find something else than its last run over that day, and at no
+	// other. Window then only says which findings are returned.
+	Scheduled bool
 	// Params are parameters by detector id and name, as text.
 	Params map[string]map[string]string
 	// Now gives the time for the record of the run; findings do not depend on
 	// it. nil means time.Now.
 	Now func() time.Time
-	// ReadOnly leaves the store as it is: nothing is written.
-	ReadOnly bool
 }
 
-// RunResult is what a run found.
+// RunResult is what is found after a run.
 type RunResult struct {
-	// Findings of all detectors, sorted.
+	// Findings of these detectors on the days of the window, sorted: those of
+	// earlier runs too, and without what is withdrawn.
 	Findings []Finding
-	Runs     []DetectorRun
+	// Withdrawn are the findings that this run withdrew.
+	Withdrawn []Finding
+	// Runs has an entry for each detector.
+	Runs []DetectorRun
 }
 
-// DetectorRun records that one detector ran.
+// DetectorRun says how a detector fared. The table detector_runs has a row for
+// each of its days.
 type DetectorRun struct {
 	RunID           string        `json:"run_id"`
 	DetectorID      string        `json:"detector_id"`
@@ -58,15 +64,18 @@ type DetectorRun struct {
 	Params          string        `json:"params"` // JSON object
 	StartedAt       time.Time     `json:"started_at"`
 	Duration        time.Duration `json:"-"`
-	FindingCount    int           `json:"finding_count"`
+	// Days is how many days were looked at.
+	Days int `json:"days"`
+	// FindingCount is how many findings of it are in the result.
+	FindingCount int `json:"finding_count"`
 	// Error is why it failed; "" when it succeeded.
 	Error string `json:"error,omitempty"`
 }
 
-// Run runs detectors one after the other, and writes findings and runs. A
-// detector that fails is in the record of the run and in the error; the
-// findings of the others are returned with it. Parameters for unknown
-// detectors are an error before anything runs.
+// Run runs detectors day by day, several at once, and writes what they find. A
+// detector that fails is in the record of the run and in the error; the others
+// run nevertheless. Parameters for unknown detectors are an error before
+// anything runs.
 func Run(ctx context.Context, s Store, list []*Detector, opts RunOptions) (RunResult, error) {
 	if err := opts.Window.Validate(); err != nil {
 		return RunResult{}, fmt.Errorf("run detectors: %w", err)
@@ -74,25 +83,23 @@ func Run(ctx context.Context, s Store, list []*Detector, opts RunOptions) (RunRe
 	if err := checkParams(list, opts); err != nil {
 		return RunResult{}, fmt.Errorf("run detectors: %w", err)
 	}
-	now := opts.Now
-	if now == nil {
-		now = time.Now
+	plan, err := readPlan(ctx, s)
+	if err != nil {
+		return RunResult{}, fmt.Errorf("run detectors: %w", err)
 	}
-	r := runner{store: s, opts: opts, now: now, runID: uuid.NewString()}
-	var errs []error
-	for _, d := range list {
-		if err := r.run(ctx, d); err != nil {
-			errs = append(errs, err)
-		}
-		if ctx.Err() != nil {
-			break
-		}
+	opts.Window = wholeDays(opts.Window)
+	if opts.Now == nil {
+		opts.Now = time.Now
 	}
-	Sort(r.result.Findings)
-	if !opts.ReadOnly && ctx.Err() == nil {
-		errs = append(errs, r.write(ctx))
+	r := runner{store: s, opts: opts, plan: plan, runID: uuid.New(), slots: make(chan struct{}, min(4, runtime.GOMAXPROCS(0)))}
+	runs := make([]detectorRun, len(list))
+	var wg sync.WaitGroup
+	for i, d := range list {
+		runs[i] = detectorRun{runner: &r, d: d}
+		wg.Go(func() { runs[i].run(ctx) })
 	}
-	return r.result, errors.Join(errs...)
+	wg.Wait()
+	return r.result(ctx, runs)
 }
 
 // checkParams binds every detector, so that a misspelt parameter is found
@@ -124,114 +131,199 @@ func checkParams(list []*Detector, opts RunOptions) error {
 	return nil
 }
 
+// runner is what the detectors of a run share.
 type runner struct {
-	store  Store
-	opts   RunOptions
-	now    func() time.Time
-	runID  string
-	result RunResult
+	store Store
+	opts  RunOptions
+	plan  *plan
+	runID uuid.UUID
+	// slots bounds the queries at work.
+	slots chan struct{}
 }
 
-func (r *runner) run(ctx context.Context, d *Detector) error {
-	started := r.now()
-	run := DetectorRun{
-		RunID: r.runID, DetectorID: d.ID, DetectorVersion: d.Version,
-		Window: r.opts.Window, StartedAt: started.UTC(),
+// detectorRun is the run of one detector.
+type detectorRun struct {
+	*runner
+	d       *Detector
+	params  string
+	inputs  inputs
+	started time.Time
+	took    time.Duration
+	days    []dayRun
+	// withdrawn are findings of earlier runs that have no window any more.
+	withdrawn []Finding
+	err       error
+}
+
+// dayRun is what a detector found on one day.
+type dayRun struct {
+	day      day
+	findings []Finding
+	started  time.Time
+	took     time.Duration
+	err      error
+}
+
+func (r *detectorRun) run(ctx context.Context) {
+	r.started = r.opts.Now().UTC()
+	err := r.choose(ctx)
+	if err == nil {
+		r.findAll(ctx)
+		if err = ctx.Err(); err == nil && len(r.days) > 0 {
+			err = errors.Join(r.failure(), r.write(ctx))
+		}
 	}
-	findings, params, err := d.find(ctx, r.store, r.opts)
-	run.Params = params
+	r.took = r.opts.Now().Sub(r.started)
 	if err != nil {
-		err = fmt.Errorf("run detector %s: %w", d.ID, err)
-		run.Error = err.Error()
-		findings = nil
+		r.err = fmt.Errorf("run detector %s: %w", r.d.ID, err)
 	}
-	for i := range findings {
-		f := &findings[i]
-		f.RunID, f.Status = r.runID, "new"
-		f.WindowStart, f.WindowEnd = r.opts.Window.Start.UTC(), r.opts.Window.End.UTC()
-		f.CreatedAt, f.UpdatedAt = started.UTC(), started.UTC()
+}
+
+// choose decides which days to look at.
+func (r *detectorRun) choose(ctx context.Context) error {
+	given := r.opts.Params[r.d.ID]
+	var err error
+	if r.params, err = r.d.paramsInForce(given); err != nil {
+		return err
 	}
-	run.FindingCount = len(findings)
-	run.Duration = r.now().Sub(started)
-	r.result.Findings = append(r.result.Findings, findings...)
-	r.result.Runs = append(r.result.Runs, run)
+	if r.inputs, err = r.d.inputs(ctx, r.store, r.params); err != nil {
+		return err
+	}
+	reach, err := r.d.reach(given)
+	if err != nil {
+		return err
+	}
+	days := r.plan.inRange(r.d.ID, r.opts.Window)
+	if r.opts.Scheduled {
+		days = r.plan.dirty(r.d.ID, r.inputs, reach)
+	}
+	for _, d := range days {
+		r.days = append(r.days, dayRun{day: d})
+	}
+	return nil
+}
+
+// findAll looks at the days, as many at a time as there are slots.
+func (r *detectorRun) findAll(ctx context.Context) {
+	var wg sync.WaitGroup
+	for i := range r.days {
+		r.slots <- struct{}{}
+		if ctx.Err() != nil {
+			<-r.slots
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-r.slots }()
+			r.find(ctx, &r.days[i])
+		})
+	}
+	wg.Wait()
+}
+
+func (r *detectorRun) find(ctx context.Context, d *dayRun) {
+	d.started = r.opts.Now().UTC()
+	d.findings, d.err = r.d.Find(ctx, r.store, r.opts.Params[r.d.ID], d.day.window())
+	if d.err == nil {
+		d.err = addLogFiles(ctx, r.store, d.day.window(), d.findings)
+	}
+	d.took = r.opts.Now().Sub(d.started)
+}
+
+// failure tells of the first day that failed, and how many others did: they
+// mostly fail for one reason.
+func (r *detectorRun) failure() error {
+	var first *dayRun
+	more := 0
+	for i := range r.days {
+		switch {
+		case r.days[i].err == nil:
+		case first == nil:
+			first = &r.days[i]
+		default:
+			more++
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	err := fmt.Errorf("%w (on %s)", first.err, first.day.start().Format(time.DateOnly))
+	if more > 0 {
+		err = fmt.Errorf("%w (and on %d other days)", err, more)
+	}
 	return err
 }
 
-// find runs the query and makes a finding of every row.
-func (d *Detector) find(ctx context.Context, s Store, opts RunOptions) (findings []Finding, params string, err error) {
-	given := opts.Params[d.ID]
-	values, err := d.Params.Values(given, opts.Window)
-	if err != nil {
-		return nil, "{}", err
+// addLogFiles looks up where the records of the evidence lie.
+func addLogFiles(ctx context.Context, s Store, w Window, findings []Finding) error {
+	var ids []string
+	for i := range findings {
+		ids = append(ids, findings[i].EventIDs...)
 	}
-	own := make(map[string]any, len(d.Params))
-	for name := range d.Params {
-		own[name] = values[name]
+	if len(ids) == 0 {
+		return nil
 	}
-	encoded, err := json.Marshal(own)
-	if err != nil {
-		return nil, "{}", err
+	// Literal times let DuckDB skip what was written at other times.
+	const layout = "2006-01-02 15:04:05"
+	part := func(table string) string {
+		return `select event_id, log_file_id, record_index from ` + table + `
+	where event_time >= timestamp '` + w.Start.UTC().Format(layout) + `' and event_time < timestamp '` + w.End.UTC().Format(layout) + `'
+	and event_id in (select try_cast(unnest(?) as uuid))`
 	}
-	params = string(encoded)
-	sql, args, err := d.Bind(given, opts.Window)
-	if err != nil {
-		return nil, params, err
-	}
-	seen := map[string]bool{}
-	err = readRows(ctx, s, sql, args, func(row map[string]any) error {
-		f, err := d.finding(row)
-		if err != nil {
-			return err
-		}
-		if seen[f.Fingerprint] {
-			return fmt.Errorf("two rows have the same identity (%v) of key %s and principal %s", d.Identity, f.KeyARN, f.PrincipalARN)
-		}
-		seen[f.Fingerprint] = true
-		findings = append(findings, f)
+	sql := `select cast(records.event_id as varchar) as event_id,
+	log_files.source || '/' || log_files.object_key || '#' || cast(records.record_index as varchar) as place
+from (` + part("kms_events") + " union all " + part("related_events") + `) as records
+join log_files on log_files.log_file_id = records.log_file_id`
+	places := make(map[string]string, len(ids))
+	err := readRows(ctx, s, sql, []any{ids, ids}, func(row map[string]any) error {
+		places[text(row["event_id"])] = text(row["place"])
 		return nil
 	})
-	return findings, params, err
-}
-
-// finding turns a row into a finding.
-func (d *Detector) finding(row map[string]any) (Finding, error) {
-	f := Finding{
-		DetectorID: d.ID, DetectorVersion: d.Version, Title: d.Title, Severity: d.Severity,
-		AccountID: text(row["account_id"]), Region: text(row["region"]),
-		KeyARN: text(row["key_arn"]), PrincipalARN: text(row["principal_arn"]),
-		Details: map[string]any{},
+	if err != nil {
+		return fmt.Errorf("look up log files: %w", err)
 	}
-	var ok [3]bool
-	f.FirstSeen, ok[0] = row["first_seen"].(time.Time)
-	f.LastSeen, ok[1] = row["last_seen"].(time.Time)
-	f.EventCount, ok[2] = row["event_count"].(int64)
-	if ok != [3]bool{true, true, true} {
-		return Finding{}, errors.New("a row has no first_seen, last_seen or event_count of the type it should have")
-	}
-	ids, _ := row["event_ids"].([]any)
-	f.EventIDs = make([]string, 0, min(len(ids), MaxEvidence))
-	for _, id := range ids[:min(len(ids), MaxEvidence)] {
-		f.EventIDs = append(f.EventIDs, text(id))
-	}
-	if s, has := row["severity"]; has && s != nil {
-		f.Severity = text(s)
-	}
-	if severityRank(f.Severity) == len(Severities()) {
-		return Finding{}, fmt.Errorf("a row has the unknown severity %q", f.Severity)
-	}
-	for name, v := range row {
-		if !isContract(name) {
-			f.Details[name] = v
+	for i := range findings {
+		f := &findings[i]
+		f.LogFiles = make([]string, len(f.EventIDs))
+		for j, id := range f.EventIDs {
+			f.LogFiles[j] = places[strings.ToLower(id)]
 		}
 	}
-	f.Fingerprint = fingerprint(d.ID, d.Identity, row)
-	f.FindingID = findingID(f.Fingerprint)
-	var err error
-	f.Summary, err = render("summary", d.Summary, f.data())
-	return f, err
+	return nil
 }
 
-func isContract(name string) bool {
-	return name == "severity" || slices.ContainsFunc(contractColumns, func(c Column) bool { return c.Name == name })
+// result reads back what is found now.
+func (r *runner) result(ctx context.Context, runs []detectorRun) (RunResult, error) {
+	var out RunResult
+	var errs []error
+	counts := map[string]int{}
+	ids := make([]string, len(runs))
+	for i := range runs {
+		ids[i] = runs[i].d.ID
+		errs = append(errs, runs[i].err)
+		out.Withdrawn = append(out.Withdrawn, runs[i].withdrawn...)
+	}
+	if ctx.Err() == nil {
+		found, err := readFindings(ctx, r.store, titles(runs), findingFilter(ids, r.opts.Window), []any{ids})
+		errs = append(errs, err)
+		out.Findings = found
+	}
+	for _, f := range out.Findings {
+		counts[f.DetectorID]++
+	}
+	for i := range runs {
+		out.Runs = append(out.Runs, runs[i].record(counts[runs[i].d.ID]))
+	}
+	Sort(out.Withdrawn)
+	return out, errors.Join(errs...)
+}
+
+func (r *detectorRun) record(findings int) DetectorRun {
+	run := DetectorRun{
+		RunID: r.runID.String(), DetectorID: r.d.ID, DetectorVersion: r.d.Version, Window: r.opts.Window,
+		Params: r.params, StartedAt: r.started, Duration: r.took, Days: len(r.days), FindingCount: findings,
+	}
+	if r.err != nil {
+		run.Error = r.err.Error()
+	}
+	return run
 }

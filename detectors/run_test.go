@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/casestore"
+	"github.com/kmstrail/kmstrail/internal/cttest"
 	"github.com/kmstrail/kmstrail/internal/rows"
 	"github.com/kmstrail/kmstrail/internal/sqlcase"
-	"github.com/kmstrail/kmstrail/schema"
 )
 
 const strangers = `
@@ -113,26 +112,26 @@ func jsonOf(t *testing.T, v any) string {
 	return string(b)
 }
 
-// A later run over another window finds the same thing: it updates the
-// finding, and keeps when it was first reported and what people decided.
+// A later run over another day finds the same thing: it updates the finding,
+// and keeps when it was first reported and what people decided.
 func TestRun_again(t *testing.T) {
 	s := loaded(t)
-	before := run(t, s, 0, 12, 30).Findings
-	setStatus(t, s, before[0], "suppressed")
-	after := run(t, s, 12, 24, 40).Findings
+	before := run(t, s, 0, 24, 30).Findings
+	decide(t, s, before[0], "suppressed")
+	ingest(t, s, "2026-01-05T03:00:00Z Decrypt key/data@main role/thief@foreign")
+	after := run(t, s, 24, 48, 40).Findings
 	if len(after) != 1 || after[0].FindingID != before[0].FindingID {
-		t.Fatalf("the finding of another window is another finding: %v", after)
+		t.Fatalf("the finding of another day is another finding: %v", after)
 	}
-	if after[0].Status != "suppressed" || !after[0].CreatedAt.Equal(at(30)) || !after[0].UpdatedAt.Equal(at(40)) {
-		t.Errorf("status %s, created %s, updated %s", after[0].Status, after[0].CreatedAt, after[0].UpdatedAt)
+	f := after[0]
+	if f.Status != "suppressed" || !f.CreatedAt.Equal(at(30)) || !f.UpdatedAt.Equal(at(40)) {
+		t.Errorf("status %s, created %s, updated %s", f.Status, f.CreatedAt, f.UpdatedAt)
 	}
-	setStatus(t, s, after[0], "resolved")
-	if got := run(t, s, 12, 24, 41).Findings[0].Status; got != "resolved" {
-		t.Errorf("nothing new was seen, and the finding is %s", got)
+	if f.EventCount != 32 || !f.FirstSeen.Equal(at(6)) || !f.LastSeen.Equal(at(27)) || !f.WindowStart.Equal(at(0)) || !f.WindowEnd.Equal(at(48)) {
+		t.Errorf("%d calls from %s to %s, windows from %s to %s", f.EventCount, f.FirstSeen, f.LastSeen, f.WindowStart, f.WindowEnd)
 	}
-	setStatus(t, s, before[0], "resolved")
-	if got := run(t, s, 12, 24, 42).Findings[0].Status; got != "new" {
-		t.Errorf("seen again after it was resolved, the finding is %s", got)
+	if again := run(t, s, 0, 48, 50).Findings[0]; !again.UpdatedAt.Equal(at(40)) {
+		t.Errorf("nothing changed, and the finding was written at %s", again.UpdatedAt)
 	}
 	stored, err := detectors.ReadFindings(t.Context(), s, detectors.FindingFilter{})
 	if err != nil || len(stored) != 2 {
@@ -140,37 +139,29 @@ func TestRun_again(t *testing.T) {
 	}
 }
 
-// setStatus does what a command for people will do.
-func setStatus(t *testing.T, s *casestore.Store, f detectors.Finding, status string) {
+// ingest reads event lines as one more log file.
+func ingest(t *testing.T, s *casestore.Store, lines string) {
 	t.Helper()
-	details, err := json.Marshal(f.Details)
+	records, err := cttest.ParseLines(lines)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec, err := schema.Rows(&schema.Findings, [][]any{{
-		uuid.MustParse(f.FindingID), f.Fingerprint, f.DetectorID, f.DetectorVersion, status, f.Severity,
-		f.AccountID, f.Region, f.KeyARN, f.PrincipalARN, f.FirstSeen, f.LastSeen, f.EventCount, f.EventIDs,
-		f.Summary, string(details), f.WindowStart, f.WindowEnd, uuid.MustParse(f.RunID), f.CreatedAt, f.UpdatedAt,
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rec.Release()
-	if err := s.Upsert(t.Context(), &schema.Findings, []string{"finding_id"}, []string{"created_at"}, rec); err != nil {
+	files++
+	key := cttest.Key("", "", "111122223333", "us-east-1", at(0).Add(time.Duration(files)*time.Minute), fmt.Sprintf("%016d", files))
+	if err := s.Ingest(t.Context(), []sqlcase.LogFile{{Key: key, Body: cttest.LogFile(records...)}}, nil); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestRun_readOnlyWritesNothing(t *testing.T) {
-	s := loaded(t)
-	result, err := detectors.Run(t.Context(), s, only(t, "cross_account_decrypt"), detectors.RunOptions{
-		Window: detectors.Window{Start: at(0), End: at(24)}, ReadOnly: true,
-	})
-	if err != nil || len(result.Findings) != 2 {
-		t.Fatal(result, err)
-	}
-	if n := count(t, s, "findings") + count(t, s, "detector_runs"); n != 0 {
-		t.Errorf("%d rows were written", n)
+// files counts the log files of all tests.
+var files int
+
+// decide does what a person's command does.
+func decide(t *testing.T, s *casestore.Store, f detectors.Finding, status string) {
+	t.Helper()
+	_, err := detectors.Decide(t.Context(), s, f.FindingID, detectors.Decision{Status: status, Note: "a note", By: "ann", At: at(100)})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -65,9 +65,15 @@ columns:
   caller_id: Unique id of the principal.
   operations: Operations that were called.
   services: AWS services the calls came through; empty for direct calls.
-  resources: Resources that the encryption contexts name, those with most calls first, at most ten.
-  source_ip_addresses: Addresses the calls came from, those with most calls first, at most ten.
+  resources: Resources that the encryption contexts name, at most ten; on each day those with most calls first.
+  source_ip_addresses: Addresses the calls came from, at most ten; on each day those with most calls first.
   failed_count: Calls that failed for another reason than permission.
+merge:
+  operations: union
+  services: union
+  resources: union 10
+  source_ip_addresses: union 10
+  failed_count: sum
 ---*/
 with calls as (          -- one row per call that uses a key for data, or hands out its use
     select

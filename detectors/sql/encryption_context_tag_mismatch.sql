@@ -57,13 +57,18 @@ columns:
   context_key: Key in the encryption context, lower case; NULL for the kind resource.
   tag_key: Tag key, lower case; NULL for the kind missing.
   tag_value: The key's tag at the last call; NULL for the kind missing.
-  context_values: Values that disagree, those with most calls first, at most ten; for the kind resource the resource's tag values.
-  resources: Resources that the encryption contexts name, those with most calls first, at most ten.
+  context_values: Values that disagree, at most ten, on each day those with most calls first; for the kind resource the resource's tag values.
+  resources: Resources that the encryption contexts name, at most ten; on each day those with most calls first.
   rule: "What was compared: the configured rule's number, or default."
   caller_account_id: Account of the caller; NULL for an AWS service.
   caller_id: Unique id of the principal, or the name of the AWS service.
   operations: Operations that were called.
   services: AWS services the calls came through; empty for direct calls.
+merge:
+  context_values: union 10
+  resources: union 10
+  operations: union
+  services: union
 ---*/
 with calls as (          -- one row per successful call
     select

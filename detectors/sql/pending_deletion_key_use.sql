@@ -58,14 +58,21 @@ columns:
   caller_id: Unique id of the principal, or the name of the AWS service.
   operations: Operations that were called.
   services: AWS services the calls came through; empty for direct calls.
-  resources: Resources that the encryption contexts name, those with most calls first, at most ten.
+  resources: Resources that the encryption contexts name, at most ten; on each day those with most calls first.
   refused_count: Calls that KMS refused because the key is pending deletion.
   succeeded_count: Calls that succeeded although the key was pending deletion.
-  basis: "state: the logs show the scheduling; error: only the refusal tells; both."
+  known_count: Calls made when the key was pending deletion by the state that the logs tell; of the others only the refusal tells.
   key_state: State of the key at the last call; NULL when only refusals tell.
   deletion_date: When the key will be deleted, UTC; NULL when the logs do not tell.
   days_left: Days from the last call to the deletion, NULL when the date is not known.
   scheduled_by: Who scheduled the deletion; NULL when that lies before the logs.
+merge:
+  operations: union
+  services: union
+  resources: union 10
+  refused_count: sum
+  succeeded_count: sum
+  known_count: sum
 ---*/
 with pending as (        -- one row per interval in which a key was pending deletion
     select key_arn, valid_from, valid_to, value as key_state, deletion_date, principal_arn as scheduled_by
@@ -178,11 +185,7 @@ select
     resource_lists.resources,
     findings.refused_count,
     findings.succeeded_count,
-    case
-        when findings.known_count = 0 then 'error'
-        when findings.refused_count > 0 then 'both'
-        else 'state'
-    end as basis,
+    findings.known_count,
     findings.key_state,
     findings.deletion_date,
     (to_unixtime(findings.deletion_date) - to_unixtime(findings.last_seen)) / 86400e0 as days_left,

@@ -61,19 +61,34 @@ columns:
   peak_ratio: That number divided by the quota.
   near_ratio: Share of the quota from which a second counts as near it.
   near_seconds: Seconds at or above that share.
-  throttled_count: Requests that were throttled in the window.
-  request_count: Requests in the window.
+  throttled_count: Requests that were throttled.
+  request_count: Requests on the days of the finding.
   peak_callers: Callers in the peak second with their number of requests, at most five.
   peak_keys: Keys in the peak second with their number of requests, at most five.
   peak_services: AWS services in the peak second with their number of requests, direct for none.
+merge:
+  key_arn: with peak_requests
+  principal_arn: with peak_requests
+  event_ids: with peak_requests
+  quota_per_second: with peak_requests
+  quota_origin: with peak_requests
+  peak_second: with peak_requests
+  peak_requests: max
+  peak_ratio: with peak_requests
+  near_seconds: sum
+  throttled_count: sum
+  request_count: sum
+  peak_callers: with peak_requests
+  peak_keys: with peak_requests
+  peak_services: with peak_requests
 ---*/
-with rates as (          -- one row per account, Region, quota and second
+with minutes as (        -- one row per account, Region, quota and minute
     select
-        request_seconds.*,
+        request_rate.*,
         account_id || ' ' || region || ' ' || quota_name || ' ' || coalesce(custom_key_store_id, '') as rate_group
-    from request_seconds
-    where second >= $window_start
-      and second < $window_end
+    from request_rate
+    where minute >= date_trunc('minute', $window_start)
+      and minute < $window_end
 ),
 totals as (              -- one row per account, Region and quota
     select
@@ -82,10 +97,10 @@ totals as (              -- one row per account, Region and quota
         region,
         quota_name,
         custom_key_store_id,
-        max(request_count) as peak_requests,
+        max(peak_count) as peak_count,
         cast(sum(request_count) as bigint) as request_count,
         cast(sum(throttled_count) as bigint) as throttled_count
-    from rates
+    from minutes
     group by rate_group, account_id, region, quota_name, custom_key_store_id
 ),
 limits as (              -- the same with each quota that could hold for it, the one that holds first
@@ -108,28 +123,73 @@ limits as (              -- the same with each quota that could hold for it, the
      and (quotas.region is null or quotas.region = totals.region)
     where quotas.requests_per_second > 0e0
 ),
-near as (                -- one row per account, Region and quota that was nearly used up, or throttled
+candidates as (          -- one row per account, Region and quota that was nearly used up, or throttled
     select *
     from limits
     where choice = 1
       and (
-          peak_requests >= $near_ratio * requests_per_second and peak_requests >= $min_requests
+          peak_count >= $near_ratio * requests_per_second and peak_count >= $min_requests
           or throttled_count >= $min_throttled and throttled_count > 0
       )
 ),
-seconds as (             -- one row per second that supports the finding, the busiest first
+looked_at as (           -- one row per minute with such a second, and the busiest minute of each
+    select rate_group, minute
+    from (
+        select
+            minutes.rate_group,
+            minutes.minute,
+            minutes.throttled_count,
+            case
+                when minutes.peak_count >= $near_ratio * candidates.requests_per_second and minutes.peak_count >= $min_requests then 1
+                else 0
+            end as is_near,
+            row_number() over (partition by minutes.rate_group order by minutes.peak_count desc, minutes.minute) as minute_number
+        from minutes
+        join candidates on candidates.rate_group = minutes.rate_group
+    ) as minutes
+    where is_near = 1
+       or throttled_count > 0
+       or minute_number = 1
+),
+calls as (               -- one row per request in these minutes: request_rate has no seconds
+    select
+        looked_at.rate_group,
+        quota_calls.event_id,
+        quota_calls.caller,
+        quota_calls.key_arn,
+        quota_calls.service,
+        quota_calls.error_class,
+        date_trunc('second', quota_calls.event_time) as second
+    from quota_calls
+    join looked_at
+      on looked_at.minute = date_trunc('minute', quota_calls.event_time)
+     and looked_at.rate_group = quota_calls.account_id || ' ' || quota_calls.region || ' ' || quota_calls.quota_name
+             || ' ' || coalesce(quota_calls.custom_key_store_id, '')
+    where quota_calls.event_time >= $window_start
+      and quota_calls.event_time < $window_end
+),
+rates as (               -- one row per second of these minutes
+    select
+        rate_group,
+        second,
+        count(*) as request_count,
+        count(case when error_class = 'throttled' then 1 end) as throttled_count
+    from calls
+    group by rate_group, second
+),
+seconds as (             -- the same, the busiest first
     select
         rates.rate_group,
         rates.second,
         rates.request_count,
         rates.throttled_count,
         case
-            when rates.request_count >= $near_ratio * near.requests_per_second and rates.request_count >= $min_requests then 1
+            when rates.request_count >= $near_ratio * candidates.requests_per_second and rates.request_count >= $min_requests then 1
             else 0
         end as is_near,
         row_number() over (partition by rates.rate_group order by rates.request_count desc, rates.second) as second_number
     from rates
-    join near on near.rate_group = rates.rate_group
+    join candidates on candidates.rate_group = rates.rate_group
 ),
 spans as (               -- one row per finding
     select
@@ -137,32 +197,33 @@ spans as (               -- one row per finding
         min(second) as first_seen,
         max(second) as last_seen,
         cast(sum(case when is_near = 1 then request_count else throttled_count end) as bigint) as event_count,
-        cast(sum(is_near) as bigint) as near_seconds
+        cast(sum(is_near) as bigint) as near_seconds,
+        cast(sum(throttled_count) as bigint) as throttled_count
     from seconds
     where is_near = 1
        or throttled_count > 0
     group by rate_group
+    -- Seconds of the first minute may lie before the window.
+    having sum(is_near) > 0
+        or sum(throttled_count) >= $min_throttled
 ),
 peaks as (               -- one row per finding: its busiest second
-    select rate_group, second as peak_second
+    select rate_group, second as peak_second, request_count as peak_requests
     from seconds
     where second_number = 1
 ),
 peak_calls as (          -- one row per request in a busiest second
     select
-        peaks.rate_group,
-        quota_calls.event_id,
-        quota_calls.caller,
-        quota_calls.key_arn,
-        coalesce(quota_calls.service, 'direct') as service,
-        row_number() over (partition by peaks.rate_group order by quota_calls.event_id) as call_number
-    from quota_calls
+        calls.rate_group,
+        calls.event_id,
+        calls.caller,
+        calls.key_arn,
+        coalesce(calls.service, 'direct') as service,
+        row_number() over (partition by calls.rate_group order by calls.event_id) as call_number
+    from calls
     join peaks
-      on peaks.peak_second = date_trunc('second', quota_calls.event_time)
-     and peaks.rate_group = quota_calls.account_id || ' ' || quota_calls.region || ' ' || quota_calls.quota_name
-             || ' ' || coalesce(quota_calls.custom_key_store_id, '')
-    where quota_calls.event_time >= $window_start
-      and quota_calls.event_time < $window_end
+      on peaks.rate_group = calls.rate_group
+     and peaks.peak_second = calls.second
 ),
 evidence as (            -- one row per finding: calls of its busiest second
     select
@@ -206,32 +267,32 @@ labels as (              -- one row per finding
     group by rate_group
 )
 select
-    near.account_id,
-    near.region,
+    candidates.account_id,
+    candidates.region,
     evidence.only_key_arn as key_arn,
     case when evidence.only_caller like 'arn:%' then evidence.only_caller end as principal_arn,
     spans.first_seen,
     spans.last_seen,
     spans.event_count,
     evidence.event_ids,
-    case when near.throttled_count > 0 or near.peak_requests >= near.requests_per_second then 'high' else 'medium' end as severity,
-    near.quota_name,
-    near.custom_key_store_id,
-    near.requests_per_second as quota_per_second,
-    near.origin as quota_origin,
+    case when spans.throttled_count > 0 or peaks.peak_requests >= candidates.requests_per_second then 'high' else 'medium' end as severity,
+    candidates.quota_name,
+    candidates.custom_key_store_id,
+    candidates.requests_per_second as quota_per_second,
+    candidates.origin as quota_origin,
     peaks.peak_second,
-    near.peak_requests,
-    cast(near.peak_requests as double) / near.requests_per_second as peak_ratio,
+    peaks.peak_requests,
+    cast(peaks.peak_requests as double) / candidates.requests_per_second as peak_ratio,
     $near_ratio as near_ratio,
     spans.near_seconds,
-    near.throttled_count,
-    near.request_count,
+    spans.throttled_count,
+    candidates.request_count,
     labels.peak_callers,
     labels.peak_keys,
     labels.peak_services
-from near
-join spans on spans.rate_group = near.rate_group
-join peaks on peaks.rate_group = near.rate_group
-join evidence on evidence.rate_group = near.rate_group
-join labels on labels.rate_group = near.rate_group
-order by near.account_id, near.region, near.quota_name, near.custom_key_store_id
+from candidates
+join spans on spans.rate_group = candidates.rate_group
+join peaks on peaks.rate_group = candidates.rate_group
+join evidence on evidence.rate_group = candidates.rate_group
+join labels on labels.rate_group = candidates.rate_group
+order by candidates.account_id, candidates.region, candidates.quota_name, candidates.custom_key_store_id
