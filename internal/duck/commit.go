@@ -73,8 +73,8 @@ type commit struct {
 	derived *derivation
 
 	counts  map[int64]fileCounts
-	names   map[int64]string // object keys by log file id
-	brought map[int64]int64  // events an earlier reading of a file stored
+	files   map[int64]fileOrigin
+	brought map[int64]int64 // events an earlier reading of a file stored
 	refused []ingest.Quarantined
 	result  ingest.BatchResult
 }
@@ -97,7 +97,7 @@ func (s *Store) Add(ctx context.Context, b *ingest.Batch) (ingest.BatchResult, e
 	t := &commit{
 		conn: s.writer, batch: b, now: time.Now().UTC(), known: s.ingest.corrections,
 		cutoff:  s.ingest.cutoff,
-		derived: &s.ingest.derivation, corrections: map[eventID]eventID{}, counts: map[int64]fileCounts{}, names: map[int64]string{}, brought: map[int64]int64{},
+		derived: &s.ingest.derivation, corrections: map[eventID]eventID{}, counts: map[int64]fileCounts{}, files: map[int64]fileOrigin{}, brought: map[int64]int64{},
 	}
 	if err := t.run(ctx); err != nil {
 		return ingest.BatchResult{}, errors.Join(fmt.Errorf("add batch: %w", err), s.Rollback(ctx))

@@ -95,10 +95,63 @@ func TestCommitJudgesRepeatedEvents(t *testing.T) {
 				}
 				want := []string{"2", "5", reasonConflict,
 					"record 5 of " + logFile(2).Object.Key + " has the event id of record 0 of " + logFile(1).Object.Key +
-						", which was stored first, but differs in: " + tt.conflict, formatID(id(1))}
+						", which was written first, but differs in: " + tt.conflict, formatID(id(1))}
 				if diff := cmp.Diff(want, quarantine[0]); diff != "" {
 					t.Error(diff)
 				}
+			})
+		}
+	}
+}
+
+// TestConflictsAreSettledByWhoWroteFirst: whatever the order of reading, the
+// record in the object that was written first stays.
+func TestConflictsAreSettledByWhoWroteFirst(t *testing.T) {
+	versions := []event{
+		{n: 1, file: 1, region: "eu-west-1"}, {n: 1, file: 2, region: "eu-west-2"}, {n: 1, file: 3, region: "eu-west-3"},
+	}
+	written := map[int64]time.Time{1: day.Add(3 * time.Hour), 2: day.Add(time.Hour), 3: day.Add(2 * time.Hour)}
+	stamp := func(b *ingest.Batch) *ingest.Batch {
+		for i := range b.Files {
+			b.Files[i].Object.LastModified = written[b.Files[i].ID]
+		}
+		return b
+	}
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		for _, how := range []string{"commits", "one commit", "repeats"} {
+			t.Run(fmt.Sprint(order, " ", how), func(t *testing.T) {
+				s := mustOpen(t, Memory)
+				var list []event
+				for _, i := range order {
+					list = append(list, versions[i])
+				}
+				var conflicts int64
+				switch how {
+				case "repeats":
+					conflicts = mustCommit(t, s, stamp(batchOf(list[:1], list[1:]))).Conflicts
+				case "one commit":
+					for _, e := range list {
+						conflicts += mustAdd(t, s, stamp(batchOf([]event{e}, nil))).Conflicts
+					}
+					if err := s.Commit(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				default:
+					for _, e := range list {
+						conflicts += mustCommit(t, s, stamp(batchOf([]event{e}, nil))).Conflicts
+					}
+				}
+				if got := table(t, s, "SELECT region, log_file_id FROM kms_events"); len(got) != 1 || got[0][0] != "eu-west-2" {
+					t.Errorf("kept %q", got)
+				}
+				if conflicts != 2 || count(t, s, "SELECT count(DISTINCT log_file_id) FROM quarantine") != 2 {
+					t.Errorf("%d conflicts, quarantine %q", conflicts, table(t, s, "SELECT log_file_id, detail FROM quarantine"))
+				}
+				want := [][]string{{"1", "0", "1"}, {"2", "1", "0"}, {"3", "0", "1"}}
+				if diff := cmp.Diff(want, table(t, s, "SELECT log_file_id, inserted_count, quarantined_count FROM log_files ORDER BY 1")); diff != "" {
+					t.Error(diff)
+				}
+				rebuilt(t, s)
 			})
 		}
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"github.com/kmstrail/kmstrail/ingest"
 	"github.com/kmstrail/kmstrail/schema"
 )
 
@@ -91,7 +90,8 @@ type difference struct {
 	storedIndex     int32
 	columns         string // comma-separated
 	arrived, stored string // remainders
-	excerpt         string
+	excerpt         string // the row that arrived, as JSON
+	storedExcerpt   string
 }
 
 // judge compares rows with those stored under the same event id: equal ones are
@@ -103,7 +103,6 @@ func (t *commit) judge(ctx context.Context, r *rows, compare []bool) error {
 	if err := t.conn.stage(ctx, staged, rec, compare); err != nil {
 		return err
 	}
-	conflicts := map[int]bool{}
 	var differences []difference
 	err := t.conn.each(ctx, func(rec arrow.RecordBatch) error {
 		differences = append(differences, readDifferences(rec)...)
@@ -112,13 +111,9 @@ func (t *commit) judge(ctx context.Context, r *rows, compare []bool) error {
 	if err != nil {
 		return fmt.Errorf("compare duplicates: %w", err)
 	}
-	for _, d := range differences {
-		if columns := d.settle(); columns != "" {
-			conflicts[d.row] = true
-			if err := t.refuseConflict(ctx, r, d, columns); err != nil {
-				return err
-			}
-		}
+	conflicts, err := t.settle(ctx, r, differences)
+	if err != nil {
+		return err
 	}
 	for i, c := range compare {
 		if c && !conflicts[i] {
@@ -139,8 +134,8 @@ func compareSQL(spans []span) string {
 		}
 		parts = append(parts, fmt.Sprintf("CASE WHEN %s IS DISTINCT FROM %s THEN '%s' END", comparison("s", c), comparison("e", c), c.Name))
 	}
-	return `SELECT batch_row, log_file_id, record_index, differing, arrived, stored, to_json(twin)::VARCHAR FROM (
-		SELECT s.batch_row, e.log_file_id, e.record_index, s.remainder AS arrived, e.remainder AS stored, s AS twin,
+	return `SELECT batch_row, log_file_id, record_index, differing, arrived, stored, to_json(twin)::VARCHAR, to_json(other)::VARCHAR FROM (
+		SELECT s.batch_row, e.log_file_id, e.record_index, s.remainder AS arrived, e.remainder AS stored, s AS twin, e AS other,
 			concat_ws(',', ` + strings.Join(parts, ",\n") + `) AS differing
 		FROM temp.batch_events s JOIN ` + inSpans(schema.KMSEvents.Name, "*", "event_time", spans, false) + ` e
 			ON e.event_id = s.event_id) WHERE differing <> ''`
@@ -165,15 +160,15 @@ func readDifferences(rec arrow.RecordBatch) []difference {
 			row:         int(rec.Column(0).(*array.Int32).Value(i)),
 			storedFile:  rec.Column(1).(*array.Int64).Value(i),
 			storedIndex: rec.Column(2).(*array.Int32).Value(i),
-			columns:     text(3, i), arrived: text(4, i), stored: text(5, i), excerpt: text(6, i),
+			columns:     text(3, i), arrived: text(4, i), stored: text(5, i), excerpt: text(6, i), storedExcerpt: text(7, i),
 		}
 	}
 	return out
 }
 
-// settle returns the columns that really differ: JSON may be written in more
+// differing returns the columns that really differ: JSON may be written in more
 // than one way.
-func (d *difference) settle() string {
+func (d *difference) differing() string {
 	columns := strings.Split(d.columns, ",")
 	columns = slices.DeleteFunc(columns, func(c string) bool {
 		return c == "remainder" && sameJSON(d.arrived, d.stored)
@@ -201,48 +196,6 @@ func canonical(text string) (string, error) {
 	}
 	out, err := json.Marshal(v)
 	return string(out), err
-}
-
-func (t *commit) refuseConflict(ctx context.Context, r *rows, d difference, columns string) error {
-	stored, err := t.fileName(ctx, d.storedFile)
-	if err != nil {
-		return err
-	}
-	arrived, err := t.fileName(ctx, r.files.Value(d.row))
-	if err != nil {
-		return err
-	}
-	file := r.files.Value(d.row)
-	t.refused = append(t.refused, ingest.Quarantined{
-		LogFileID: file, RecordIndex: int(r.index.Value(d.row)), Offset: -1, Reason: reasonConflict,
-		Detail: fmt.Sprintf("record %d of %s has the event id of record %d of %s, which was stored first, but differs in: %s",
-			r.index.Value(d.row), arrived, d.storedIndex, stored, columns),
-		EventID: r.ids[d.row], Excerpt: excerpt(d.excerpt),
-	})
-	t.countIn(r, d.row, fileCounts{quarantined: 1})
-	t.result.Conflicts++
-	return nil
-}
-
-// fileName returns the object key of a log file of the batch or the ledger.
-func (t *commit) fileName(ctx context.Context, id int64) (string, error) {
-	if len(t.names) == 0 {
-		for i := range t.batch.Files {
-			t.names[t.batch.Files[i].ID] = t.batch.Files[i].Object.Key
-		}
-	}
-	if name, ok := t.names[id]; ok {
-		return name, nil
-	}
-	name := fmt.Sprintf("log file %d", id)
-	err := t.conn.each(ctx, func(rec arrow.RecordBatch) error {
-		if rec.NumRows() > 0 {
-			name = rec.Column(0).ValueStr(0)
-		}
-		return nil
-	}, "SELECT object_key FROM main.log_files WHERE log_file_id = ?", id)
-	t.names[id] = name
-	return name, err
 }
 
 // maxExcerpt is the most bytes of a record that go to quarantine.

@@ -5,6 +5,7 @@ package duck
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -27,6 +28,15 @@ func (t *commit) takeOutSuperseded(ctx context.Context) error {
 	// A correction may have the id of what it corrects; it is not removed by
 	// itself when it is delivered twice.
 	where := " WHERE event_id IN (" + strings.Join(ids, ",") + ") AND supersedes_event_id IS DISTINCT FROM event_id"
+	return t.takeOut(ctx, where, func(id eventID, file int64, index int) {
+		t.noteSuperseded(id, file, index)
+		t.result.Inserted--
+	})
+}
+
+// takeOut removes stored events; note is told of each. The ledger then says the
+// same as if they had not been stored in the first place.
+func (t *commit) takeOut(ctx context.Context, where string, note func(id eventID, file int64, index int)) error {
 	found := map[int64]int{} // by log file
 	err := t.conn.each(ctx, func(rec arrow.RecordBatch) error {
 		for i := range int(rec.NumRows()) {
@@ -35,21 +45,24 @@ func (t *commit) takeOutSuperseded(ctx context.Context) error {
 				return err
 			}
 			file := rec.Column(1).(*array.Int64).Value(i)
-			t.noteSuperseded(id, file, int(rec.Column(2).(*array.Int32).Value(i)))
-			t.result.Inserted--
+			note(id, file, int(rec.Column(2).(*array.Int32).Value(i)))
+			if local := t.tookOut(id, rec, i); local && t.inBatch(file) {
+				n := t.counts[file] // its ledger entry is yet to be written
+				n.quarantined++
+				t.counts[file] = n
+				continue
+			}
 			found[file]++
-			t.tookOut(id, rec, i)
 		}
 		return nil
 	}, `SELECT event_id, log_file_id, record_index, epoch_us(event_time), coalesce(recipient_account_id, ''), region,
 		operation_class NOT IN ('cryptographic', 'read') AND error_code IS NULL, rowid >= `+uncommitted+" FROM main.kms_events"+where)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
 	}
 	if err := t.conn.exec(ctx, "DELETE FROM main.kms_events"+where); err != nil {
-		return fmt.Errorf("take out superseded events: %w", err)
+		return fmt.Errorf("take out events: %w", err)
 	}
-	// The ledger says the same whichever of the two came first.
 	for file, n := range found {
 		if err := t.recount(ctx, file, n); err != nil {
 			return fmt.Errorf("correct ledger: %w", err)
@@ -58,17 +71,23 @@ func (t *commit) takeOutSuperseded(ctx context.Context) error {
 	return nil
 }
 
-// tookOut notes row i of a result as removed. What this transaction had added
+// tookOut notes row i of a result as removed, and reports whether this
+// transaction had added it. What this transaction had added
 // itself is not there for the derived tables, which follow at its end.
-func (t *commit) tookOut(id eventID, rec arrow.RecordBatch, i int) {
+func (t *commit) tookOut(id eventID, rec arrow.RecordBatch, i int) (local bool) {
 	if rec.Column(7).(*array.Boolean).Value(i) {
 		t.derived.events--
-		return
+		return true
 	}
 	t.derived.removed = append(t.derived.removed, removedEvent{
 		id: id, at: rec.Column(3).(*array.Int64).Value(i), account: rec.Column(4).ValueStr(i),
 		region: rec.Column(5).ValueStr(i), change: rec.Column(6).(*array.Boolean).Value(i),
 	})
+	return false
+}
+
+func (t *commit) inBatch(file int64) bool {
+	return slices.ContainsFunc(t.batch.Files, func(f ingest.LogFile) bool { return f.ID == file })
 }
 
 // recount moves n events of a log file from those inserted to the quarantined.
