@@ -19,7 +19,7 @@ import (
 	"github.com/kmstrail/kmstrail/internal/duck"
 )
 
-// child makes one measurement and prints its counts.
+// child makes one measurement and prints what it counted.
 func child(ctx context.Context, c *config) error {
 	runtime.GOMAXPROCS(c.procs)
 	if c.profile != "" {
@@ -33,15 +33,17 @@ func child(ctx context.Context, c *config) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	var n counts
+	var n any
 	var err error
 	switch c.child {
 	case "decompress":
 		n, err = decompress(ctx, c.set, c.procs)
 	case "read_json":
 		n, err = readJSON(ctx, c.set, c.procs)
-	default:
+	case "ingest":
 		n, err = ingestSet(ctx, c.set)
+	default:
+		n, err = growthChild(ctx, c)
 	}
 	if err != nil {
 		return err
@@ -108,13 +110,20 @@ func decompressFile(path string, buf []byte) (int64, error) {
 // newStore opens an empty store beside the set, as the ingest command does.
 func newStore(ctx context.Context, dir, name string) (*duck.Store, string, error) {
 	path := filepath.Join(dir, name+".duckdb")
-	for _, suffix := range []string{"", ".wal", ".lock"} {
+	if err := removeStore(path); err != nil {
+		return nil, "", err
+	}
+	s, err := openToWrite(ctx, path)
+	return s, path, err
+}
+
+func removeStore(path string) error {
+	for _, suffix := range []string{"", ".wal", ".lock", ".tmp"} {
 		if err := os.RemoveAll(path + suffix); err != nil {
-			return nil, "", err
+			return err
 		}
 	}
-	s, err := duck.Open(ctx, path, duck.Options{Threads: 1})
-	return s, path, err
+	return nil
 }
 
 func ingestSet(ctx context.Context, dir string) (counts, error) {

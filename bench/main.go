@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -41,26 +42,92 @@ type config struct {
 	set     string
 	procs   int
 	profile string
+
+	// For the growth measurement.
+	only   string
+	events int64
+	hours  int
+	hour   int
+	keep   string
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	var c config
-	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
-	fs.IntVar(&c.mb, "mb", 500, "size of each generated set, in MB of JSON")
-	fs.IntVar(&c.runs, "runs", 5, "runs of each measurement; medians are compared")
-	fs.StringVar(&c.dir, "dir", filepath.Join("bench", "data"), "folder for generated sets and stores")
-	fs.StringVar(&c.results, "results", filepath.Join("bench", "results.json"), "file to write the results to")
-	fs.StringVar(&c.child, "child", "", "internal: the measurement to make in this process")
-	fs.StringVar(&c.set, "set", "", "internal: the set to measure")
-	fs.IntVar(&c.procs, "procs", runtime.NumCPU(), "processors to use")
-	fs.StringVar(&c.profile, "cpuprofile", "", "internal: file for a CPU profile of this process")
-	if err := fs.Parse(args); err != nil {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.IntVar(&c.mb, "mb", 500, "size of each generated set, in MB of JSON")
+	flags.IntVar(&c.runs, "runs", 5, "runs of each measurement; medians are compared")
+	flags.StringVar(&c.dir, "dir", filepath.Join("bench", "data"), "folder for generated sets and stores")
+	flags.StringVar(&c.results, "results", filepath.Join("bench", "results.json"), "file to write the results to")
+	flags.StringVar(&c.child, "child", "", "internal: the measurement to make in this process")
+	flags.StringVar(&c.set, "set", "", "internal: the set to measure")
+	flags.IntVar(&c.procs, "procs", runtime.NumCPU(), "processors to use")
+	flags.StringVar(&c.profile, "cpuprofile", "", "internal: file for a CPU profile of this process")
+	flags.StringVar(&c.only, "only", "", "measure only this: ingest or growth")
+	flags.Int64Var(&c.events, "events", 50_000_000, "growth: events in the large store")
+	flags.IntVar(&c.hours, "hours", 3, "growth: hours to measure in each store; medians are compared")
+	flags.StringVar(&c.keep, "keep", "", "growth: folder for the large store, which stays there and is used again")
+	flags.IntVar(&c.hour, "hour", 0, "internal: the hour to ingest")
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if c.child != "" {
 		return child(ctx, &c)
 	}
-	return c.measureAll(ctx, out)
+	return c.measure(ctx, out)
+}
+
+// measure makes the measurements asked for and writes them to the results,
+// where the others stay as they are.
+func (c *config) measure(ctx context.Context, out io.Writer) error {
+	rep, err := c.readResults()
+	if err != nil {
+		return err
+	}
+	switch c.only {
+	case "", "ingest", "growth":
+	default:
+		return fmt.Errorf("there is no measurement %q; want ingest or growth", c.only)
+	}
+	if c.only != "growth" {
+		growth := rep.Growth
+		if rep, err = c.measureIngest(ctx, out); err != nil {
+			return err
+		}
+		rep.Growth = growth
+		if err := rep.write(c.results); err != nil {
+			return err
+		}
+	}
+	if c.only != "ingest" {
+		if rep.Growth, err = c.measureGrowth(ctx, out); err != nil {
+			return fmt.Errorf("measure growth: %w", err)
+		}
+	}
+	return rep.write(c.results)
+}
+
+// readResults returns what earlier runs wrote.
+func (c *config) readResults() (*report, error) {
+	rep := &report{}
+	text, err := os.ReadFile(c.results)
+	if errors.Is(err, fs.ErrNotExist) {
+		return rep, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, rep); err != nil {
+		return nil, fmt.Errorf("read %s: %w", c.results, err)
+	}
+	return rep, nil
+}
+
+func (r *report) write(path string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
 // sets are the generated inputs: how many in a hundred records are of KMS.
@@ -69,11 +136,18 @@ var sets = []sampledata.BenchKind{sampledata.BenchKMS100, sampledata.BenchKMS10,
 // measurements of a set, in the order in which they take turns.
 var measurements = []string{"decompress", "read_json", "ingest"}
 
-// figures are what one process used.
-type figures struct {
+// cost is what one process used.
+type cost struct {
 	CPU    float64 `json:"cpu_seconds"`
 	Wall   float64 `json:"wall_seconds"`
 	PeakMB float64 `json:"peak_resident_mb"`
+}
+
+func (c *cost) set(used cost) { *c = used }
+
+// figures are what one process used, and for what.
+type figures struct {
+	cost
 	counts
 }
 
@@ -99,22 +173,25 @@ type report struct {
 	// Per event, of kmstrail's ingest of the KMS-only set.
 	EventsPerCPUSecond float64 `json:"events_per_cpu_second"`
 	BytesPerEvent      float64 `json:"bytes_per_event"`
+
+	Growth *growthReport `json:"growth_cpu,omitempty"`
 }
 
-func (c *config) measureAll(ctx context.Context, out io.Writer) error {
-	rep := report{CPUs: c.procs, Go: runtime.Version(), Ratios: map[string]float64{}}
+func (c *config) measureIngest(ctx context.Context, out io.Writer) (*report, error) {
+	rep := &report{CPUs: c.procs, Go: runtime.Version(), Ratios: map[string]float64{}}
 	medians := map[string]figures{}
 	for _, set := range sets {
 		dir := filepath.Join(c.dir, fmt.Sprintf("%s-%dmb", set, c.mb))
 		if err := generate(ctx, dir, set, c.mb, out); err != nil {
-			return err
+			return nil, err
 		}
 		runs := map[string][]figures{}
 		for n := range c.runs + 1 { // the first warms the page cache and is not counted
 			for _, m := range measurements {
-				f, err := c.spawn(ctx, m, dir)
+				var f figures
+				err := c.process(ctx, dir, m, &f)
 				if err != nil {
-					return fmt.Errorf("measure %s of %s: %w", m, set, err)
+					return nil, fmt.Errorf("measure %s of %s: %w", m, set, err)
 				}
 				if n > 0 {
 					runs[m] = append(runs[m], f)
@@ -130,11 +207,7 @@ func (c *config) measureAll(ctx context.Context, out io.Writer) error {
 	}
 	rep.summarise(medians)
 	rep.print(out)
-	text, err := json.MarshalIndent(rep, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(c.results, append(text, '\n'), 0o644)
+	return rep, nil
 }
 
 // generate makes a set once; a marker file says that it is whole.
@@ -153,45 +226,54 @@ func generate(ctx context.Context, dir string, set sampledata.BenchKind, mb int,
 	return os.WriteFile(marker, nil, 0o644)
 }
 
-// spawn makes one measurement in a process of its own.
-func (c *config) spawn(ctx context.Context, m, dir string) (figures, error) {
-	var f figures
+// process makes one measurement in a process of its own and adds what that
+// process used to what it reported.
+func (c *config) process(ctx context.Context, set, measurement string, result any) error {
 	exe, err := os.Executable()
 	if err != nil {
-		return f, err
+		return err
 	}
-	cmd := exec.CommandContext(ctx, exe, "-child", m, "-set", dir, "-procs", strconv.Itoa(c.procs))
+	cmd := exec.CommandContext(ctx, exe, "-child", measurement, "-set", set, "-procs", strconv.Itoa(c.procs),
+		"-events", strconv.FormatInt(c.events, 10), "-hour", strconv.Itoa(c.hour))
 	var stdout, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdout, cmd.Stderr = &stdout, io.MultiWriter(&stderr, os.Stderr)
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
-		return f, fmt.Errorf("%w: %s", err, stderr.String())
+		return fmt.Errorf("%s: %w: %s", measurement, err, stderr.String())
 	}
-	f.Wall = time.Since(start).Seconds()
+	if err := json.Unmarshal([]byte(stdout.String()), result); err != nil {
+		return fmt.Errorf("%s: read result: %w", measurement, err)
+	}
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return f, errors.New("this system does not tell what a process used")
+		return errors.New("this system does not tell what a process used")
 	}
-	f.CPU = cmd.ProcessState.UserTime().Seconds() + cmd.ProcessState.SystemTime().Seconds()
-	f.PeakMB = float64(usage.Maxrss) * 1024 / 1e6 // Linux counts in KiB
-	return f, json.Unmarshal([]byte(stdout.String()), &f.counts)
+	if r, ok := result.(interface{ set(used cost) }); ok {
+		r.set(cost{
+			CPU:    cmd.ProcessState.UserTime().Seconds() + cmd.ProcessState.SystemTime().Seconds(),
+			Wall:   time.Since(start).Seconds(),
+			PeakMB: float64(usage.Maxrss) * 1024 / 1e6, // Linux counts in KiB
+		})
+	}
+	return nil
 }
 
 // median takes each figure's median on its own.
 func median(runs []figures) figures {
 	m := runs[len(runs)-1]
-	pick := func(get func(figures) float64) float64 {
-		v := make([]float64, len(runs))
-		for i, f := range runs {
-			v[i] = get(f)
-		}
-		slices.Sort(v)
-		return v[len(v)/2]
-	}
-	m.CPU = pick(func(f figures) float64 { return f.CPU })
-	m.Wall = pick(func(f figures) float64 { return f.Wall })
-	m.PeakMB = pick(func(f figures) float64 { return f.PeakMB })
+	m.CPU = medianOf(runs, func(f figures) float64 { return f.CPU })
+	m.Wall = medianOf(runs, func(f figures) float64 { return f.Wall })
+	m.PeakMB = medianOf(runs, func(f figures) float64 { return f.PeakMB })
 	return m
+}
+
+func medianOf[T any](runs []T, get func(T) float64) float64 {
+	v := make([]float64, len(runs))
+	for i, r := range runs {
+		v[i] = get(r)
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
 }
 
 func (r *report) summarise(m map[string]figures) {
