@@ -49,8 +49,9 @@ type lastRun struct {
 
 // plan is what a run must know to choose the days of its detectors.
 type plan struct {
-	// commit is the last commit before the run.
-	commit int64
+	// commit is the last commit before the run; what commits before the oldest
+	// changed is not known any more.
+	commit, oldest int64
 	// events are the days with events, or with some once.
 	events map[day]bool
 	cells  map[day]cell
@@ -72,7 +73,7 @@ func readPlan(ctx context.Context, s Store) (*plan, error) {
 }
 
 func (p *plan) readCells(ctx context.Context, s Store) error {
-	const sql = `select date_trunc('day', hour) as day, max(commit_id) as commit_id,
+	const sql = `select date_trunc('day', hour) as day, min(commit_id) as oldest_id, max(commit_id) as commit_id,
 	max(case when change_count > 0 then commit_id end) as change_id
 from changed_cells
 group by 1`
@@ -84,6 +85,9 @@ group by 1`
 		p.cells[dayOf(at)] = c
 		p.events[dayOf(at)] = true
 		p.commit = max(p.commit, c.commit)
+		if oldest, _ := row["oldest_id"].(int64); p.oldest == 0 || oldest < p.oldest {
+			p.oldest = oldest
+		}
 		return nil
 	})
 }
@@ -177,7 +181,8 @@ func (p *plan) dirty(id string, in inputs, r reach) []day {
 			newest = p.commit
 		}
 		last, ran := p.runs[id][d]
-		if d >= p.from && (!ran || newest > last.commit || last.inputs != in) {
+		known := ran && last.inputs == in && last.commit >= p.oldest-1
+		if d >= p.from && (!known || newest > last.commit) {
 			out = append(out, d)
 		}
 	}

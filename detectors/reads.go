@@ -63,17 +63,26 @@ func (d *Detector) reads() map[string]bool {
 // comma may be a column's does no harm: it can only make a detector run again.
 func named(f *sqlfile.File) map[string]bool {
 	out := map[string]bool{}
-	before := ""
-	for _, t := range f.Tokens() {
-		switch before {
-		case "from", "join", ",", ".":
-			if t.Kind == sqlfile.Word {
-				out[t.Text] = true
-			} else if t.Kind == sqlfile.Quoted {
-				out[t.Text[1:len(t.Text)-1]] = true
-			}
+	tokens := f.Tokens()
+	textAt := func(i int) string {
+		if i < 0 || i >= len(tokens) {
+			return ""
 		}
-		before = t.Text
+		return tokens[i].Text
+	}
+	for i, t := range tokens {
+		before := textAt(i - 1)
+		if before == "." && textAt(i-2) == "main" {
+			before = textAt(i - 3)
+		}
+		isTable := before == "from" || before == "join" || before == "," && textAt(i+1) != "."
+		switch {
+		case !isTable:
+		case t.Kind == sqlfile.Word:
+			out[t.Text] = true
+		case t.Kind == sqlfile.Quoted:
+			out[t.Text[1:len(t.Text)-1]] = true
+		}
 	}
 	return out
 }

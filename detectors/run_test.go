@@ -117,7 +117,7 @@ func jsonOf(t *testing.T, v any) string {
 func TestRun_again(t *testing.T) {
 	s := loaded(t)
 	before := run(t, s, 0, 24, 30).Findings
-	decide(t, s, before[0], "suppressed")
+	decide(t, s, before[0], "suppressed", at(31))
 	ingest(t, s, "2026-01-05T03:00:00Z Decrypt key/data@main role/thief@foreign")
 	after := run(t, s, 24, 48, 40).Findings
 	if len(after) != 1 || after[0].FindingID != before[0].FindingID {
@@ -157,9 +157,9 @@ func ingest(t *testing.T, s *casestore.Store, lines string) {
 var files int
 
 // decide does what a person's command does.
-func decide(t *testing.T, s *casestore.Store, f detectors.Finding, status string) {
+func decide(t *testing.T, s *casestore.Store, f detectors.Finding, status string, when time.Time) {
 	t.Helper()
-	_, err := detectors.Decide(t.Context(), s, f.FindingID, detectors.Decision{Status: status, Note: "a note", By: "ann", At: at(100)})
+	_, err := detectors.Decide(t.Context(), s, f.FindingID, detectors.Decision{Status: status, Note: "a note", By: "ann", At: when})
 	if err != nil {
 		t.Fatal(err)
 	}
