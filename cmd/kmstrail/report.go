@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,10 +68,14 @@ func formatOfFile(name string) string {
 }
 
 func (a *app) writeReport(ctx context.Context, d *detection, format, file string) error {
+	withdrawn, err := withdrawnFindings(ctx, d)
+	if err != nil {
+		return err
+	}
 	r, err := report.Build(ctx, d.store, report.Options{
 		Version: version, Now: a.now(),
 		Window:    report.Window{Start: d.window.Start, End: d.window.End},
-		Detectors: d.detectors, Findings: d.result.Findings, Runs: d.result.Runs,
+		Detectors: d.detectors, Findings: slices.Concat(d.result.Findings, withdrawn), Runs: d.result.Runs,
 	})
 	if err != nil {
 		return err
@@ -94,6 +99,17 @@ func (a *app) writeReport(ctx context.Context, d *detection, format, file string
 		a.say("wrote %s", file)
 	}
 	return err
+}
+
+// withdrawnFindings are those of the window and of the detectors that ran.
+func withdrawnFindings(ctx context.Context, d *detection) ([]detectors.Finding, error) {
+	var ids []string
+	for _, x := range d.detectors {
+		ids = append(ids, x.ID)
+	}
+	return detectors.ReadFindings(ctx, d.store, detectors.FindingFilter{
+		DetectorIDs: ids, Statuses: []string{"withdrawn"}, From: d.window.Start, To: d.window.End,
+	})
 }
 
 func mappings(x *detectors.Detector) []string {

@@ -46,7 +46,7 @@ func fromFindings(list []detectors.Finding) []Finding {
 			ID: f.FindingID, DetectorID: f.DetectorID, Status: f.Status, Severity: f.Severity,
 			AccountID: f.AccountID, Region: f.Region, KeyARN: f.KeyARN, PrincipalARN: f.PrincipalARN,
 			FirstSeen: f.FirstSeen.UTC(), LastSeen: f.LastSeen.UTC(), EventCount: f.EventCount, EventIDs: f.EventIDs,
-			Summary: f.Summary, Details: f.Details,
+			LogFiles: f.LogFiles, StatusReason: f.StatusReason, Summary: f.Summary, Details: f.Details,
 		})
 	}
 	return out

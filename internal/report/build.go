@@ -44,7 +44,7 @@ func Build(ctx context.Context, store Store, opts Options) (*Report, error) {
 	b := builder{store: store, r: r, whole: opts.Window == Window{}}
 	steps := []func(context.Context) error{
 		b.stored, b.accountNames, b.calls, b.ledger, b.accounts, b.coverage,
-		b.failures, b.quarantine, b.rates,
+		b.delays, b.failures, b.quarantine, b.rates,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -81,8 +81,8 @@ func (b *builder) each(ctx context.Context, q query, visit func(r rows.Row)) err
 func (b *builder) stored(ctx context.Context) error {
 	s := &b.r.Scope
 	err := b.each(ctx, query{name: "the extent of the store", sql: `
-		select count(*), min(event_time), max(event_time)
-		from kms_events`},
+		select (select count(*) from kms_events), min(first_event_time), max(last_event_time)
+		from arrivals`},
 		func(r rows.Row) {
 			s.StoredRecords, s.StoredFirst, s.StoredLast = r.Number(0), momentOrNil(r, 1), momentOrNil(r, 2)
 		})
@@ -135,7 +135,7 @@ func (r *Report) complete(findings []Finding) {
 	r.Scope.Regions = notNil(r.Scope.Regions)
 	r.Scope.Accounts = notNil(r.Scope.Accounts)
 	c := &r.Coverage
-	c.Days, c.Rows, c.Gaps = notNil(c.Days), notNil(c.Rows), notNil(c.Gaps)
+	c.Days, c.Rows, c.Gaps, c.Delays = notNil(c.Days), notNil(c.Rows), notNil(c.Gaps), notNil(c.Delays)
 	c.Failed, c.Quarantine = notNil(c.Failed), notNil(c.Quarantine)
 	a := &r.Activity
 	a.Days, a.Keys, a.Callers = notNil(a.Days), notNil(a.Keys), notNil(a.Callers)

@@ -152,7 +152,7 @@ func (b *builder) coverage(ctx context.Context) error {
 
 // worse returns the state that matters more to whoever trusts the map.
 func worse(a, b CoverageState) CoverageState {
-	order := []CoverageState{Unseen, Silent, Observed, Excluded, Gap}
+	order := []CoverageState{Unseen, Proven, Silent, Observed, Excluded, Gap}
 	if slices.Index(order, a) >= slices.Index(order, b) {
 		return a
 	}
@@ -219,6 +219,22 @@ func (b *builder) gaps(ctx context.Context) error {
 				FirstDay: day(r.Moment(4)), LastDay: day(r.Moment(5)), Days: r.Number(6),
 			})
 			c.OmittedGaps = int(r.Number(7)) - len(c.Gaps)
+		})
+}
+
+// delays counts the KMS records of the window's days by how late they came.
+func (b *builder) delays(ctx context.Context) error {
+	c := &b.r.Coverage
+	w := b.r.Window
+	return b.each(ctx, query{name: "delays of delivery", args: []any{w.Start, w.End}, sql: `
+		select coalesce(delay_minutes, 0) as up_to, cast(sum(kms_event_count) as bigint)
+		from arrivals
+		where day >= cast(cast(? as timestamp) as date) and day < cast(? as timestamp)
+		group by 1
+		having sum(kms_event_count) > 0
+		order by min(case when delay_minutes is null then 1 else 0 end), 1`},
+		func(r rows.Row) {
+			c.Delays = append(c.Delays, Delay{UpToMinutes: r.Number(0), KMSRecords: r.Number(1)})
 		})
 }
 

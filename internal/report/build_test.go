@@ -63,13 +63,50 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+func TestUsageParts(t *testing.T) {
+	tests := []struct {
+		name       string
+		start, end time.Time
+		want       string
+	}{
+		{"days", at(1, 0, 0), at(3, 0, 0), "usage_daily 01 00:00 03 00:00"},
+		{"hours", at(1, 5, 0), at(1, 7, 0), "usage_hourly 01 05:00 01 07:00"},
+		{"minutes", at(1, 5, 10), at(1, 5, 50), "kms_calls 01 05:10 01 05:50"},
+		{"over_an_hour", at(1, 5, 10), at(1, 6, 50), "kms_calls 01 05:10 01 06:50"},
+		{"hours_and_ends", at(1, 5, 10), at(1, 8, 50), "kms_calls 01 05:10 01 06:00, usage_hourly 01 06:00 01 08:00, kms_calls 01 08:00 01 08:50"},
+		{"over_midnight", at(1, 22, 0), at(2, 2, 0), "usage_hourly 01 22:00 02 02:00"},
+		{
+			"all", at(1, 22, 59), at(4, 2, 1),
+			"kms_calls 01 22:59 01 23:00, usage_hourly 01 23:00 02 00:00, usage_daily 02 00:00 04 00:00, usage_hourly 04 00:00 04 02:00, kms_calls 04 02:00 04 02:01",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, p := range usageParts(Window{tt.start, tt.end}) {
+				got = append(got, p.table+p.Start.Format(" 02 15:04")+p.End.Format(" 02 15:04"))
+			}
+			if text := strings.Join(got, ", "); text != tt.want {
+				t.Errorf("got  %s\nwant %s", text, tt.want)
+			}
+			sql, args := usageOf(Window{tt.start, tt.end})
+			if n := strings.Count(sql, "?"); n != len(args) {
+				t.Errorf("%d parameters, %d values", n, len(args))
+			}
+		})
+	}
+}
+
 func TestQuotaLimits(t *testing.T) {
 	limits := quotaLimits{
-		{"sign", "", ""}:                       10,
-		{"sign", "", "eu-west-1"}:              20,
-		{"sign", "111122223333", ""}:           30,
-		{"sign", "111122223333", "eu-west-1"}:  40,
-		{"other", "444455556666", "us-east-1"}: 50,
+		{"sign", "", "", false}:                       10,
+		{"sign", "", "eu-west-1", false}:              20,
+		{"sign", "111122223333", "", false}:           30,
+		{"sign", "111122223333", "eu-west-1", false}:  40,
+		{"other", "444455556666", "us-east-1", false}: 50,
+		{"raised", "", "eu-west-1", false}:            60,
+		{"raised", "", "", true}:                      70,
+		{"raised", "111122223333", "", false}:         80,
 	}
 	tests := []struct {
 		quota, account, region string
@@ -80,6 +117,8 @@ func TestQuotaLimits(t *testing.T) {
 		{"sign", "111122223333", "us-east-1", 30},
 		{"sign", "111122223333", "eu-west-1", 40},
 		{"other", "444455556666", "eu-west-1", 0},
+		{"raised", "444455556666", "eu-west-1", 70},
+		{"raised", "111122223333", "eu-west-1", 80},
 	}
 	for _, tt := range tests {
 		if got := limits.find(tt.quota, tt.account, tt.region); got != tt.want {
@@ -89,7 +128,7 @@ func TestQuotaLimits(t *testing.T) {
 }
 
 func TestWorse(t *testing.T) {
-	order := []CoverageState{Unseen, Silent, Observed, Excluded, Gap}
+	order := []CoverageState{Unseen, Proven, Silent, Observed, Excluded, Gap}
 	for i, a := range order {
 		for j, b := range order {
 			if got := worse(a, b); got != order[max(i, j)] {
@@ -146,11 +185,42 @@ func TestGroupFindings(t *testing.T) {
 	}
 }
 
+func TestGroupFindings_withdrawn(t *testing.T) {
+	var findings []Finding
+	for i := range maxWithdrawn + 3 {
+		findings = append(findings, Finding{ID: fmt.Sprint(i), Status: "withdrawn", AccountID: "111122223333", LastSeen: at(1, i, 0)})
+	}
+	got := groupFindings(nil, findings, map[string]string{"111122223333": "payments"})
+	if got.Open != 0 || len(got.Groups) != 0 || got.ByStatus["withdrawn"] != maxWithdrawn+3 {
+		t.Errorf("got %+v", got)
+	}
+	if len(got.Withdrawn) != maxWithdrawn || got.OmittedWithdrawn != 3 {
+		t.Fatalf("got %d and %d more", len(got.Withdrawn), got.OmittedWithdrawn)
+	}
+	if w := got.Withdrawn[0]; w.ID != "12" || w.AccountName != "payments" {
+		t.Errorf("got %+v first, want the last one", w)
+	}
+	r := &Report{Findings: got}
+	if text := r.Closed(); text != "" {
+		t.Errorf("got %q: withdrawn findings have a list", text)
+	}
+}
+
+func TestSources(t *testing.T) {
+	f := Finding{LogFiles: []string{"s3://b/k#1.gz#4", "", "s3://b/j#0", "s3://b/k#1.gz#9", "s3://b/l#0", "s3://b/m#0", "s3://b/m#1"}}
+	list, more := f.sources()
+	if want := []string{"s3://b/k#1.gz#4, #9", "s3://b/j#0", "s3://b/l#0"}; !slices.Equal(list, want) || more != 1 {
+		t.Errorf("got %q and %d more, want %q and 1", list, more, want)
+	}
+}
+
 func TestOutcomes(t *testing.T) {
 	window := Window{at(1, 0, 0), at(8, 0, 0)}
 	whole := Outcome{RanAt: pointer(at(8, 1, 0)), Window: window}
 	half := whole
 	half.Window.Start = at(2, 0, 0)
+	some := whole
+	some.partial = true
 	failed := whole
 	failed.Error = "out of memory"
 	tests := []struct {
@@ -167,6 +237,7 @@ func TestOutcomes(t *testing.T) {
 		{"gaps", map[string]Outcome{"d": whole}, 0, 1, 9, Unknown, "It found nothing, but the logs are incomplete."},
 		{"not_run", nil, 0, 0, 9, Unknown, "It did not run over this period."},
 		{"half_run", map[string]Outcome{"d": half}, 0, 0, 9, Unknown, "It ran over a part of the period only."},
+		{"some_days", map[string]Outcome{"d": some}, 0, 0, 9, Unknown, "It ran over a part of the period only."},
 		{"failed", map[string]Outcome{"d": failed}, 0, 0, 9, Unknown, "It failed."},
 		{"no_calls", map[string]Outcome{"d": whole}, 0, 0, 0, Unknown, "There was no call to look at."},
 	}

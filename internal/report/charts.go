@@ -238,6 +238,23 @@ func newBarTables(r *Report) []barTable {
 	return out
 }
 
+// DelayBars are the bars of Delays.
+func (c Coverage) DelayBars() []barRow {
+	var all int64
+	for _, d := range c.Delays {
+		all += d.KMSRecords
+	}
+	var out []barRow
+	for _, d := range c.Delays {
+		class := "fill"
+		if d.UpToMinutes > 60 {
+			class = "near"
+		}
+		out = append(out, barRow{bar: newBar(class, float64(d.KMSRecords)/float64(all)), Name: delayText(d.UpToMinutes), Count: grouped(d.KMSRecords)})
+	}
+	return out
+}
+
 const (
 	directCall    = "direct, no service"
 	unknownCaller = "not known"
@@ -296,7 +313,7 @@ func newRateRows(rates []Rate) []rateRow {
 	for _, r := range rates {
 		row := rateRow{
 			Where: accountText(r.AccountID, r.AccountName), Region: clean(r.Region), Quota: quotaText(r.QuotaName),
-			Seconds: r.SecondsAbove80, Throttled: r.Throttled, At: second(r.PeakAt), Numbers: rateNumbers(r),
+			Seconds: r.SecondsNear, Throttled: r.Throttled, At: second(r.PeakAt), Numbers: rateNumbers(r),
 		}
 		if r.CustomKeyStoreID != "" {
 			row.Quota += " " + short(r.CustomKeyStoreID)

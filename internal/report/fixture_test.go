@@ -79,6 +79,16 @@ func fixtureFindings() []Finding {
 		}
 		for i := range 7 {
 			f.EventIDs = append(f.EventIDs, fmt.Sprintf("%08x-%04x-4aaa-9bbb-%012x", n*65537, i, n*i))
+			f.LogFiles = append(f.LogFiles, fmt.Sprintf("s3://example-org-cloudtrail/AWSLogs/o-exampleorgid/%s/CloudTrail/%s/2026/09/%02d/%s_CloudTrail_%s_202609%02dT041%dZ_x1KQ3d1yYqSxQm%02d.json.gz#%d",
+				account, region, 1+n%20, account, region, 1+n%20, i*(n%3)/2, n, i*3))
+		}
+		switch n {
+		case 1: // an older finding, of which it is not known
+			f.LogFiles = nil
+		case 3:
+			f.Status, f.StatusReason = "in_progress", "Asked the partner, ticket 4711."
+		case 4:
+			f.LogFiles[1] = ""
 		}
 		out = append(out, f)
 	}
@@ -97,6 +107,14 @@ func fixtureFindings() []Finding {
 			map[string]any{"context_key": "tenant", "context_value": "blue", "tag_value": "green", "rule": "equal"}, "")
 	}
 	out = append(out, Finding{ID: "ffff", DetectorID: "cross_account_decrypt", Status: "suppressed", Severity: "high", AccountID: "111122223333", Summary: "wanted"})
+	for n := range maxWithdrawn + 2 {
+		out = append(out, Finding{
+			ID: fmt.Sprintf("%04x", n), DetectorID: "pending_deletion_key_use", Status: withdrawn, Severity: "critical",
+			StatusReason: "The deletion had been cancelled before: a log file that came later says so.",
+			AccountID:    accounts[n%4], Region: regions[n%3], KeyARN: keyARN(accounts[n%4], regions[n%3], n), FirstSeen: at(2, n, 0), LastSeen: at(2, n, 0),
+			EventCount: 1, Summary: fmt.Sprintf("role/service/batch-%d used a key that will be deleted", n),
+		})
+	}
 	return out
 }
 
@@ -155,6 +173,7 @@ func fillCoverage(r *Report, names map[string]string) {
 		r.Scope.Accounts = append(r.Scope.Accounts, Account{ID: id, Name: names[id], Regions: 3, LogFiles: int64(2100 - 300*i), Records: int64(90_000 >> i), KMSRecords: int64(31_000 >> i)})
 	}
 	c.Rows, c.OmittedRows = mapRows(rows)
+	c.Delays = []Delay{{5, 20_112}, {10, 41_003}, {15, 2_871}, {30, 180}, {60, 22}, {180, 9}, {1440, 5}, {10080, 1}, {0, 6}}
 	c.Gaps = []CoverageGap{
 		{AccountID: "777788889999", AccountName: names["777788889999"], Region: "us-east-1", FirstDay: "2026-09-13", LastDay: "2026-09-16", Days: 4, State: Gap, Reason: "No log file was delivered: either nothing happened or logs are missing."},
 		{AccountID: "555555555555", AccountName: names["555555555555"], Region: "eu-west-1", FirstDay: "2026-09-22", LastDay: "2026-09-24", Days: 3, State: Excluded, Reason: "Many records but no KMS record, though this account uses KMS: the trail may exclude KMS events."},
@@ -192,8 +211,8 @@ func fillActivity(r *Report, names map[string]string) {
 	a.Operations = []Count{{Name: "Decrypt", Count: 40_122, Failures: 431}, {Name: "GenerateDataKey", Count: 15_777}, {Name: "DescribeKey", Count: 3001}, {Name: "CreateGrant", Count: 900}, {Name: "ReEncrypt", Count: 212, Failures: 3}}
 	a.KeyCount, a.CallerCount, a.ServiceCount, a.OperationCount = 83, 141, 4, 22
 	a.Rates = []Rate{
-		{AccountID: "444455556666", AccountName: names["444455556666"], Region: "eu-central-1", QuotaName: "cryptographic_symmetric", Quota: 20000, Peak: 20400, PeakAt: at(18, 3, 12), SecondsAbove80: 41, Throttled: 420},
-		{AccountID: "111122223333", AccountName: names["111122223333"], Region: "us-east-1", QuotaName: "create_grant", Quota: 50, Peak: 43, PeakAt: at(4, 12, 0), SecondsAbove80: 2},
+		{AccountID: "444455556666", AccountName: names["444455556666"], Region: "eu-central-1", QuotaName: "cryptographic_symmetric", Quota: 20000, Peak: 20400, PeakAt: at(18, 3, 12), SecondsNear: 41, Throttled: 420},
+		{AccountID: "111122223333", AccountName: names["111122223333"], Region: "us-east-1", QuotaName: "create_grant", Quota: 50, Peak: 43, PeakAt: at(4, 12, 0), SecondsNear: 2},
 		{AccountID: "555555555555", AccountName: names["555555555555"], Region: "eu-west-1", QuotaName: "generate_data_key_pair_rsa_4096", Quota: 0.5, Peak: 0, PeakAt: at(9, 1, 30)},
 		{AccountID: "777788889999", AccountName: names["777788889999"], Region: "eu-west-1", QuotaName: "custom_key_store", CustomKeyStoreID: "cks-1234567890abcdef0", Quota: 1800, Peak: 212, PeakAt: at(21, 9, 0)},
 		{AccountID: "123456789012", Region: "ap-south-2", QuotaName: "sign", Quota: 0, Peak: 3, PeakAt: at(2, 2, 2)},

@@ -14,7 +14,7 @@ func open(status string) bool {
 // each group to what is shown. Every group shows at least one finding; the
 // worst groups share what is left.
 func groupFindings(detectors []Detector, findings []Finding, names map[string]string) Findings {
-	out := Findings{BySeverity: map[string]int{}, ByStatus: map[string]int{}, Groups: []Group{}}
+	out := Findings{BySeverity: map[string]int{}, ByStatus: map[string]int{}, Groups: []Group{}, Withdrawn: []Finding{}}
 	for _, s := range severities() {
 		out.BySeverity[s] = 0
 	}
@@ -22,6 +22,9 @@ func groupFindings(detectors []Detector, findings []Finding, names map[string]st
 	for _, f := range findings {
 		out.Total++
 		out.ByStatus[cmp.Or(f.Status, "new")]++
+		if f.Status == withdrawn {
+			out.Withdrawn = append(out.Withdrawn, f)
+		}
 		if !open(f.Status) {
 			continue
 		}
@@ -39,6 +42,7 @@ func groupFindings(detectors []Detector, findings []Finding, names map[string]st
 	slices.SortFunc(out.Groups, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Detector.ID, b.Detector.ID))
 	})
+	out.cutWithdrawn(names)
 	left := maxFindings
 	for i := range out.Groups {
 		g := &out.Groups[i]
@@ -46,6 +50,31 @@ func groupFindings(detectors []Detector, findings []Finding, names map[string]st
 		left -= len(g.Shown)
 	}
 	return out
+}
+
+// withdrawn is the status of a finding that later data contradicts.
+const withdrawn = "withdrawn"
+
+// cutWithdrawn keeps the withdrawn findings that were seen last.
+func (f *Findings) cutWithdrawn(names map[string]string) {
+	slices.SortFunc(f.Withdrawn, func(a, b Finding) int {
+		return cmp.Or(b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.DetectorID, b.DetectorID), cmp.Compare(a.ID, b.ID))
+	})
+	if more := len(f.Withdrawn) - maxWithdrawn; more > 0 {
+		f.OmittedWithdrawn = more
+		f.Withdrawn = f.Withdrawn[:maxWithdrawn]
+	}
+	for i := range f.Withdrawn {
+		w := &f.Withdrawn[i]
+		w.AccountName = cmp.Or(w.AccountName, names[w.AccountID])
+		w.cutEvidence()
+	}
+}
+
+// cutEvidence bounds what a finding names as its evidence.
+func (f *Finding) cutEvidence() {
+	f.EventIDs = notNil(f.EventIDs[:min(maxSuppliedIDs, len(f.EventIDs))])
+	f.LogFiles = notNil(f.LogFiles[:min(maxSuppliedIDs, len(f.LogFiles))])
 }
 
 func newGroup(d Detector, list []Finding, names map[string]string) Group {
@@ -84,7 +113,6 @@ func (g *Group) cut(n int, names map[string]string) {
 		g.Shown = slices.Clone(g.Shown[:n])
 	}
 	for i := range g.Shown {
-		f := &g.Shown[i]
-		f.EventIDs = notNil(f.EventIDs[:min(maxSuppliedIDs, len(f.EventIDs))])
+		g.Shown[i].cutEvidence()
 	}
 }

@@ -201,11 +201,11 @@ func (p page) Share(n int64) string {
 }
 
 // Closed counts the findings that are not shown because somebody dealt with
-// them.
+// them. Withdrawn ones have a list of their own.
 func (r *Report) Closed() string {
 	var parts []string
 	for _, status := range slices.Sorted(maps.Keys(r.Findings.ByStatus)) {
-		if !open(status) {
+		if !open(status) && status != withdrawn {
 			parts = append(parts, grouped(int64(r.Findings.ByStatus[status]))+" "+clean(status))
 		}
 	}
@@ -292,6 +292,53 @@ func (f Finding) Commands() []string {
 		}
 	}
 	return out
+}
+
+// shownLogFiles is how many log files a finding's evidence names.
+const shownLogFiles = 3
+
+// Sources are the log files of the evidence, each with the places of its
+// records: source/key#3, #7. At most a few are named.
+func (f Finding) Sources() []string {
+	list, _ := f.sources()
+	return list
+}
+
+// MoreSources counts the log files that Sources leaves out.
+func (f Finding) MoreSources() int {
+	_, more := f.sources()
+	return more
+}
+
+func (f Finding) sources() (list []string, more int) {
+	var files []string
+	records := map[string][]string{}
+	for _, place := range f.LogFiles {
+		i := strings.LastIndexByte(place, '#')
+		if i < 0 {
+			continue
+		}
+		if records[place[:i]] == nil {
+			files = append(files, place[:i])
+		}
+		records[place[:i]] = append(records[place[:i]], place[i:])
+	}
+	shown := min(shownLogFiles, len(files))
+	for _, file := range files[:shown] {
+		list = append(list, file+strings.Join(records[file], ", "))
+	}
+	return list, len(files) - shown
+}
+
+// StatusText says what somebody decided about a finding; "" for a new one.
+func (f Finding) StatusText() string {
+	if f.Status == "" || f.Status == "new" {
+		return ""
+	}
+	if f.StatusReason == "" {
+		return humanize(f.Status)
+	}
+	return humanize(f.Status) + ": " + clean(f.StatusReason)
 }
 
 // EvidenceText says how many events there are.

@@ -6,6 +6,7 @@ const (
 	maxPerDetector   = 20  // findings shown of one detector
 	maxFindings      = 120 // findings shown in all
 	maxSuppliedIDs   = 20  // event ids of one finding
+	maxWithdrawn     = 10  // findings that later data contradicts
 	maxAccounts      = 40  // rows of the account table and the coverage map
 	maxColumns       = 62  // columns of the coverage map and bars of the chart
 	maxGaps          = 10  // stretches without logs

@@ -184,6 +184,22 @@ func (m *markdown) findings(r *Report) {
 	for i := range r.Findings.Groups {
 		m.group(&r.Findings.Groups[i])
 	}
+	m.withdrawn(&r.Findings)
+}
+
+// withdrawn lists the findings that later data contradicts.
+func (m *markdown) withdrawn(f *Findings) {
+	if len(f.Withdrawn) == 0 {
+		return
+	}
+	m.paragraph("### Withdrawn\n\nFindings that were reported before, and that logs which came later contradict.")
+	m.table("Finding", "Account", "Region", "Why")
+	for _, w := range f.Withdrawn {
+		m.row(escape(clean(w.Summary))+" "+code(w.DetectorID), m.account(w.AccountID, w.AccountName), code(w.Region), escape(clean(w.StatusReason)))
+	}
+	if f.OmittedWithdrawn > 0 {
+		m.paragraph("And " + grouped(int64(f.OmittedWithdrawn)) + " more: `kmstrail findings --status withdrawn`")
+	}
 }
 
 func (m *markdown) group(g *Group) {
@@ -227,12 +243,31 @@ func (m *markdown) finding(f *Finding) {
 	}
 	m.row("Calls", grouped(f.EventCount))
 	m.row("Seen", span(f.FirstSeen, f.LastSeen))
+	if text := f.StatusText(); text != "" {
+		m.row("Status", escape(text))
+	}
 	for _, d := range f.rows(nil) {
 		m.row(escape(d.Name), code(d.Value))
 	}
 	m.block("Evidence:", strings.Join(f.Commands(), "\n"))
+	m.logFiles(f)
 	m.block("Look closer:", strings.Join(f.TriageCommands, "\n"))
 	m.block("Remedy, to read before you run it:", f.Remedy)
+}
+
+// logFiles says where the records of the evidence lie.
+func (m *markdown) logFiles(f *Finding) {
+	files, more := f.sources()
+	if len(files) == 0 {
+		return
+	}
+	m.paragraph("Log files and records:\n")
+	for _, file := range files {
+		m.line("- " + code(file))
+	}
+	if more > 0 {
+		m.line("- … and " + grouped(int64(more)) + " more")
+	}
 }
 
 // block writes commands in a fence that is longer than any inside.
@@ -272,8 +307,15 @@ func (m *markdown) scope(r *Report) {
 func (m *markdown) coverage(c *Coverage) {
 	if len(c.AccountRegionDays) > 0 {
 		m.table("Days of an account and Region", "Count:")
-		for _, s := range []CoverageState{Observed, Silent, Gap, Excluded} {
+		for _, s := range []CoverageState{Proven, Observed, Silent, Gap, Excluded} {
 			m.row(stateText(s), grouped(c.AccountRegionDays[s]))
+		}
+	}
+	if text := c.DelayText(); text != "" {
+		m.paragraph(text)
+		m.table("Delay of delivery", "KMS records:")
+		for _, d := range c.Delays {
+			m.row(delayText(d.UpToMinutes), grouped(d.KMSRecords))
 		}
 	}
 	if len(c.Gaps) > 0 {
@@ -317,9 +359,9 @@ func (m *markdown) activity(r *Report) {
 		}
 	}
 	if len(a.Rates) > 0 {
-		m.table("Highest request rates", "Region", "Quota", "Peak / quota:", "Seconds over 80%:", "Throttled:", "Peak at (UTC)")
+		m.table("Highest request rates", "Region", "Quota", "Peak / quota:", "Seconds at 80% or more:", "Throttled:", "Peak at (UTC)")
 		for _, rate := range a.Rates {
-			m.row(m.account(rate.AccountID, rate.AccountName), code(rate.Region), code(rate.QuotaName), rateNumbers(rate), grouped(rate.SecondsAbove80), grouped(rate.Throttled), second(rate.PeakAt))
+			m.row(m.account(rate.AccountID, rate.AccountName), code(rate.Region), code(rate.QuotaName), rateNumbers(rate), grouped(rate.SecondsNear), grouped(rate.Throttled), second(rate.PeakAt))
 		}
 	}
 }

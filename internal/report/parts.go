@@ -127,7 +127,7 @@ func ForReaders(known []*detectors.Detector, list []detectors.Finding, names map
 	out := fromFindings(list)
 	for i := range out {
 		out[i].AccountName = names[out[i].AccountID]
-		out[i].EventIDs = notNil(out[i].EventIDs[:min(maxSuppliedIDs, len(out[i].EventIDs))])
+		out[i].cutEvidence()
 		if d := byID[out[i].DetectorID]; d != nil {
 			out[i].Remedy, out[i].TriageCommands = advice(d, &list[i])
 		}

@@ -4,7 +4,7 @@ import "time"
 
 // FormatVersion rises when a member of the JSON report changes its meaning or
 // goes away. New members do not change it.
-const FormatVersion = 1
+const FormatVersion = 2
 
 // Report is what a report says, before it is written in some format. All times
 // are UTC, all windows half-open.
@@ -88,6 +88,7 @@ type CoverageState string
 
 // The states of coverage. A cell of several regions and days has the worst.
 const (
+	Proven   CoverageState = "proven"                 // a digest says that all log files were read
 	Observed CoverageState = "observed"               // log files with KMS records
 	Silent   CoverageState = "silent"                 // log files, none with KMS records
 	Gap      CoverageState = "gap"                    // no log files although there should be
@@ -104,6 +105,9 @@ type Coverage struct {
 	OmittedRows   int           `json:"omitted_rows"`
 	// AccountRegionDays counts the cells of the finest grain by state.
 	AccountRegionDays map[CoverageState]int64 `json:"account_region_days"`
+
+	// Delays counts the KMS records of the window by how late they came.
+	Delays []Delay `json:"delays"`
 
 	Gaps        []CoverageGap      `json:"gaps"`
 	OmittedGaps int                `json:"omitted_gaps"`
@@ -125,6 +129,14 @@ type CoverageCell struct {
 	FailedFiles int64         `json:"failed_files"`
 	KMSRecords  int64         `json:"kms_records"`
 	Quarantined int64         `json:"quarantined_records"`
+}
+
+// Delay counts KMS records by the time between the event and the delivery of
+// its log file.
+type Delay struct {
+	// UpToMinutes is the upper end; 0 where the file's name does not tell.
+	UpToMinutes int64 `json:"up_to_minutes"`
+	KMSRecords  int64 `json:"kms_records"`
 }
 
 // CoverageGap is a stretch of days that is not covered, both ends inclusive.
@@ -158,13 +170,17 @@ type QuarantineReason struct {
 }
 
 // Findings holds what the detectors found. Open are findings that nobody has
-// suppressed or resolved; only those are shown.
+// suppressed or resolved and that no later data contradicts.
 type Findings struct {
 	Total      int            `json:"total"`
 	Open       int            `json:"open"`
 	BySeverity map[string]int `json:"open_by_severity"`
 	ByStatus   map[string]int `json:"by_status"`
 	Groups     []Group        `json:"groups"`
+	// Withdrawn are findings that data which came later contradicts, the last
+	// ones first.
+	Withdrawn        []Finding `json:"withdrawn"`
+	OmittedWithdrawn int       `json:"omitted_withdrawn"`
 }
 
 // Group holds the open findings of one detector, worst first.
@@ -183,22 +199,26 @@ type Group struct {
 
 // Finding is one finding, with what a reader needs beside it.
 type Finding struct {
-	ID           string         `json:"finding_id"`
-	DetectorID   string         `json:"detector_id"`
-	Status       string         `json:"status"`
-	Severity     string         `json:"severity"`
-	AccountID    string         `json:"account_id"`
-	AccountName  string         `json:"account_name,omitempty"`
-	Region       string         `json:"region"`
-	KeyARN       string         `json:"key_arn"`
-	KeyAliases   string         `json:"key_aliases,omitempty"`
-	PrincipalARN string         `json:"principal_arn"`
-	FirstSeen    time.Time      `json:"first_seen"`
-	LastSeen     time.Time      `json:"last_seen"`
-	EventCount   int64          `json:"event_count"`
-	EventIDs     []string       `json:"event_ids"`
-	Summary      string         `json:"summary"`
-	Details      map[string]any `json:"details"`
+	ID           string    `json:"finding_id"`
+	DetectorID   string    `json:"detector_id"`
+	Status       string    `json:"status"`
+	StatusReason string    `json:"status_reason,omitempty"`
+	Severity     string    `json:"severity"`
+	AccountID    string    `json:"account_id"`
+	AccountName  string    `json:"account_name,omitempty"`
+	Region       string    `json:"region"`
+	KeyARN       string    `json:"key_arn"`
+	KeyAliases   string    `json:"key_aliases,omitempty"`
+	PrincipalARN string    `json:"principal_arn"`
+	FirstSeen    time.Time `json:"first_seen"`
+	LastSeen     time.Time `json:"last_seen"`
+	EventCount   int64     `json:"event_count"`
+	EventIDs     []string  `json:"event_ids"`
+	// LogFiles say where the records of EventIDs lie, in the same order:
+	// source/object key#record index; "" where it is not known.
+	LogFiles []string       `json:"log_files"`
+	Summary  string         `json:"summary"`
+	Details  map[string]any `json:"details"`
 	// TriageCommands are kmstrail commands that look closer.
 	TriageCommands []string `json:"triage_commands,omitempty"`
 	// Remedy is AWS CLI text to copy, "" when there is none.
@@ -243,6 +263,8 @@ type Outcome struct {
 	DurationMS int64      `json:"duration_ms"`
 	Params     string     `json:"params"` // JSON object
 	Error      string     `json:"error,omitempty"`
+
+	partial bool // some days with events were not looked at
 }
 
 // Activity counts the calls of the window.
@@ -316,9 +338,9 @@ type Rate struct {
 	Quota  float64   `json:"quota_per_second"`
 	Peak   int64     `json:"peak_per_second"`
 	PeakAt time.Time `json:"peak_at"`
-	// SecondsAbove80 counts seconds above 80 % of the quota.
-	SecondsAbove80 int64 `json:"seconds_above_80_percent"`
-	Throttled      int64 `json:"throttled"`
+	// SecondsNear counts seconds with at least 80 % of the quota.
+	SecondsNear int64 `json:"seconds_near_quota"`
+	Throttled   int64 `json:"throttled"`
 }
 
 // Used is the share of the quota that the peak reached; 0 when unknown.

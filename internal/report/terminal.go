@@ -166,6 +166,9 @@ func (t *terminal) head(r *Report) {
 			counted(s.LogFiles, "log file", "log files"), counted(s.AccountCount, "account", "accounts"), counted(s.RegionCount, "Region", "Regions"),
 			byteSize(s.LogBytes), counted(s.KMSRecords, "KMS record", "KMS records"), counted(s.Records, "record", "records"), counted(s.Calls, "KMS call", "KMS calls")))
 	}
+	if text := r.Coverage.DelayText(); text != "" {
+		t.text("", dim, text)
+	}
 	t.line("")
 	t.text("", bold, r.Headline())
 	if problems := r.Problems(); len(problems) > 0 {
@@ -206,6 +209,23 @@ func (t *terminal) findings(r *Report) {
 	for i := range r.Findings.Groups {
 		t.group(&r.Findings.Groups[i])
 	}
+	t.withdrawn(&r.Findings)
+}
+
+// withdrawn lists the findings that later data contradicts.
+func (t *terminal) withdrawn(f *Findings) {
+	if len(f.Withdrawn) == 0 {
+		return
+	}
+	t.title("Withdrawn: later logs contradict these")
+	shown := min(terminalFindings, len(f.Withdrawn))
+	for _, w := range f.Withdrawn[:shown] {
+		t.text("  ", "", clean(w.Summary))
+		t.text("    ", dim, clean(w.DetectorID)+", "+accountText(w.AccountID, w.AccountName)+": "+clean(w.StatusReason))
+	}
+	if more := int64(len(f.Withdrawn) - shown + f.OmittedWithdrawn); more > 0 {
+		t.text("  ", dim, "and "+grouped(more)+" more: kmstrail findings --status withdrawn")
+	}
 }
 
 func (t *terminal) group(g *Group) {
@@ -239,6 +259,9 @@ func (t *terminal) finding(f *Finding) {
 		where = append(where, "key "+name)
 	}
 	t.text(indent, dim, strings.Join(where, ", ")+", "+counted(f.EventCount, "call", "calls")+", "+span(f.FirstSeen, f.LastSeen))
+	if text := f.StatusText(); text != "" {
+		t.text(indent, dim, text)
+	}
 	if commands := f.Commands(); len(commands) > 0 {
 		t.text(indent, dim, commands[0])
 	}

@@ -269,7 +269,7 @@ func quotaText(name string) string { return humanize(name) }
 func stateText(s CoverageState) string {
 	switch s {
 	case Excluded:
-		return "KMS left out"
+		return "KMS or its reads left out"
 	case Unseen:
 		return "not in the logs"
 	default:
@@ -298,4 +298,60 @@ func splitARN(s string) arn {
 		return arn{name: s}
 	}
 	return arn{region: parts[3], account: parts[4], name: parts[5]}
+}
+
+// delayText writes the upper end of a delay.
+func delayText(minutes int64) string {
+	switch {
+	case minutes == 0:
+		return "not known"
+	case minutes > 7*24*60:
+		return "more than a week"
+	case minutes >= 24*60:
+		return "up to " + counted(minutes/(24*60), "day", "days")
+	case minutes >= 60:
+		return "up to " + counted(minutes/60, "hour", "hours")
+	default:
+		return "up to " + counted(minutes, "minute", "minutes")
+	}
+}
+
+// DelayText says in a sentence how late KMS records came; "" when there are
+// none of which it is known.
+func (c Coverage) DelayText() string {
+	var known, soon, hour, latest int64
+	for _, d := range c.Delays {
+		if d.UpToMinutes == 0 {
+			continue
+		}
+		known += d.KMSRecords
+		latest = max(latest, d.UpToMinutes)
+		switch {
+		case d.UpToMinutes <= 15:
+			soon += d.KMSRecords
+		case d.UpToMinutes <= 60:
+			hour += d.KMSRecords
+		}
+	}
+	if known == 0 {
+		return ""
+	}
+	share := func(n int64) string { return nearly(n, known) }
+	text := share(soon) + " of the KMS records were delivered within 15 minutes"
+	if hour > 0 {
+		text += ", " + share(hour) + " within the hour"
+	}
+	if later := known - soon - hour; later > 0 {
+		text += ", " + grouped(later) + " later (" + delayText(latest) + ")"
+	}
+	return text + "."
+}
+
+// nearly is a share that is 100% only when it is.
+func nearly(n, of int64) string {
+	s := percent(float64(n) / float64(of))
+	if s == "100%" && n < of {
+		return fmt.Sprintf("%.1f%%", math.Min(99.9, 100*float64(n)/float64(of)))
+	}
+	return s
 }

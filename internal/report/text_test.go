@@ -6,6 +6,25 @@ import (
 	"testing"
 )
 
+func TestDelayText(t *testing.T) {
+	tests := []struct {
+		delays []Delay
+		want   string
+	}{
+		{nil, ""},
+		{[]Delay{{0, 9}}, ""},
+		{[]Delay{{5, 8}, {15, 2}, {0, 9}}, "100% of the KMS records were delivered within 15 minutes."},
+		{[]Delay{{5, 999}, {60, 1}}, "99.9% of the KMS records were delivered within 15 minutes, 0.1% within the hour."},
+		{[]Delay{{10, 99_999}, {525_600, 1}}, "99.9% of the KMS records were delivered within 15 minutes, 1 later (more than a week)."},
+		{[]Delay{{30, 1}, {180, 1}}, "0% of the KMS records were delivered within 15 minutes, 50% within the hour, 1 later (up to 3 hours)."},
+	}
+	for _, tt := range tests {
+		if got := (Coverage{Delays: tt.delays}).DelayText(); got != tt.want {
+			t.Errorf("got  %q\nwant %q", got, tt.want)
+		}
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	tests := []struct{ name, got, want string }{
 		{"grouped_zero", grouped(0), "0"},
