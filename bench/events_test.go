@@ -16,20 +16,20 @@ import (
 
 // TestStreams: the same stream is the same, and no two have an event in common.
 func TestStreams(t *testing.T) {
-	org := newOrganisation()
+	org, same := newOrganisation(), newOrganisation()
 	seen := map[[16]byte]bool{}
 	for stream := range uint64(4) {
 		g := newGenerator(org, stream, 1, hourArrival(0))
-		again := newGenerator(newOrganisation(), stream, 1, hourArrival(0))
+		again := newGenerator(same, stream, 1, hourArrival(0))
 		for range 3 {
-			batch, same := g.nextBatch(4000), again.nextBatch(4000)
-			if diff := cmp.Diff(batch.EventIDs, same.EventIDs); diff != "" {
+			batch, repeated := g.nextBatch(4000), again.nextBatch(4000)
+			if diff := cmp.Diff(batch.EventIDs, repeated.EventIDs); diff != "" {
 				t.Fatal(diff)
 			}
-			if diff := cmp.Diff(batch.Files, same.Files); diff != "" {
+			if diff := cmp.Diff(batch.Files, repeated.Files); diff != "" {
 				t.Fatal(diff)
 			}
-			if !array.RecordEqual(batch.Events, same.Events) {
+			if !array.RecordEqual(batch.Events, repeated.Events) {
 				t.Fatal("the same stream gives other events")
 			}
 			for _, id := range batch.EventIDs {
@@ -39,7 +39,7 @@ func TestStreams(t *testing.T) {
 				seen[id] = true
 			}
 			batch.Events.Release()
-			same.Events.Release()
+			repeated.Events.Release()
 		}
 	}
 }

@@ -55,7 +55,6 @@ func (c *config) measureGrowth(ctx context.Context, out io.Writer) (*growthRepor
 	dir := c.keep
 	if dir == "" {
 		dir = filepath.Join(c.dir, "growth")
-		defer os.RemoveAll(dir)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -79,7 +78,10 @@ func (c *config) measureGrowth(ctx context.Context, out io.Writer) (*growthRepor
 		return nil, err
 	}
 	rep.print(out)
-	return rep, nil
+	if c.keep != "" {
+		return rep, nil
+	}
+	return rep, os.RemoveAll(dir) // after an error it stays, and is used again
 }
 
 // fill makes the store at path unless it is there; a file beside it says that
@@ -117,7 +119,6 @@ func (f *filled) save(path string) error {
 // an hour of its own, the same events for both.
 func (c *config) measureHours(ctx context.Context, path string, rep *growthReport) error {
 	empty := filepath.Join(filepath.Dir(path), "empty.duckdb")
-	defer removeStore(empty)
 	var large, small []hourFigures
 	for range c.hours {
 		c.hour = rep.Hours
@@ -145,7 +146,7 @@ func (c *config) measureHours(ctx context.Context, path string, rep *growthRepor
 	rep.Large, rep.Empty = medianHour(large), medianHour(small)
 	rep.Ratio = rep.Large.ingesting() / rep.Empty.ingesting()
 	rep.RatioCommits = rep.Large.committing() / rep.Empty.committing()
-	return nil
+	return removeStore(empty)
 }
 
 // ingesting is the CPU time of the process, without making events.

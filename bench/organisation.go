@@ -170,7 +170,7 @@ func newOrganisation() *organisation {
 		}
 	}
 	shuffle(r, o.cells)
-	o.tickets = tickets(len(o.cells), 4096, 1.0)
+	o.tickets = tickets(len(o.cells), 4096, 1.1)
 	for _, n := range tickets(len(o.cells), keyCount, 0.6) {
 		o.cells[n].keys = append(o.cells[n].keys, newKey(r, o.cells[n]))
 	}
@@ -246,7 +246,7 @@ func (c *cell) addCalls(r *random, callers []*caller) {
 		}
 	}
 	shuffle(r, c.calls)
-	c.tickets = tickets(len(c.calls), 4096, 1.0)
+	c.tickets = tickets(len(c.calls), 4096, 1.3)
 }
 
 // addManagement makes the calls that read and change keys.
