@@ -62,7 +62,7 @@ func newRoot(a *app) *cobra.Command {
 		}
 	}
 	add("use", ingestCommand(a), detectCommand(a), reportCommand(a))
-	add("ask", keyCommand(a), sqlCommand(a), queryCommand(a), eventCommand(a), statusCommand(a))
+	add("ask", keyCommand(a), principalCommand(a), resourceCommand(a), sqlCommand(a), queryCommand(a), eventCommand(a), statusCommand(a))
 	add("set", doctorCommand(a), detectorsCommand(a), maintainCommand(a), rebuildCommand(a), configCommand(a), demoCommand(a), versionCommand(a))
 	root.SetCompletionCommandGroupID("set")
 	root.SetHelpCommandGroupID("set")

@@ -95,9 +95,9 @@ func quote(s string) string {
 // usage_daily; of what is known of a call from the caller's and from the
 // owner's side the larger count holds, side by side for each key and caller.
 func (b *builder) usage(ctx context.Context, condition string, args ...any) (Use, error) {
-	u := Use{Errors: []report.Count{}}
+	var u Use
 	u.Days, u.DaysPerBar = b.bars()
-	classes := map[string]int64{}
+	t := newTally(&u)
 	args = append([]any{b.window.Start, b.window.End}, args...)
 	err := b.each(ctx, "calls", `
 		with sides as (
@@ -117,28 +117,47 @@ func (b *builder) usage(ctx context.Context, condition string, args ...any) (Use
 		from sides
 		group by day, error_class, cryptographic
 		order by day, error_class, cryptographic`, args,
-		func(r record) {
-			class, n := r.text("error_class"), r.number("calls")
-			if at := b.barOf(r.text("day"), u.DaysPerBar); at >= 0 && at < len(u.Days) {
-				u.Days[at].Outcomes = plus(u.Days[at].Outcomes, class, n)
-			}
-			u.Total = plus(u.Total, class, n)
-			if class != "" && class != "dry_run" {
-				classes[class] += n
-			}
-			first, last := r.moment("first_seen"), r.moment("last_seen")
-			u.FirstSeen, u.LastSeen = earlier(u.FirstSeen, first), later(u.LastSeen, last)
-			if class == "" && r.is("cryptographic") {
-				u.FirstUsed, u.LastUsed = earlier(u.FirstUsed, first), later(u.LastUsed, last)
-			}
-		})
-	for class, n := range classes {
-		u.Errors = append(u.Errors, report.Count{Name: class, Count: n, Failures: n})
+		func(r record) { t.add(b, r) })
+	t.finish()
+	return u, err
+}
+
+// tally sums rows of calls by day, error class and whether they are
+// cryptographic.
+type tally struct {
+	u       *Use
+	classes map[string]int64
+}
+
+func newTally(u *Use) tally {
+	u.Errors = []report.Count{}
+	return tally{u, map[string]int64{}}
+}
+
+func (t tally) add(b *builder, r record) {
+	u, class, n := t.u, r.text("error_class"), r.number("calls")
+	if at := b.barOf(r.text("day"), u.DaysPerBar); at >= 0 && at < len(u.Days) {
+		u.Days[at].Outcomes = plus(u.Days[at].Outcomes, class, n)
 	}
-	slices.SortFunc(u.Errors, func(x, y report.Count) int {
+	u.Total = plus(u.Total, class, n)
+	if class != "" && class != "dry_run" {
+		t.classes[class] += n
+	}
+	first, last := r.moment("first_seen"), r.moment("last_seen")
+	u.FirstSeen, u.LastSeen = earlier(u.FirstSeen, first), later(u.LastSeen, last)
+	if class == "" && r.is("cryptographic") {
+		u.FirstUsed, u.LastUsed = earlier(u.FirstUsed, first), later(u.LastUsed, last)
+	}
+}
+
+// finish lists the errors, most first.
+func (t tally) finish() {
+	for class, n := range t.classes {
+		t.u.Errors = append(t.u.Errors, report.Count{Name: class, Count: n, Failures: n})
+	}
+	slices.SortFunc(t.u.Errors, func(x, y report.Count) int {
 		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.Name, y.Name))
 	})
-	return u, err
 }
 
 // bars divides the window into at most maxBars bars of whole days.
@@ -213,16 +232,16 @@ func (b *builder) findings(about func(f *detectors.Finding) bool) List[report.Fi
 	return list
 }
 
-// coverage reads how complete the logs of accounts and Regions are. No Region
-// means all.
+// coverage reads how complete the logs of accounts and Regions are. No account
+// means all, and so does no Region.
 func (b *builder) coverage(ctx context.Context, accounts []string, region string) (Coverage, error) {
 	c := Coverage{Days: map[report.CoverageState]int64{}, Gaps: List[Gap]{Rows: []Gap{}, Command: b.command("coverage_gaps")}}
-	args := []any{b.window.Start, b.window.End, accounts, region}
+	args := []any{b.window.Start, b.window.End, append([]string{}, accounts...), region, len(accounts) == 0}
 	err := b.each(ctx, "coverage", `
 		select state, count(*) as days, cast(sum(failed_file_count) as bigint) as failed
 		from coverage
 		where day >= cast($1 as date) and day < cast($2 as date)
-		  and list_contains(cast($3 as varchar[]), account_id)
+		  and (cast($5 as boolean) or list_contains(cast($3 as varchar[]), account_id))
 		  and ($4 = '' or region = $4)
 		group by state
 		order by state`, args,
@@ -233,22 +252,32 @@ func (b *builder) coverage(ctx context.Context, accounts []string, region string
 	if err != nil {
 		return c, err
 	}
+	params := []map[string]string{}
 	for _, account := range accounts {
-		err := b.ask(ctx, "coverage_gaps", map[string]string{"account_id": account}, b.inWindow(), func(r record) {
-			state := report.CoverageState(r.text("state"))
-			if region != "" && r.text("region") != region || state == report.Observed {
-				return
-			}
-			c.Gaps.add(Gap{
-				Account: b.names.account(r.text("account_id")), Region: r.text("region"), FirstDay: r.text("first_day"), LastDay: r.text("last_day"),
-				Days: r.number("day_count"), State: state, Reason: r.text("reason"),
-			})
-		})
-		if err != nil {
+		params = append(params, map[string]string{"account_id": account})
+	}
+	if len(accounts) == 0 {
+		params = append(params, nil)
+	}
+	for _, p := range params {
+		if err := b.ask(ctx, "coverage_gaps", p, b.inWindow(), func(r record) { c.gap(b.names, region, r) }); err != nil {
 			return c, err
 		}
 	}
 	return c, nil
+}
+
+// gap adds a row of coverage_gaps. Days with files that could not be read are
+// in it too; those are counted.
+func (c *Coverage) gap(n names, region string, r record) {
+	state := report.CoverageState(r.text("state"))
+	if region != "" && r.text("region") != region || state == report.Observed {
+		return
+	}
+	c.Gaps.add(Gap{
+		Account: n.account(r.text("account_id")), Region: r.text("region"), FirstDay: r.text("first_day"), LastDay: r.text("last_day"),
+		Days: r.number("day_count"), State: state, Reason: r.text("reason"),
+	})
 }
 
 // Problems says in sentences why a page is over incomplete logs; none when they

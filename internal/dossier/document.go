@@ -54,11 +54,16 @@ type column struct {
 	Name   string
 	Num    bool
 	Detail bool
+	// Plain needs no name before it there.
+	Plain bool
 }
 
 // cell is a text with something smaller about it.
 type cell struct {
 	Text, Small string
+	// Brief stands for Small in a terminal, Full is shown when one points at
+	// the cell.
+	Brief, Full string
 	Mono        bool
 	Alarm       bool
 }

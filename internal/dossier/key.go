@@ -1,7 +1,9 @@
 package dossier
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -257,7 +259,120 @@ func since(then, now time.Time) string {
 	return report.Counted(days, "day", "days") + " ago"
 }
 
-func (k *keyBuilder) contexts(context.Context) error { return nil }
-func (k *keyBuilder) grants(context.Context) error   { return nil }
-func (k *keyBuilder) rates(context.Context) error    { return nil }
-func (k *keyBuilder) news(context.Context) error     { return nil }
+func (k *keyBuilder) contexts(ctx context.Context) error {
+	list := &k.p.Contexts
+	*list = List[ContextUse]{Rows: []ContextUse{}, Command: k.command("contexts_of_key", "key_arn", k.arn())}
+	return k.ask(ctx, "context_profile", k.params(), k.inWindow(), func(r record) {
+		list.add(ContextUse{
+			Side: r.text("side"), Key: r.text("context_key"), Values: r.number("value_count"), Examples: r.list("examples"),
+			Calls: r.number("call_count"), Share: r.float("share"), FirstSeen: r.moment("first_seen"), LastSeen: r.moment("last_seen"),
+		})
+	})
+}
+
+func (k *keyBuilder) grants(ctx context.Context) (err error) {
+	var all []Grant
+	err = k.ask(ctx, "grants_of_key", k.params(), k.inWindow(), func(r record) { all = append(all, k.grant(r)) })
+	k.p.Grants = grantList(all, k.command("grants_of_key", "key_arn", k.arn()))
+	return err
+}
+
+// grant reads a row of grants, or of the query about them.
+func (b *builder) grant(r record) Grant {
+	g := Grant{
+		ID: r.text("grant_id"), Key: b.names.key(r.text("key_arn")), Retiring: b.names.principal(r.text("retiring_principal")),
+		Operations: r.list("grant_operations"), Service: r.text("service"),
+		CreatedBy: b.names.principal(r.text("created_by")), CreatedAt: r.momentOrNil("created_at"),
+		EndedBy: b.names.principal(r.text("ended_by")), EndedAt: r.momentOrNil("ended_at"),
+	}
+	if grantee := b.names.principal(r.text("grantee_principal")); grantee != nil {
+		g.Grantee = *grantee
+	}
+	return g
+}
+
+// grantList puts grants that hold first, the newest of them at the top.
+func grantList(all []Grant, command string) List[Grant] {
+	slices.SortStableFunc(all, func(x, y Grant) int {
+		if (x.EndedAt == nil) != (y.EndedAt == nil) {
+			if x.EndedAt == nil {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(at(y.CreatedAt).Compare(at(x.CreatedAt)), cmp.Compare(x.ID, y.ID))
+	})
+	list := List[Grant]{Rows: []Grant{}, Command: command}
+	for _, g := range all {
+		list.add(g)
+	}
+	return list
+}
+
+// at is a moment, the beginning of time when it is not known.
+func at(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+func (k *keyBuilder) rates(ctx context.Context) (err error) {
+	k.p.Rates, err = k.ratesOf(ctx, "key_arn = $3", k.arn())
+	return err
+}
+
+// ratesOf finds the busiest second of the calls that the condition selects, for
+// each request quota, and what is known of the quota.
+func (b *builder) ratesOf(ctx context.Context, condition string, args ...any) (List[Rate], error) {
+	list := List[Rate]{Rows: []Rate{}, Command: b.command("quota_headroom")}
+	args = append([]any{b.window.Start, b.window.End}, args...)
+	err := b.each(ctx, "request rates", `
+		with seconds as (
+			select
+				account_id, region, quota_name, custom_key_store_id, date_trunc('second', event_time) as second,
+				count(*) as requests, count(case when error_class = 'throttled' then 1 end) as throttled
+			from quota_calls
+			where event_time >= $1 and event_time < $2 and `+condition+`
+			group by 1, 2, 3, 4, 5
+		),
+		ranked as (
+			select *,
+				row_number() over (partition by account_id, region, quota_name, custom_key_store_id order by requests desc, second) as place,
+				sum(throttled) over (partition by account_id, region, quota_name, custom_key_store_id) as all_throttled
+			from seconds
+		)
+		select account_id, region, quota_name, custom_key_store_id, requests, second, cast(all_throttled as bigint) as throttled
+		from ranked
+		where place = 1
+		order by requests desc, quota_name, account_id, region, custom_key_store_id`, args,
+		func(r record) {
+			list.add(Rate{
+				Payer: b.names.account(r.text("account_id")), Region: r.text("region"), Quota: r.text("quota_name"), Store: r.text("custom_key_store_id"),
+				Peak: r.number("requests"), PeakAt: r.moment("second"), Throttled: r.number("throttled"),
+			})
+		})
+	if err != nil {
+		return list, err
+	}
+	return list, b.limits(ctx, list.Rows)
+}
+
+// limits fills in what is known of the quotas of rates.
+func (b *builder) limits(ctx context.Context, rates []Rate) error {
+	for i := range rates {
+		rate := &rates[i]
+		params := map[string]string{"account_id": rate.Payer.ID, "region": rate.Region, "quota_name": rate.Quota}
+		err := b.ask(ctx, "quota_headroom", params, b.inWindow(), func(r record) {
+			if r.text("custom_key_store_id") == rate.Store {
+				rate.Limit, rate.AllPeak, rate.AllPeakAt = r.float("quota_per_second"), r.number("peak_requests"), r.moment("peak_second")
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *keyBuilder) news(context.Context) error { return nil }

@@ -13,11 +13,11 @@ import (
 // How the parts that pages share are laid out.
 
 // window names the window in a sentence.
-func (h *Head) window() string { return h.Window.String() }
+func (h *Head) window() string { return "from " + h.Window.String() }
 
 // nothing is why a section about the window is empty.
 func (h *Head) nothing(what string) string {
-	text := "No " + what + " in " + h.window() + "."
+	text := "No " + what + " " + h.window() + "."
 	if len(h.Problems()) > 0 {
 		text += " The logs are incomplete, so there may have been some."
 	}
@@ -80,13 +80,15 @@ func put[T any](s section, list List[T], empty string, columns []column, row fun
 	return s
 }
 
-func callerCell(c Caller) cell { return cell{Text: c.name(), Small: c.Account.String()} }
+func callerCell(c Caller) cell {
+	return cell{Text: c.short(), Small: c.Account.String(), Brief: c.Account.short(), Full: c.ARN}
+}
 
 func keyCell(k KeyRef) cell {
 	if k.ARN == "" {
 		return cell{Text: "no key"}
 	}
-	return cell{Text: k.name(), Small: join(", ", k.Account.short(), k.Region)}
+	return cell{Text: k.name(), Small: k.place(), Brief: join(", ", k.Account.short(), k.Region), Full: k.ARN}
 }
 
 func numberCell(n int64) cell { return cell{Text: report.Number(n)} }
@@ -122,14 +124,14 @@ func servicesCell(services []string) cell {
 
 // callersSection lists callers with what they did.
 func (h *Head) callersSection(list List[CallerUse], empty string) section {
-	s := section{ID: "callers", Title: "Callers"}
+	s := section{ID: "callers", Title: "Callers", Note: "Denied calls are among the failed ones."}
 	columns := []column{
-		{Name: "Caller"}, {Name: "Calls", Num: true}, {Name: "Denied", Num: true}, {Name: "Failed", Num: true},
+		{Name: "Caller"}, {Name: "Calls", Num: true}, {Name: "Failed", Num: true}, {Name: "Denied", Num: true},
 		{Name: "Last call"}, {Name: "First call", Detail: true}, {Name: "Services", Detail: true}, {Name: "Operations", Detail: true},
 	}
 	return put(s, list, empty, columns, func(c CallerUse) []cell {
 		return []cell{
-			callerCell(c.Caller), numberCell(c.Calls), badCell(c.Denied), badCell(c.Failed),
+			callerCell(c.Caller), numberCell(c.Calls), badCell(c.Failed), badCell(c.Denied),
 			timeCell(c.LastSeen), timeCell(c.FirstSeen), servicesCell(c.Services), listCell(c.Operations),
 		}
 	})
@@ -138,13 +140,13 @@ func (h *Head) callersSection(list List[CallerUse], empty string) section {
 // changesSection lists changes, newest first.
 func changesSection(list List[Change], withKey bool, empty string) section {
 	s := section{ID: "changes", Title: "Changes", Note: "All that the store holds, newest first."}
-	columns := []column{{Name: "When"}, {Name: "Change"}, {Name: "By"}, {Name: "What", Detail: true}}
+	columns := []column{{Name: "When"}, {Name: "Change"}, {Name: "By"}, {Name: "What", Detail: true, Plain: true}}
 	if withKey {
 		columns[2].Name = "Key"
 	}
 	return put(s, list, empty, columns, func(c Change) []cell {
-		who := cell{Text: "KMS"}
-		if c.By != nil {
+		who := cell{Text: "KMS itself"}
+		if c.By != nil && c.By.ID != "kms" {
 			who = callerCell(*c.By)
 		}
 		if withKey {
@@ -186,7 +188,7 @@ func grantsSection(id, title, empty string, list List[Grant], withKey bool) sect
 func findingsSection(list List[report.Finding]) section {
 	s := section{ID: "findings", Title: "Open findings", Findings: list.Rows, Omitted: list.Omitted, Command: list.Command}
 	if len(list.Rows) == 0 {
-		s.Empty = "No open finding is about it. Findings come from kmstrail detect; kmstrail status says when it ran."
+		s.Empty = "No open finding is about it. Findings come from kmstrail detect."
 	}
 	return s
 }
@@ -198,4 +200,74 @@ func indented(policy string) string {
 		return report.Block(policy)
 	}
 	return report.Block(b.String())
+}
+
+// ratesSection shows peaks against quotas. A single request in a second is no
+// peak.
+func ratesSection(list List[Rate], what, empty string) section {
+	s := section{
+		ID: "rates", Title: "Request rates per second",
+		Note: "The busiest second of this " + what + ", and of all calls of the account that pays, against its request quota. Approximate, like all rates from CloudTrail.",
+	}
+	busy := List[Rate]{Omitted: list.Omitted, Command: list.Command}
+	for _, r := range list.Rows {
+		if r.Peak > 1 || r.Throttled > 0 {
+			busy.Rows = append(busy.Rows, r)
+		}
+	}
+	if len(list.Rows) > 0 {
+		empty = "Never more than one request in a second."
+	}
+	columns := []column{
+		{Name: "Request quota"}, {Name: titled(what), Num: true}, {Name: "Account", Num: true}, {Name: "Limit", Num: true}, {Name: "Throttled", Num: true},
+		{Name: "When"}, {Name: "Payer", Detail: true}, {Name: "Region", Detail: true},
+	}
+	return put(s, busy, empty, columns, func(r Rate) []cell {
+		limit := "not known"
+		if r.Limit > 0 {
+			limit = report.Rated(r.Limit)
+		}
+		return []cell{
+			{Text: report.Humanize(r.Quota), Small: r.Store}, numberCell(r.Peak), numberCell(r.AllPeak), {Text: limit}, badCell(r.Throttled),
+			{Text: report.Second(r.PeakAt)}, {Text: r.Payer.String()}, {Text: r.Region},
+		}
+	})
+}
+
+// keysSection lists keys with what was done with them.
+func keysSection(list List[KeyUse], title string, callers bool, empty string) section {
+	columns := []column{
+		{Name: "Key"}, {Name: "Calls", Num: true}, {Name: "Failed", Num: true}, {Name: "Denied", Num: true}, {Name: "Last call"},
+		{Name: "First call", Detail: !callers}, {Name: "Services", Detail: true}, {Name: "Operations", Detail: true},
+	}
+	if callers {
+		columns = append(columns, column{Name: "Callers", Num: true, Detail: true})
+	}
+	return put(section{ID: "keys", Title: title}, list, empty, columns, func(u KeyUse) []cell {
+		row := []cell{
+			keyCell(u.Key), numberCell(u.Calls), badCell(u.Failed), badCell(u.Denied), timeCell(u.LastSeen),
+			timeCell(u.FirstSeen), servicesCell(u.Services), listCell(u.Operations),
+		}
+		if callers {
+			row = append(row, numberCell(u.Callers))
+		}
+		return row
+	})
+}
+
+// contextsSection lists what stands in encryption contexts.
+func contextsSection(list List[ContextUse], empty string) section {
+	s := section{ID: "contexts", Title: "Encryption contexts", Note: "What callers say the data is. Values are untrusted text."}
+	columns := []column{
+		{Name: "Context key"}, {Name: "Values", Num: true}, {Name: "Calls", Num: true}, {Name: "Share", Num: true}, {Name: "Examples"}, {Name: "Side", Detail: true},
+	}
+	return put(s, list, empty, columns, func(c ContextUse) []cell {
+		key := cell{Text: c.Key, Mono: true}
+		if c.Key == "" {
+			key = cell{Text: "no context"}
+		}
+		return []cell{
+			key, numberCell(c.Values), numberCell(c.Calls), {Text: report.Percent(c.Share)}, listCell(c.Examples), {Text: c.Side},
+		}
+	})
 }

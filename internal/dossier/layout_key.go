@@ -2,7 +2,6 @@ package dossier
 
 import (
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/kmstrail/kmstrail/internal/report"
@@ -30,12 +29,12 @@ func (p *KeyPage) document() *document {
 		findingsSection(p.Findings),
 		p.callersSection(p.Callers, p.nothing("call named this key")),
 		p.dependentsSection(),
-		p.contextsSection(),
+		contextsSection(p.Contexts, p.nothing("call that takes an encryption context")),
 		p.crossAccountSection(),
 		grantsSection("grants", "Grants", "The logs name no grant of this key.", p.Grants, false),
 		changesSection(p.Changes, false, "The logs hold no change of this key: it was made and set up before they begin."),
 		p.policySection(),
-		p.ratesSection(),
+		ratesSection(p.Rates, "key", p.nothing("request counted against a quota")),
 	}
 	return d
 }
@@ -53,9 +52,9 @@ func (p *KeyPage) answer() (text string, alarm bool) {
 		text, alarm = "Its state is "+k.State, true
 	}
 	n := p.Use.Total.Sum()
-	use := "nobody called it in " + p.window()
+	use := "nobody called it " + p.window()
 	if n > 0 {
-		use = report.Counted(int64(len(p.Callers.Rows)+p.Callers.Omitted), "caller", "callers") + " made " + report.Counted(n, "call", "calls") + " in " + p.window()
+		use = report.Counted(int64(len(p.Callers.Rows)+p.Callers.Omitted), "caller", "callers") + " made " + report.Counted(n, "call", "calls") + " " + p.window()
 	}
 	if text == "" {
 		text = titled(use)
@@ -154,6 +153,9 @@ func (p *KeyPage) dependentsSection() section {
 	}
 	return put(s, all, p.nothing("cryptographic call succeeded with this key"), columns, func(r Dependent) []cell {
 		name := cell{Text: r.Name, Small: r.Account.String(), Mono: r.Kind == "resource"}
+		if a := parseARN(r.Name); a.account == r.Account.ID {
+			name.Small = r.Account.Name // the ARN says the rest
+		}
 		if r.Kind == "service" {
 			name.Small = "service"
 			if r.Name == "direct" {
@@ -201,34 +203,6 @@ func (p *KeyPage) policySection() section {
 	s.Text = indented(p.Policy.Text)
 	s.TextNote = "The policy as it was set, " + report.Counted(int64(strings.Count(s.Text, "\n")+1), "line", "lines")
 	return s
-}
-
-func (p *KeyPage) contextsSection() section {
-	s := section{ID: "contexts", Title: "Encryption contexts", Note: "What callers say the data is. Values are untrusted text."}
-	columns := []column{
-		{Name: "Context key"}, {Name: "Values", Num: true}, {Name: "Calls", Num: true}, {Name: "Share", Num: true}, {Name: "Examples"}, {Name: "Side", Detail: true},
-	}
-	return put(s, p.Contexts, p.nothing("call gave an encryption context"), columns, func(c ContextUse) []cell {
-		return []cell{
-			{Text: c.Key, Mono: true}, numberCell(c.Values), numberCell(c.Calls), {Text: report.Percent(c.Share)}, listCell(c.Examples), {Text: c.Side},
-		}
-	})
-}
-
-func (p *KeyPage) ratesSection() section {
-	s := section{ID: "rates", Title: "Request rates", Note: "The busiest second of this key against the request quota of the account that pays. Approximate, like all rates from CloudTrail."}
-	columns := []column{
-		{Name: "Quota"}, {Name: "Key", Num: true}, {Name: "Account", Num: true}, {Name: "Quota", Num: true}, {Name: "Throttled", Num: true}, {Name: "When"}, {Name: "Payer", Detail: true},
-	}
-	return put(s, p.Rates, p.nothing("request counted against a quota"), columns, func(r Rate) []cell {
-		limit := "not known"
-		if r.Limit > 0 {
-			limit = strconv.FormatFloat(r.Limit, 'f', -1, 64)
-		}
-		return []cell{
-			{Text: report.Humanize(r.Quota)}, numberCell(r.Peak), numberCell(r.AllPeak), {Text: limit}, badCell(r.Throttled), {Text: report.Second(r.PeakAt)}, {Text: r.Payer.String()},
-		}
-	})
 }
 
 func (p *KeyPage) newsSection() section {

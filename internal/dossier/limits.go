@@ -7,5 +7,4 @@ const (
 	maxBars       = 62  // bars of the chart
 	maxCandidates = 8   // what a name may have meant
 	maxColumns    = 140 // of a page in a terminal
-	maxPolicy     = 60_000
 )

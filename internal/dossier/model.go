@@ -248,9 +248,11 @@ type Policy struct {
 
 // Rate is a peak of requests against a request quota.
 type Rate struct {
-	Payer  Account   `json:"payer"`
-	Region string    `json:"region"`
-	Quota  string    `json:"quota_name"`
+	Payer  Account `json:"payer"`
+	Region string  `json:"region"`
+	Quota  string  `json:"quota_name"`
+	// Store is set for the quota of one custom key store.
+	Store  string    `json:"custom_key_store_id,omitempty"`
 	Peak   int64     `json:"peak_per_second"` // of this key or principal alone
 	PeakAt time.Time `json:"peak_at"`
 	// Limit is what the quota allows per second; 0 when it is not known.
@@ -277,4 +279,125 @@ type NewsItem struct {
 	Calls  int64      `json:"call_count"`
 	Before int64      `json:"call_count_before"`
 	At     *time.Time `json:"at"`
+}
+
+// PrincipalPage is what the store knows about one principal.
+type PrincipalPage struct {
+	Head
+	Principal PrincipalFacts       `json:"principal"`
+	Access    Access               `json:"access"`
+	Use       Use                  `json:"use"`
+	Keys      List[KeyUse]         `json:"keys"`
+	Denied    List[DeniedUse]      `json:"denied"`
+	Changes   List[Change]         `json:"changes"`
+	GrantsFor List[Grant]          `json:"grants_for_it"`
+	GrantsBy  List[Grant]          `json:"grants_by_it"`
+	Findings  List[report.Finding] `json:"findings"`
+	Rates     List[Rate]           `json:"request_rates"`
+}
+
+// PrincipalFacts says who a principal is.
+type PrincipalFacts struct {
+	Caller
+	// UniqueIDs has more than one where a role or user was deleted and made
+	// again under its name.
+	UniqueIDs []string `json:"unique_ids"`
+	// Kinds are human, workload, aws_service or unknown.
+	Kinds []string `json:"actor_kinds"`
+	// FirstSeen and LastSeen are calls of the whole store.
+	FirstSeen *time.Time `json:"first_seen"`
+	LastSeen  *time.Time `json:"last_seen"`
+	// Foreign accounts' principals are known from the owner's records only.
+	OwnerSideOnly bool `json:"owner_side_only"`
+}
+
+// Access says how a principal came in, in the window.
+type Access struct {
+	Calls      int64 `json:"call_count"`
+	Sessions   int64 `json:"session_count"`
+	AccessKeys int64 `json:"access_key_count"`
+	// LongLived counts calls with an access key that does not expire.
+	LongLived int64 `json:"long_lived_key_call_count"`
+	Console   int64 `json:"console_call_count"`
+	// MFA counts calls by what the record says about it.
+	WithMFA    int64 `json:"mfa_call_count"`
+	WithoutMFA int64 `json:"no_mfa_call_count"`
+	// Through services: calls that an AWS service made for it.
+	Through    int64      `json:"through_service_call_count"`
+	Types      List[Seen] `json:"caller_types"`
+	Addresses  List[Seen] `json:"source_ip_addresses"`
+	UserAgents List[Seen] `json:"user_agents"`
+	Endpoints  List[Seen] `json:"vpc_endpoints"`
+}
+
+// Seen is a value that calls have, with their number.
+type Seen struct {
+	Value     string    `json:"value"`
+	Calls     int64     `json:"call_count"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+}
+
+// KeyUse is what was done with one key.
+type KeyUse struct {
+	Key        KeyRef    `json:"key"` // without ARN: calls that name no key
+	Services   []string  `json:"services"`
+	Operations []string  `json:"operations"`
+	Calls      int64     `json:"call_count"`
+	Failed     int64     `json:"error_count"`
+	Denied     int64     `json:"denied_count"`
+	Callers    int64     `json:"caller_count,omitempty"`
+	FirstSeen  time.Time `json:"first_seen"`
+	LastSeen   time.Time `json:"last_seen"`
+}
+
+// DeniedUse is an operation that was refused.
+type DeniedUse struct {
+	Key       KeyRef    `json:"key"`
+	Operation string    `json:"operation"`
+	Service   string    `json:"service"`
+	Calls     int64     `json:"call_count"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+}
+
+// ResourcePage is what the store knows about one resource that keys encrypt.
+type ResourcePage struct {
+	Head
+	Resource ResourceFacts        `json:"resource"`
+	Use      Use                  `json:"use"`
+	Keys     List[KeyUse]         `json:"keys"`
+	Callers  List[CallerUse]      `json:"callers"`
+	Contexts List[ContextUse]     `json:"encryption_context"`
+	Tags     List[TagInterval]    `json:"tags"`
+	KeyTags  List[TagPair]        `json:"key_tag_agreement"`
+	Findings List[report.Finding] `json:"findings"`
+}
+
+// ResourceFacts says what a resource is.
+type ResourceFacts struct {
+	// Resource is how encryption contexts name it, or an ARN that means it.
+	Resource string  `json:"resource"`
+	Service  string  `json:"service"`
+	Account  Account `json:"account"`
+	Name     string  `json:"name"`
+	// Parts counts what is known under it, such as the objects of a bucket.
+	Parts int64 `json:"part_count"`
+}
+
+// TagInterval is a time in which a resource carried a tag.
+type TagInterval struct {
+	Key   string     `json:"tag_key"`
+	Value *string    `json:"tag_value"` // nil: known to be gone
+	From  time.Time  `json:"valid_from"`
+	To    *time.Time `json:"valid_to"`
+}
+
+// TagPair compares a tag of a resource with the same tag of a key.
+type TagPair struct {
+	TagKey        string `json:"tag_key"`
+	ResourceValue string `json:"resource_value"`
+	Key           KeyRef `json:"key"`
+	KeyValue      string `json:"key_value"`
+	Agrees        bool   `json:"agrees"`
 }

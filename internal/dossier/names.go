@@ -2,6 +2,7 @@ package dossier
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
 	"github.com/kmstrail/kmstrail/internal/report"
@@ -40,6 +41,8 @@ func (n names) caller(id, arn, account string) Caller {
 	return Caller{ID: id, ARN: arn, Account: n.account(account)}
 }
 
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
+
 // principal is a caller known by its ARN or name only; nil when there is none.
 func (n names) principal(arn string) *Caller {
 	if arn == "" {
@@ -48,6 +51,10 @@ func (n names) principal(arn string) *Caller {
 	c := n.caller("", arn, "")
 	if !strings.HasPrefix(arn, "arn:") {
 		c.ID, c.ARN = arn, ""
+		// EC2's own roles: 111122223333:aws:ec2-infrastructure:i-…
+		if account, rest, ok := strings.Cut(arn, ":"); ok && accountID.MatchString(account) {
+			c.ID, c.Account = rest, n.account(account)
+		}
 	}
 	return &c
 }
@@ -105,12 +112,22 @@ func (c Caller) name() string {
 	}
 }
 
+// short is the name without a path.
+func (c Caller) short() string {
+	name := c.name()
+	kind, _, found := strings.Cut(name, "/")
+	if c.ARN == "" || !found {
+		return name
+	}
+	return kind + "/" + lastPart(c.ARN)
+}
+
 // String names the caller and its account.
 func (c *Caller) String() string {
 	if c == nil {
 		return ""
 	}
-	return join(", ", c.name(), c.Account.String())
+	return join(", ", c.short(), c.Account.String())
 }
 
 // join joins the parts that are not empty.

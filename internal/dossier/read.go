@@ -3,6 +3,7 @@ package dossier
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -95,7 +96,7 @@ func (b *builder) each(ctx context.Context, name, sql string, args []any, visit 
 
 // ask runs a named query over a window.
 func (b *builder) ask(ctx context.Context, id string, params map[string]string, w queries.Window, visit func(r record)) error {
-	q, err := queries.Get(id)
+	q, err := namedQuery(id)
 	if err != nil {
 		return err
 	}
@@ -104,4 +105,20 @@ func (b *builder) ask(ctx context.Context, id string, params map[string]string, 
 		return err
 	}
 	return b.each(ctx, "query "+id, sql, args, visit)
+}
+
+// builtin are the named queries, parsed once.
+var builtin = sync.OnceValues(queries.Builtin)
+
+func namedQuery(id string) (*queries.Query, error) {
+	list, err := builtin()
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range list {
+		if q.ID == id {
+			return q, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no query %s", id)
 }

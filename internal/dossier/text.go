@@ -1,6 +1,7 @@
 package dossier
 
 import (
+	"cmp"
 	"io"
 	"strings"
 
@@ -56,7 +57,7 @@ func (t *textPage) facts(facts []fact) {
 		}
 		text := report.Clean(f.Value)
 		if f.Note != "" {
-			text += ", " + report.Clean(f.Note)
+			text += "; " + report.Clean(f.Note)
 		}
 		t.Text("  "+report.Fit(f.Name, width)+"  ", color, text)
 	}
@@ -108,7 +109,7 @@ func (t *textPage) chart(a *report.Activity) {
 		}
 	}
 	failed := func(o report.Outcomes) int64 { return o.Denied + o.Throttled + o.Failed }
-	t.Line("  " + t.Paint(report.Blue, bars(a.Days, most, report.Outcomes.Sum)) + "  " + report.Number(a.Total.Sum()) + " calls, most " + report.Number(most) + " on " + peak)
+	t.Line("  " + t.Paint(report.Blue, bars(a.Days, most, report.Outcomes.Sum)) + "  " + report.Number(a.Total.Sum()) + " calls, most " + report.Number(most) + " " + on(a) + " " + peak)
 	if failed(a.Total) > 0 {
 		t.Line("  " + t.Paint(report.Red, bars(a.Days, most, failed)) + "  " + report.Number(failed(a.Total)) + " of them failed")
 	}
@@ -118,7 +119,15 @@ func (t *textPage) chart(a *report.Activity) {
 	}
 }
 
-// bars draws one bar for each day; a day without any is a blank.
+// on says what a bar stands for.
+func on(a *report.Activity) string {
+	if a.DaysPerBar == 1 {
+		return "on"
+	}
+	return "in the " + report.Number(int64(a.DaysPerBar)) + " days from"
+}
+
+// bars draws one bar for each day, a dot for none. No count is above most.
 func bars(days []report.DayOutcomes, most int64, count func(report.Outcomes) int64) string {
 	var b strings.Builder
 	for _, d := range days {
@@ -127,7 +136,8 @@ func bars(days []report.DayOutcomes, most int64, count func(report.Outcomes) int
 			b.WriteRune('·')
 			continue
 		}
-		b.WriteRune(levels[min(len(levels)-1, int(int64(len(levels))*(n-1)/max(most, 1)))])
+		steps := int64(len(levels))
+		b.WriteRune(levels[(steps*n+most-1)/most-1])
 	}
 	return b.String()
 }
@@ -170,21 +180,20 @@ func (t *textPage) table(table *table) {
 	}
 }
 
-// natural are the widths that columns would like to have.
+// natural are the widths of what columns hold.
 func natural(table *table, rows [][]cell, columns []int) []int {
-	const most = 64
 	widths := make([]int, len(columns))
 	for at, i := range columns {
 		widths[at] = uniseg.StringWidth(table.Columns[i].Name)
 		for _, row := range rows {
-			widths[at] = max(widths[at], min(most, uniseg.StringWidth(row[i].line())))
+			widths[at] = max(widths[at], uniseg.StringWidth(row[i].line()))
 		}
 	}
 	return widths
 }
 
 // line is a cell on one line.
-func (c cell) line() string { return report.Short(join(", ", c.Text, c.Small)) }
+func (c cell) line() string { return report.Short(join(", ", c.Text, cmp.Or(c.Brief, c.Small))) }
 
 func total(widths []int) int {
 	n := gap * (len(widths) - 1)
@@ -231,9 +240,14 @@ func (t *textPage) row(table *table, row []cell, columns, widths []int, paint bo
 func (t *textPage) details(table *table, row []cell, columns []int) {
 	var parts []string
 	for _, i := range columns {
-		if text := row[i].line(); text != "" && text != "0" {
-			parts = append(parts, strings.ToLower(table.Columns[i].Name)+" "+text)
+		text := row[i].line()
+		if text == "" || text == "0" {
+			continue
 		}
+		if !table.Columns[i].Plain {
+			text = strings.ToLower(table.Columns[i].Name) + " " + text
+		}
+		parts = append(parts, text)
 	}
 	if len(parts) > 0 {
 		t.Text("    ", report.Dim, strings.Join(parts, "; "))
