@@ -24,6 +24,7 @@ type Case struct {
 	Window     sqlfile.Window
 	Params     map[string]string
 	Config     Config
+	State      State
 	// Header and Rows are what is wanted.
 	Header []string
 	Rows   [][]string
@@ -39,6 +40,15 @@ type Config struct {
 	ContextRules   []map[string]any `yaml:"context_rules"`
 	Quotas         []map[string]any `yaml:"quotas"`
 	SelfPrincipals []string         `yaml:"self_principals"`
+}
+
+// State is what runs of detectors left in the store, in rows of the tables.
+// Columns that a row does not name are empty.
+type State struct {
+	DetectorRuns   []map[string]any `yaml:"detector_runs"`
+	Findings       []map[string]any `yaml:"findings"`
+	FindingWindows []map[string]any `yaml:"finding_windows"`
+	ChangedCells   []map[string]any `yaml:"changed_cells"`
 }
 
 // Fires reports whether rows are wanted, by the case's name.
@@ -111,10 +121,16 @@ func (c *Case) section(what, data string) error {
 			return err
 		}
 		return yaml.UnmarshalWithOptions([]byte(text), &c.Config, yaml.Strict())
+	case "state":
+		text, err := cttest.Expand(data)
+		if err != nil {
+			return err
+		}
+		return yaml.UnmarshalWithOptions([]byte(text), &c.State, yaml.Strict())
 	case "want.csv":
 		return c.setWant(data)
 	default:
-		return fmt.Errorf("the part %q is unknown; parts are config, events, events.jsonl, params, want.csv, window", what)
+		return fmt.Errorf("the part %q is unknown; parts are config, events, events.jsonl, params, state, want.csv, window", what)
 	}
 	return nil
 }

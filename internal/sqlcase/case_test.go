@@ -60,14 +60,14 @@ func TestParse(t *testing.T) {
 
 func TestParse_errors(t *testing.T) {
 	for want, src := range map[string]string{
-		`x: case other: the name begins neither with fires nor with quiet`:                                                        "-- window --\n2026-01-04T00:00:00Z 2026-01-05T00:00:00Z\n-- other/events --\nx\n",
-		`x: case fires_a: there is no window`:                                                                                     "-- fires_a/events --\nx\n",
-		`x: case fires_a: there are no events`:                                                                                    "-- fires_a/window --\n2026-01-04T00:00:00Z 2026-01-05T00:00:00Z\n",
-		`x: section fires_a/window: want a start and an end, got "today"`:                                                         "-- fires_a/window --\ntoday\n",
-		`x: section fires_a/window: the window is empty: it starts at 2026-01-05T00:00:00Z and ends at 2026-01-04T00:00:00Z`:      "-- fires_a/window --\n2026-01-05T00:00:00Z 2026-01-04T00:00:00Z\n",
-		`x: section fires_a/event: the part "event" is unknown; parts are config, events, events.jsonl, params, want.csv, window`: "-- fires_a/event --\n",
-		`x: section fires_a/config: [1:1] unknown field "trust"`:                                                                  "-- fires_a/config --\ntrust: []\n",
-		`x: section fires_a/want.csv: expand {key/a@nobody}: unknown account "nobody"`:                                            "-- fires_a/want.csv --\n{key/a@nobody}\n",
+		`x: case other: the name begins neither with fires nor with quiet`:                                                               "-- window --\n2026-01-04T00:00:00Z 2026-01-05T00:00:00Z\n-- other/events --\nx\n",
+		`x: case fires_a: there is no window`:                                                                                            "-- fires_a/events --\nx\n",
+		`x: case fires_a: there are no events`:                                                                                           "-- fires_a/window --\n2026-01-04T00:00:00Z 2026-01-05T00:00:00Z\n",
+		`x: section fires_a/window: want a start and an end, got "today"`:                                                                "-- fires_a/window --\ntoday\n",
+		`x: section fires_a/window: the window is empty: it starts at 2026-01-05T00:00:00Z and ends at 2026-01-04T00:00:00Z`:             "-- fires_a/window --\n2026-01-05T00:00:00Z 2026-01-04T00:00:00Z\n",
+		`x: section fires_a/event: the part "event" is unknown; parts are config, events, events.jsonl, params, state, want.csv, window`: "-- fires_a/event --\n",
+		`x: section fires_a/config: [1:1] unknown field "trust"`:                                                                         "-- fires_a/config --\ntrust: []\n",
+		`x: section fires_a/want.csv: expand {key/a@nobody}: unknown account "nobody"`:                                                   "-- fires_a/want.csv --\n{key/a@nobody}\n",
 	} {
 		_, err := sqlcase.Parse("x", []byte(src))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/google/uuid"
 	"golang.org/x/tools/txtar"
 
 	"github.com/kmstrail/kmstrail/internal/cttest"
@@ -46,14 +47,8 @@ func (c *Case) Load(ctx context.Context, s Store, split bool) error {
 		if err != nil {
 			return fmt.Errorf("case %s: config: %w", c.Name, err)
 		}
-		rec, err := schema.Rows(t.table, append(rows, t.more...))
-		if err != nil {
-			return fmt.Errorf("case %s: config: %w", c.Name, err)
-		}
-		err = s.Replace(ctx, t.table, rec)
-		rec.Release()
-		if err != nil {
-			return fmt.Errorf("case %s: load %s: %w", c.Name, t.table.Name, err)
+		if err := c.replace(ctx, s, t.table, append(rows, t.more...)); err != nil {
+			return err
 		}
 	}
 	files, err := c.Files(split)
@@ -63,7 +58,70 @@ func (c *Case) Load(ctx context.Context, s Store, split bool) error {
 	if err := s.Ingest(ctx, files, c.Config.SelfPrincipals); err != nil {
 		return fmt.Errorf("case %s: ingest: %w", c.Name, err)
 	}
+	return c.loadState(ctx, s)
+}
+
+func (c *Case) loadState(ctx context.Context, s Store) error {
+	for _, t := range []struct {
+		table *schema.Table
+		rows  []map[string]any
+	}{
+		{&schema.DetectorRuns, c.State.DetectorRuns},
+		{&schema.Findings, c.State.Findings},
+		{&schema.FindingWindows, c.State.FindingWindows},
+		{&schema.ChangedCells, c.State.ChangedCells},
+	} {
+		if t.rows == nil {
+			continue
+		}
+		rows, err := tableRows(t.table, t.rows)
+		if err != nil {
+			return fmt.Errorf("case %s: state: %w", c.Name, err)
+		}
+		fill(t.table, rows)
+		if err := c.replace(ctx, s, t.table, rows); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (c *Case) replace(ctx context.Context, s Store, t *schema.Table, rows [][]any) error {
+	rec, err := schema.Rows(t, rows)
+	if err != nil {
+		return fmt.Errorf("case %s: %w", c.Name, err)
+	}
+	defer rec.Release()
+	if err := s.Replace(ctx, t, rec); err != nil {
+		return fmt.Errorf("case %s: load %s: %w", c.Name, t.Name, err)
+	}
+	return nil
+}
+
+// fill puts empty values where a column must have one.
+func fill(t *schema.Table, rows [][]any) {
+	for _, row := range rows {
+		for i, c := range t.Columns {
+			if row[i] == nil && c.NotNull {
+				row[i] = empty(c.Type)
+			}
+		}
+	}
+}
+
+func empty(t schema.Type) any {
+	switch t {
+	case schema.Integer, schema.Bigint:
+		return 0
+	case schema.Timestamp:
+		return time.Unix(0, 0).UTC()
+	case schema.UUID:
+		return uuid.UUID{}
+	case schema.StringSet:
+		return []string{}
+	default:
+		return ""
+	}
 }
 
 // tableRows puts rows by column name into the table's order.
@@ -104,6 +162,14 @@ func convert(v any, t schema.Type) any {
 	case schema.Integer, schema.Bigint:
 		if n, err := strconv.ParseInt(fmt.Sprint(v), 10, 64); err == nil {
 			return n
+		}
+	case schema.Timestamp:
+		if at, err := time.Parse(time.RFC3339, fmt.Sprint(v)); err == nil {
+			return at.UTC()
+		}
+	case schema.UUID:
+		if v != nil {
+			return uuid.MustParse(cttest.UUID(fmt.Sprint(v)))
 		}
 	}
 	return v
