@@ -1,0 +1,275 @@
+/*---
+id: key_changes
+title: What changed about a key since then
+description: |
+  Compares the window with the time before it: callers, accounts, services,
+  operations, errors, context values and resources that are new or gone, a
+  volume that rose or fell, and what was done to the key itself. "Since last
+  week" is a window of seven days. Where the logs of the time before do not
+  reach back that far, rates count from where they begin; where there are none,
+  everything is new. Windows that begin and end on the hour are exact for what
+  comes from the rollups; contexts and resources come from the records and
+  always are.
+grain: one row per key, kind and name
+params:
+  key_arn: {type: varchar, required: true, doc: "key ARN, key id, alias (alias/…) or alias ARN; an alias means all keys that had it"}
+  baseline_days: {type: days, default: 30, doc: how long before the window to compare with}
+  min_ratio: {type: double, default: 2, doc: "how many times more, or fewer, calls a day are worth a row"}
+  max_names: {type: integer, default: 100, doc: "at most so many rows per kind and change, those with most calls"}
+columns:
+  - {name: key_arn, type: VARCHAR, doc: The key.}
+  - {name: aliases, type: VARCHAR, doc: "Its aliases; NULL when none is known."}
+  - {name: kind, type: VARCHAR, doc: "lifecycle, volume, caller, account, service, operation, error, context or resource."}
+  - {name: name, type: VARCHAR, doc: "Operation that changed the key; principal ARN, else service principal or unique id; account; service or direct; operation; class of the error; context key=value; service:resource. Contexts and resources are untrusted text."}
+  - {name: change, type: VARCHAR, doc: "new, gone, more or less; done for what was done to the key."}
+  - {name: done_by, type: VARCHAR, doc: "Who changed the key; NULL for other kinds, and for KMS itself."}
+  - {name: before_count, type: BIGINT, doc: "Calls before the window, those that changed the key with success apart."}
+  - {name: window_count, type: BIGINT, doc: "Calls in the window, likewise."}
+  - {name: before_per_day, type: DOUBLE, doc: "Calls a day before the window; NULL when the logs begin with the window."}
+  - {name: window_per_day, type: DOUBLE, doc: Calls a day in the window.}
+  - {name: first_seen, type: TIMESTAMP, doc: "First of all these calls, UTC."}
+  - {name: last_seen, type: TIMESTAMP, doc: "Last of all these calls, UTC."}
+---*/
+with named as (          -- keys with a name that calls used, and with the aliases they had, in both times
+    select distinct key_arn, alias_name
+    from usage_daily
+    where day >= cast($baseline_start as date)
+      and cast(day as timestamp) < $window_end
+      and key_arn is not null
+    union all
+    select key_arn, name as alias_name
+    from key_timeline
+    where kind = 'alias'
+      and valid_from < $window_end
+      and (valid_to is null or valid_to > $baseline_start)
+    union all
+    select distinct key_arn, cast(null as varchar) as alias_name
+    from key_change_records
+    where event_time >= $baseline_start
+      and event_time < $window_end
+),
+wanted as (              -- keys that $key_arn names
+    select distinct key_arn
+    from named
+    where $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
+),
+begun as (               -- the moment from which on there is something to compare with
+    select case when min(first_event_time) > $baseline_start then min(first_event_time) else $baseline_start end as begins_at
+    from arrivals
+),
+spans as (               -- how many days both times have
+    select
+        (to_unixtime($window_start) - to_unixtime(begins_at)) / 86400e0 as before_days,
+        (to_unixtime($window_end) - to_unixtime($window_start)) / 86400e0 as window_days
+    from begun
+),
+uses as (                -- one row per key, caller, service, operation, outcome and time, counted from the side that knows more
+    select
+        key_arn,
+        caller_id,
+        caller_account_id,
+        service,
+        event_name,
+        error_class,
+        hour >= date_trunc('hour', $window_start) as in_window,
+        max(principal_arn) as principal_arn,
+        case when sum(call_count) > sum(use_count) then sum(call_count) else sum(use_count) end as calls,
+        min(first_event_time) as first_seen,
+        max(last_event_time) as last_seen
+    from usage_hourly
+    where hour > $baseline_start - interval '1' hour
+      and hour < $window_end
+      and last_event_time >= $baseline_start
+      and first_event_time < $window_end
+      and key_arn in (select key_arn from wanted)
+      -- What was done to the key itself has rows of its own.
+      and (error_class is not null or event_name not in (select event_name from key_change_records))
+    group by 1, 2, 3, 4, 5, 6, 7
+),
+callers as (             -- one row per caller, by the name that any copy tells
+    select caller_id, coalesce(max(principal_arn), caller_id) as caller
+    from uses
+    group by caller_id
+),
+contexts as (            -- one row per key, context value and time; what names a resource is among the resources
+    select
+        key_arn,
+        context_key || '=' || context_value as name,
+        event_time >= $window_start as in_window,
+        count(*) as calls,
+        min(event_time) as first_seen,
+        max(event_time) as last_seen
+    from encryption_context
+    where event_time >= $baseline_start
+      and event_time < $window_end
+      and key_arn in (select key_arn from wanted)
+      and context_key not like 'aws:%'
+      and context_key not in ('SecretARN', 'PARAMETER_ARN')
+    group by 1, 2, 3
+),
+resources as (           -- one row per key, resource and time; of S3 objects the bucket
+    select
+        key_arn,
+        case when service <> '' then service || ':' || resource_name else resource_name end as name,
+        event_time >= $window_start as in_window,
+        count(*) as calls,
+        min(event_time) as first_seen,
+        max(event_time) as last_seen
+    from context_resources
+    where event_time >= $baseline_start
+      and event_time < $window_end
+      and key_arn in (select key_arn from wanted)
+    group by 1, 2, 3
+),
+entries as (             -- one row per key, kind, name, time and origin
+    select key_arn, 'volume' as kind, 'all calls' as name, in_window, calls, first_seen, last_seen
+    from uses
+    union all
+    select uses.key_arn, 'caller' as kind, callers.caller as name, uses.in_window, uses.calls, uses.first_seen, uses.last_seen
+    from uses
+    join callers on callers.caller_id = uses.caller_id
+    union all
+    select key_arn, 'account' as kind, caller_account_id as name, in_window, calls, first_seen, last_seen
+    from uses
+    where caller_account_id is not null
+    union all
+    select key_arn, 'service' as kind, coalesce(service, 'direct') as name, in_window, calls, first_seen, last_seen
+    from uses
+    union all
+    select key_arn, 'operation' as kind, event_name as name, in_window, calls, first_seen, last_seen
+    from uses
+    union all
+    select key_arn, 'error' as kind, error_class as name, in_window, calls, first_seen, last_seen
+    from uses
+    where error_class is not null
+    union all
+    select key_arn, 'context' as kind, name, in_window, calls, first_seen, last_seen
+    from contexts
+    union all
+    select key_arn, 'resource' as kind, name, in_window, calls, first_seen, last_seen
+    from resources
+),
+compared as (            -- one row per key, kind and name, both times side by side
+    select
+        key_arn,
+        kind,
+        name,
+        max(case when in_window then 0 else 1 end) as seen_before,
+        max(case when in_window then 1 else 0 end) as seen_in_window,
+        sum(case when in_window then 0 else calls end) as before_count,
+        sum(case when in_window then calls else 0 end) as window_count,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen
+    from entries
+    group by key_arn, kind, name
+),
+rated as (               -- the same, by the day
+    select
+        compared.*,
+        case when spans.before_days > 0e0 then cast(compared.before_count as double) / cast(spans.before_days as double) end as before_per_day,
+        cast(compared.window_count as double) / cast(spans.window_days as double) as window_per_day
+    from compared
+    cross join spans
+),
+judged as (              -- the same, with what changed
+    select
+        rated.*,
+        case
+            when seen_before = 0 then 'new'
+            when seen_in_window = 0 then 'gone'
+            when kind <> 'volume' then null
+            when window_per_day >= $min_ratio * before_per_day then 'more'
+            when window_per_day * $min_ratio <= before_per_day then 'less'
+        end as change
+    from rated
+),
+ranked as (              -- what changed, most calls first
+    select
+        judged.*,
+        row_number() over (partition by key_arn, kind, change order by window_count desc, before_count desc, name) as name_number
+    from judged
+    where change is not null
+),
+changed as (             -- one row per change of the key itself, its copies as one
+    select
+        key_arn,
+        change_id,
+        event_name,
+        event_time,
+        coalesce(max(principal_arn), max(service)) as done_by
+    from key_change_records
+    where event_time >= $baseline_start
+      and event_time < $window_end
+      and key_arn in (select key_arn from wanted)
+    group by key_arn, change_id, event_name, event_time
+),
+done as (                -- one row per operation and principal that changed the key in the window
+    select
+        key_arn,
+        event_name,
+        done_by,
+        count(case when event_time < $window_start then 1 end) as before_count,
+        count(case when event_time >= $window_start then 1 end) as window_count,
+        min(event_time) as first_seen,
+        max(event_time) as last_seen
+    from changed
+    group by key_arn, event_name, done_by
+),
+changes as (        -- changes of the key, then those of its use
+    select
+        done.key_arn,
+        1 as kind_rank,
+        'lifecycle' as kind,
+        done.event_name as name,
+        'done' as change,
+        done.done_by,
+        done.before_count,
+        done.window_count,
+        case when spans.before_days > 0e0 then cast(done.before_count as double) / cast(spans.before_days as double) end as before_per_day,
+        cast(done.window_count as double) / cast(spans.window_days as double) as window_per_day,
+        done.first_seen,
+        done.last_seen
+    from done
+    cross join spans
+    where done.window_count > 0
+    union all
+    select
+        key_arn,
+        case kind when 'volume' then 2 when 'caller' then 3 when 'account' then 4 when 'service' then 5
+            when 'operation' then 6 when 'error' then 7 when 'context' then 8 else 9 end as kind_rank,
+        kind,
+        name,
+        change,
+        cast(null as varchar) as done_by,
+        before_count,
+        window_count,
+        before_per_day,
+        window_per_day,
+        first_seen,
+        last_seen
+    from ranked
+    where name_number <= $max_names
+)
+select
+    changes.key_arn,
+    keys.aliases,
+    changes.kind,
+    changes.name,
+    changes.change,
+    changes.done_by,
+    cast(changes.before_count as bigint) as before_count,
+    cast(changes.window_count as bigint) as window_count,
+    changes.before_per_day,
+    changes.window_per_day,
+    changes.first_seen,
+    changes.last_seen
+from changes
+left join keys on keys.key_arn = changes.key_arn
+order by
+    changes.key_arn,
+    changes.kind_rank,
+    changes.change desc,
+    changes.window_count desc,
+    changes.before_count desc,
+    changes.name,
+    changes.done_by
