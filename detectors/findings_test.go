@@ -173,6 +173,7 @@ func TestFinding_whyWithdrawn(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScene(t, c.detector)
+			tenPerSecond(t, s.store)
 			s.ingest(c.before)
 			if got := s.scheduled(); len(got.Findings) != 1 {
 				t.Fatalf("%d findings, want one", len(got.Findings))
@@ -181,7 +182,7 @@ func TestFinding_whyWithdrawn(t *testing.T) {
 				s.ingest(c.after)
 			}
 			if c.configure {
-				trust(t, s.store, cttest.Account("foreign"))
+				trust(t, s.store)
 			}
 			s.scheduled(c.params...)
 			if f := s.stored(); f.StatusReason != "No event supports it any more: "+c.want+"." {
@@ -191,16 +192,29 @@ func TestFinding_whyWithdrawn(t *testing.T) {
 	}
 }
 
-func trust(t *testing.T, s *casestore.Store, account string) {
+// trust makes use of keys by the account foreign wanted.
+func trust(t *testing.T, s *casestore.Store) {
 	t.Helper()
-	rec, err := schema.Rows(&schema.TrustRules, [][]any{{account, nil, nil, nil, nil, nil}})
+	configure(t, s, &schema.TrustRules, []any{cttest.Account("foreign"), nil, nil, nil, nil, nil})
+}
+
+// configure replaces the rows of a table that comes from the configuration.
+func configure(t *testing.T, s *casestore.Store, table *schema.Table, row []any) {
+	t.Helper()
+	rec, err := schema.Rows(table, [][]any{row})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rec.Release()
-	if err := s.Replace(t.Context(), &schema.TrustRules, rec); err != nil {
+	if err := s.Replace(t.Context(), table, rec); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// tenPerSecond is a quota that a few lines use up.
+func tenPerSecond(t *testing.T, s *casestore.Store) {
+	t.Helper()
+	configure(t, s, &schema.Quotas, []any{"cryptographic_symmetric", nil, nil, 10.0, "override"})
 }
 
 // What people decided stays, unless there is news.
@@ -281,7 +295,7 @@ func TestRun_scheduledLooksAtWhatChanged(t *testing.T) {
 	if got := s.days(s.scheduled()); got != "03 03" {
 		t.Errorf("after a late call the run looked at the days %s", got)
 	}
-	trust(t, s.store, cttest.Account("foreign"))
+	trust(t, s.store)
 	if got := s.days(s.scheduled()); got != "03 05 06 07" {
 		t.Errorf("after a new rule the run looked at the days %s", got)
 	}
