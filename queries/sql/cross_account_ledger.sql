@@ -43,7 +43,7 @@ with named as (          -- keys with a name that calls used, and with the alias
       and valid_from < $window_end
       and (valid_to is null or valid_to > $window_start)
 ),
-wanted as (              -- keys that $key_arn names
+wanted as (              -- keys that are asked for
     select distinct key_arn
     from named
     where $key_arn is null

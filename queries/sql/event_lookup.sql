@@ -24,7 +24,7 @@ columns:
   - {name: event_id, type: UUID, doc: "Event id; kmstrail event shows the record."}
   - {name: copy_count, type: BIGINT, doc: Records of the call that arrived.}
 ---*/
-with aliased as (        -- keys that had the alias $key_arn in the window, or that calls named by it
+with aliased as (        -- keys that had the alias asked for in the window, or that calls named by it
     select key_arn
     from key_timeline
     where kind = 'alias'

@@ -28,7 +28,7 @@ columns:
   - {name: end_name, type: VARCHAR, doc: RetireGrant or RevokeGrant.}
   - {name: event_id, type: UUID, doc: "Event of the creation; NULL when that lies before the logs."}
 ---*/
-with aliased as (        -- keys that had the alias $key_arn in the window, or that calls named by it
+with aliased as (        -- keys that had the alias asked for in the window, or that calls named by it
     select key_arn
     from key_timeline
     where kind = 'alias'

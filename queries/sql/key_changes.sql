@@ -48,7 +48,7 @@ with named as (          -- keys with a name that calls used, and with the alias
     where event_time >= $baseline_start
       and event_time < $window_end
 ),
-wanted as (              -- keys that $key_arn names
+wanted as (              -- keys that are asked for
     select distinct key_arn
     from named
     where $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)

@@ -16,7 +16,7 @@ columns:
   - {name: principal_arn, type: VARCHAR, doc: "Who began it; NULL for KMS itself."}
   - {name: event_id, type: UUID, doc: Event that began it.}
 ---*/
-with aliased as (        -- keys that had the alias $key_arn in the window, or that calls named by it
+with aliased as (        -- keys that had the alias asked for in the window, or that calls named by it
     select key_arn
     from key_timeline
     where kind = 'alias'

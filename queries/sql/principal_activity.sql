@@ -26,7 +26,7 @@ columns:
   - {name: first_seen, type: TIMESTAMP, doc: "First call in the window, UTC."}
   - {name: last_seen, type: TIMESTAMP, doc: "Last call in the window, UTC."}
 ---*/
-with callers as (        -- callers that $principal_arn names: the owner of a foreign key logs only their id
+with callers as (        -- callers asked for: the owner of a foreign key logs only their id
     select distinct caller_id
     from usage_daily
     where day >= cast($window_start as date)
