@@ -62,7 +62,7 @@ func newBuilder(store Store, opts Options) *builder {
 func (b *builder) head(kind string) Head {
 	return Head{
 		FormatVersion: FormatVersion, Kind: kind, Version: b.opts.Version,
-		GeneratedAt: b.opts.Now.UTC().Truncate(time.Second), Window: b.window,
+		GeneratedAt: b.opts.Now.UTC().Truncate(time.Second), Window: b.window, names: b.names,
 	}
 }
 

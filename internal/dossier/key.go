@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/report"
+	"github.com/kmstrail/kmstrail/queries"
 )
 
 // Key puts together the page of a key that the store names.
@@ -250,15 +252,6 @@ func positive(n int64) string {
 	return report.Number(n)
 }
 
-// since writes how long before another moment something was.
-func since(then, now time.Time) string {
-	days := int64(now.Sub(then) / oneDay)
-	if days < 1 {
-		return "today"
-	}
-	return report.Counted(days, "day", "days") + " ago"
-}
-
 func (k *keyBuilder) contexts(ctx context.Context) error {
 	list := &k.p.Contexts
 	*list = List[ContextUse]{Rows: []ContextUse{}, Command: k.command("contexts_of_key", "key_arn", k.arn())}
@@ -375,4 +368,24 @@ func (b *builder) limits(ctx context.Context, rates []Rate) error {
 	return nil
 }
 
-func (k *keyBuilder) news(context.Context) error { return nil }
+// weekDays is how many days are compared with as many before.
+const weekDays = 7
+
+func (k *keyBuilder) news(ctx context.Context) error {
+	days := min(weekDays, k.days())
+	start := k.window.End.AddDate(0, 0, -days)
+	n := &k.p.News
+	n.Window = report.Window{Start: start, End: k.window.End}
+	n.Before = report.Window{Start: start.AddDate(0, 0, -days), End: start}
+	n.Items = List[NewsItem]{Rows: []NewsItem{}}
+	n.Items.Command = "kmstrail query key_changes --param " + quote("key_arn="+k.arn()) + " --param baseline_days=" + strconv.Itoa(days) +
+		" --from " + report.Day(start) + " --to " + report.Day(k.window.End)
+	params := k.params()
+	params["baseline_days"], params["max_names"] = strconv.Itoa(days), strconv.Itoa(maxNews)
+	return k.ask(ctx, "key_changes", params, queries.Window{Start: start, End: k.window.End}, func(r record) {
+		n.Items.add(NewsItem{
+			Kind: r.text("kind"), Name: r.text("name"), Change: r.text("change"), By: k.names.principal(r.text("done_by")),
+			Calls: r.number("window_count"), Before: r.number("before_count"), FirstSeen: r.moment("first_seen"), LastSeen: r.moment("last_seen"),
+		})
+	})
+}

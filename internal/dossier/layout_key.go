@@ -152,12 +152,12 @@ func (p *KeyPage) dependentsSection() section {
 		{Name: "Service or resource"}, {Name: "Calls", Num: true}, {Name: "Last use"}, {Name: "First use", Detail: true}, {Name: "Operations", Detail: true},
 	}
 	return put(s, all, p.nothing("cryptographic call succeeded with this key"), columns, func(r Dependent) []cell {
-		name := cell{Text: r.Name, Small: r.Account.String(), Mono: r.Kind == "resource"}
+		name := cell{Text: r.Name, Small: r.Account.String(), Brief: r.Account.short(), Mono: r.Kind == "resource"}
 		if a := parseARN(r.Name); a.account == r.Account.ID {
-			name.Small = r.Account.Name // the ARN says the rest
+			name.Small, name.Brief = r.Account.Name, r.Account.Name // the ARN says the rest
 		}
 		if r.Kind == "service" {
-			name.Small = "service"
+			name.Small, name.Brief = "service", ""
 			if r.Name == "direct" {
 				name.Text, name.Small = "direct calls", "no service"
 			}
@@ -206,9 +206,21 @@ func (p *KeyPage) policySection() section {
 }
 
 func (p *KeyPage) newsSection() section {
-	s := section{ID: "news", Title: "Against the week before", Note: "The last days (" + p.News.Days.String() + ") against the same number of days before them."}
-	columns := []column{{Name: "What"}, {Name: "Change"}, {Name: "Now", Num: true}, {Name: "Before", Num: true}, {Name: "When", Detail: true}}
-	return put(s, p.News.Items, "Nothing new and nothing gone in the last days, "+p.News.Days.String()+".", columns, func(n NewsItem) []cell {
-		return []cell{{Text: n.What, Small: n.Kind}, {Text: n.Change}, numberCell(n.Calls), numberCell(n.Before), {Text: moment(n.At)}}
+	n := &p.News
+	s := section{ID: "news", Title: "Against the week before", Note: n.Window.String() + " against " + n.Before.String() + "; at most five differences of each kind."}
+	empty := "Nothing new, nothing gone and no other volume in " + n.Window.String() + " than in " + n.Before.String() + "."
+	columns := []column{
+		{Name: "What"}, {Name: "Change"}, {Name: "Calls", Num: true}, {Name: "Before", Num: true}, {Name: "Last"}, {Name: "By", Detail: true},
+	}
+	return put(s, n.Items, empty, columns, func(i NewsItem) []cell {
+		what := cell{Text: i.Name, Small: i.Kind}
+		switch i.Kind {
+		case "caller":
+			what = callerCell(*p.names.principal(i.Name))
+		case "account":
+			what.Text = p.names.account(i.Name).String()
+		}
+		change := cell{Text: i.Change, Alarm: i.Change == "new" && i.Kind == "error"}
+		return []cell{what, change, numberCell(i.Calls), numberCell(i.Before), timeCell(i.LastSeen), {Text: i.By.String()}}
 	})
 }

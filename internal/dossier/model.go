@@ -266,19 +266,25 @@ type Rate struct {
 // News is what was otherwise in the last days of the window than in the same
 // number of days before.
 type News struct {
-	Days   report.Window  `json:"window"`
+	Window report.Window  `json:"window"`
 	Before report.Window  `json:"before"`
 	Items  List[NewsItem] `json:"items"`
 }
 
 // NewsItem is one difference.
 type NewsItem struct {
-	Kind   string     `json:"kind"`   // caller, service, operation, …
-	Change string     `json:"change"` // new, gone, more, less, changed
-	What   string     `json:"what"`
-	Calls  int64      `json:"call_count"`
-	Before int64      `json:"call_count_before"`
-	At     *time.Time `json:"at"`
+	// Kind is lifecycle, volume, caller, account, service, operation, error,
+	// context or resource.
+	Kind string `json:"kind"`
+	// Name is untrusted text for contexts and resources.
+	Name string `json:"name"`
+	// Change is new, gone, more, less, or done for what was done to the key.
+	Change    string    `json:"change"`
+	By        *Caller   `json:"done_by"`
+	Calls     int64     `json:"call_count"`
+	Before    int64     `json:"call_count_before"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
 }
 
 // PrincipalPage is what the store knows about one principal.

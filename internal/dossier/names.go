@@ -105,6 +105,8 @@ func (c Caller) name() string {
 	switch {
 	case c.ARN != "":
 		return parseARN(c.ARN).name
+	case c.ID != "" && c.ID == c.Account.ID:
+		return "account " + c.ID
 	case c.ID != "":
 		return c.ID
 	default:
