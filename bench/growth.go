@@ -91,6 +91,7 @@ func (c *config) fill(ctx context.Context, path string, f *filled, out io.Writer
 		if err := json.Unmarshal(text, f); err != nil {
 			return fmt.Errorf("read %s.json: %w", path, err)
 		}
+		c.hour = f.Hours
 		// Opening it brings it to the layout of today, and that is not measured.
 		return c.process(ctx, path, "growth-maintain", &maintainFigures{})
 	}

@@ -79,14 +79,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // measure makes the measurements asked for and writes them to the results,
 // where the others stay as they are.
 func (c *config) measure(ctx context.Context, out io.Writer) error {
-	rep, err := c.readResults()
-	if err != nil {
-		return err
-	}
 	switch c.only {
 	case "", "ingest", "growth":
 	default:
 		return fmt.Errorf("there is no measurement %q; want ingest or growth", c.only)
+	}
+	rep, err := c.readResults()
+	if err != nil {
+		return err
 	}
 	if c.only != "growth" {
 		growth := rep.Growth
