@@ -290,12 +290,13 @@ func (a *accumulator) addEvent(e *event, raw []byte, logFile int64, index int) (
 			return true
 		}
 		a.repeats.add(e, logFile, index)
-		return false
+	} else {
+		a.seen[e.id] = sum
+		a.events.add(e, logFile, index)
+		a.ids = append(a.ids, e.id)
+		a.times = append(a.times, e.time)
 	}
-	a.seen[e.id] = sum
-	a.events.add(e, logFile, index)
-	a.ids = append(a.ids, e.id)
-	a.times = append(a.times, e.time)
+	// A correction may have the id of what it corrects.
 	if e.supersedes != (uuid{}) {
 		a.supersedes = append(a.supersedes, e.supersedes)
 	}

@@ -30,7 +30,8 @@ func (d *deriver) correct(ctx context.Context) error {
 		var err error
 		switch {
 		case v.Kept.Kind == schema.KeptRows:
-			err = d.exec(ctx, "DELETE FROM main."+v.Table().Name+" WHERE event_id IN ("+strings.Join(ids, ",")+")")
+			// A correction with the id of what it corrects has added its own.
+			err = d.exec(ctx, "DELETE FROM main."+v.Table().Name+" WHERE rowid < "+uncommitted+" AND event_id IN ("+strings.Join(ids, ",")+")")
 		case v.Kept.Kind == schema.KeptRollup && v.Kept.Of != schema.LogFiles.Name:
 			err = d.sumAgain(ctx, &v, bucketsOf(&v, times))
 		case v.Kept.Kind == schema.KeptFold:
