@@ -1,4 +1,4 @@
--- arrivals: One row per account, Region, day and delay: how many KMS records arrived, and how late. A record counts on the day it happened, in the account in whose trail it was delivered.
+-- arrivals: One row per account, Region, day and delay: how many KMS records arrived, and how late. A record counts on the day it happened, in the account in whose trail it was delivered; NetworkActivity records, which shadow another, do not.
 -- kept: rollup of kms_events by day
 --
 -- day DATE: Day of the events, UTC.
@@ -20,6 +20,7 @@ with delays as (         -- one row per record
         (to_unixtime(log_files.delivered_at) - to_unixtime(kms_events.event_time)) / 60e0 as delay
     from kms_events
     left join log_files on log_files.log_file_id = kms_events.log_file_id
+    where kms_events.record_copy <> 'network'
 )
 select
     cast(event_time as date) as day,

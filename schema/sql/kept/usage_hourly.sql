@@ -49,7 +49,8 @@ select
     region,
     coalesce(
         case
-            when strpos(principal_id, ':') > 0
+            -- 111122223333:aws:ec2-infrastructure:i-…: the session comes fourth.
+            when split_part(principal_id, ':', 4) <> ''
                 then split_part(principal_id, ':', 1) || ':' || split_part(principal_id, ':', 2) || ':' || split_part(principal_id, ':', 3)
             else principal_id
         end,

@@ -42,6 +42,7 @@ select
     event_name,
     error_class
 from kms_events
-where record_copy in ('single', 'owner')
+where record_copy <> 'network'
+  and (record_copy = 'single' or recipient_account_id = key_account_id)
   and operation_class = 'cryptographic'
   and custom_key_store_id is not null
