@@ -10,7 +10,7 @@ import (
 // Options say what a history has besides what all of them have.
 type Options struct {
 	// Conflicts adds records that have the event id of another one and other
-	// content: which of them counts depends on which came first.
+	// content, though not in what is counted.
 	Conflicts bool
 }
 
