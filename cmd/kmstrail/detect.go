@@ -37,16 +37,22 @@ func (f *detectFlags) register(cmd *cobra.Command) {
 }
 
 const windowHelp = `
-Without --from, --to and --last the window is everything in the store.` + timeHelp
+Detectors look at whole days (UTC). Without --from, --to and --last they look at
+those where something has changed since they last did: records that arrived,
+however old they are, and their parameters and configuration. With them they
+look at every day of that range.` + timeHelp
 
 func detectCommand(a *app) *cobra.Command {
 	var f detectFlags
 	cmd := &cobra.Command{
 		Use:   "detect",
 		Short: "Run the detectors and print what they find",
-		Long: `Runs the detectors over the store and prints their findings, worst first. With
---format jsonl each line is one JSON object. Findings are also stored (table
-findings), where a later run updates them.
+		Long: `Runs the detectors over the store and prints what there is to look at, worst
+first: findings of earlier runs too, but none that is suppressed or resolved.
+With --format jsonl each line is one JSON object, of every finding.
+
+Findings are kept in the store: kmstrail findings. A finding that records which
+arrived later contradict is withdrawn.
 ` + windowHelp,
 		Example: `  kmstrail detect --last 7d
   kmstrail detect --format jsonl | jq -r 'select(.severity=="critical") | .summary'
@@ -57,7 +63,7 @@ findings), where a later run updates them.
 	}
 	f.register(cmd)
 	cmd.Flags().StringVar(&f.format, "format", "terminal", "`FORMAT`: terminal or jsonl")
-	cmd.Flags().StringVar(&f.failOn, "fail-on", "", "exit with code 3 when there is a finding of this `SEVERITY` or worse")
+	cmd.Flags().StringVar(&f.failOn, "fail-on", "", "exit with code 3 when there is a finding of this `SEVERITY` or worse that is neither suppressed nor resolved")
 	completeValues(cmd, "format", func() []string { return []string{"terminal", "jsonl"} })
 	completeValues(cmd, "fail-on", detectors.Severities)
 	return cmd
@@ -80,7 +86,7 @@ func (a *app) detect(cmd *cobra.Command, f *detectFlags) (err error) {
 	if f.format == "jsonl" {
 		err = writeFindings(a.safeStdout(), found.result.Findings)
 	} else {
-		err = a.printFindings(found.result.Findings)
+		err = a.printFindings(stillOpen(found.result.Findings))
 	}
 	if err != nil {
 		return err
@@ -89,12 +95,17 @@ func (a *app) detect(cmd *cobra.Command, f *detectFlags) (err error) {
 	if found.err != nil {
 		return found.err
 	}
-	if f.failOn != "" && slices.ContainsFunc(found.result.Findings, func(x detectors.Finding) bool {
+	if f.failOn != "" && slices.ContainsFunc(stillOpen(found.result.Findings), func(x detectors.Finding) bool {
 		return slices.Index(detectors.Severities(), x.Severity) <= slices.Index(detectors.Severities(), f.failOn)
 	}) {
 		return codeError{exitFindings}
 	}
 	return nil
+}
+
+// stillOpen returns the findings that somebody should look at.
+func stillOpen(list []detectors.Finding) []detectors.Finding {
+	return slices.DeleteFunc(slices.Clone(list), func(f detectors.Finding) bool { return !f.Open() })
 }
 
 // detection is a run of detectors. The caller closes the store.
@@ -124,10 +135,8 @@ func (a *app) runDetectors(cmd *cobra.Command, f *detectFlags) (*detection, erro
 	if _, _, err := f.times.window(a.now()); err != nil {
 		return nil, err
 	}
-	if cfg.DB != duck.Memory {
-		if _, err := os.Stat(cfg.DB); errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("open database %s: there is no such file; kmstrail ingest creates it, --db names another", cfg.DB)
-		}
+	if err := mustExist(cfg); err != nil {
+		return nil, err
 	}
 	store, err := a.openToWrite(ctx, cfg)
 	if err != nil {
@@ -135,7 +144,9 @@ func (a *app) runDetectors(cmd *cobra.Command, f *detectFlags) (*detection, erro
 	}
 	d := &detection{store: store, detectors: list}
 	if d.window, err = a.window(ctx, store, &f.times); err == nil {
-		d.result, d.err = detectors.Run(ctx, store, list, detectors.RunOptions{Window: d.window, Params: params, Now: a.now})
+		d.result, d.err = detectors.Run(ctx, store, list, detectors.RunOptions{
+			Window: d.window, Scheduled: f.times == timeFlags{}, Params: params, Now: a.now,
+		})
 		err = ctx.Err()
 	}
 	if err == nil && d.err != nil && len(d.result.Runs) == 0 {
@@ -145,6 +156,17 @@ func (a *app) runDetectors(cmd *cobra.Command, f *detectFlags) (*detection, erro
 		return nil, errors.Join(err, store.Close())
 	}
 	return d, nil
+}
+
+// mustExist refuses to create the store.
+func mustExist(cfg config.Config) error {
+	if cfg.DB == duck.Memory {
+		return nil
+	}
+	if _, err := os.Stat(cfg.DB); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("open database %s: there is no such file; kmstrail ingest creates it, --db names another", cfg.DB)
+	}
+	return nil
 }
 
 // window is the time range asked for; open ends are those of the data.

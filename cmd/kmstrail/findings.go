@@ -1,13 +1,97 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
 )
+
+func findingsCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "findings",
+		Short: "List findings, show one, and decide about them",
+		Long: `Findings are what kmstrail detect found: one for each thing, however often it
+was seen. A finding is new until somebody decides about it:
+
+  in_progress  somebody works on it (acknowledge)
+  suppressed   it is known and wanted, and stays so when it is seen again
+  resolved     it is done with; when it is seen again later it is new again
+  withdrawn    the events do not support it any more: records that arrived later
+               or a changed configuration say otherwise; no person decides that
+
+The first characters of an id are enough where no other id begins like that.`,
+	}
+	group(cmd)
+	cmd.AddCommand(findingsListCommand(a), findingsShowCommand(a), findingsHistoryCommand(a))
+	for _, d := range decisions {
+		cmd.AddCommand(findingsDecideCommand(a, d))
+	}
+	return cmd
+}
+
+// shortID is what tables print of a finding's id.
+const shortID = 8
+
+func short(id string) string { return id[:min(len(id), shortID)] }
+
+var idPattern = regexp.MustCompile(`^[0-9a-f][0-9a-f-]{3,35}$`)
+
+// findFinding returns the finding whose id begins with text.
+func findFinding(ctx context.Context, store *duck.Store, text string) (detectors.Finding, error) {
+	text = strings.ToLower(text)
+	if !idPattern.MatchString(text) {
+		return detectors.Finding{}, usagef("kmstrail findings list prints the ids; four characters of one may be enough", "%q is not the id of a finding", text)
+	}
+	all, err := detectors.ReadFindings(ctx, store, detectors.FindingFilter{})
+	if err != nil {
+		return detectors.Finding{}, err
+	}
+	var found []detectors.Finding
+	for _, f := range all {
+		if strings.HasPrefix(f.FindingID, text) {
+			found = append(found, f)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return detectors.Finding{}, fmt.Errorf("find finding %s: %w; kmstrail findings list --status all prints those there are", text, detectors.ErrNoFinding)
+	}
+	return detectors.Finding{}, usagef("give more of it", "%d findings have an id that begins with %s", len(found), text)
+}
+
+// completeFindings offers the ids of findings in the shell.
+func (a *app) completeFindings(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	var out []string
+	cfg, err := a.load(cmd)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	store, err := a.openToRead(cmd.Context(), cfg)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	all, err := detectors.ReadFindings(cmd.Context(), store, detectors.FindingFilter{})
+	if err := errors.Join(err, store.Close()); err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	for _, f := range all {
+		if strings.HasPrefix(f.FindingID, typed) {
+			out = append(out, f.FindingID+"\t"+f.Status+": "+output.Clean(f.Summary))
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
 
 // severityColors are ANSI attributes for a terminal.
 var severityColors = map[string]string{
@@ -44,9 +128,7 @@ func (a *app) printFindings(findings []detectors.Finding) error {
 		}
 		place := strings.Trim(f.AccountID+" "+f.Region, " ")
 		fmt.Fprintf(&b, "          %-10s%s, %s, %s\n", "seen", output.Clean(place), output.Plural(f.EventCount, "call"), span(f))
-		if len(f.EventIDs) > 0 {
-			fmt.Fprintf(&b, "          %-10skmstrail event %s\n", "evidence", output.Clean(f.EventIDs[0]))
-		}
+		fmt.Fprintf(&b, "          %-10skmstrail findings show %s\n", "more", short(f.FindingID))
 	}
 	_, err := io.WriteString(a.stdout, b.String())
 	return err
@@ -78,21 +160,50 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// sayFindings says how many findings there are, for which window.
+// sayFindings says how many findings there are, for which window, and what is
+// none any more.
 func (a *app) sayFindings(d *detection) {
-	counts := map[string]int64{}
+	counts, closed := map[string]int64{}, map[string]int64{}
 	for _, f := range d.result.Findings {
-		counts[f.Severity]++
+		if f.Open() {
+			counts[f.Severity]++
+		} else {
+			closed[f.Status]++
+		}
 	}
 	var parts []string
+	var open int64
 	for _, s := range detectors.Severities() {
 		if counts[s] > 0 {
+			open += counts[s]
 			parts = append(parts, fmt.Sprintf("%s %s", output.Count(counts[s]), s))
 		}
 	}
 	what := "no findings"
 	if len(parts) > 0 {
-		what = output.Plural(int64(len(d.result.Findings)), "finding") + ": " + strings.Join(parts, ", ")
+		what = output.Plural(open, "finding") + ": " + strings.Join(parts, ", ")
+	}
+	for _, s := range detectors.Statuses() {
+		if closed[s] > 0 {
+			what += fmt.Sprintf(", %s %s", output.Count(closed[s]), s)
+		}
 	}
 	a.say("%s, of %s from %s to %s", what, output.Plural(int64(len(d.detectors)), "detector"), output.Time(d.window.Start), output.Time(d.window.End))
+	a.sayWithdrawn(d.result.Withdrawn)
+}
+
+// maxWithdrawn is how many withdrawn findings get a line of their own.
+const maxWithdrawn = 10
+
+func (a *app) sayWithdrawn(list []detectors.Finding) {
+	if len(list) == 0 {
+		return
+	}
+	a.say("%s withdrawn:", output.Count(int64(len(list))))
+	for _, f := range list[:min(len(list), maxWithdrawn)] {
+		a.say("  %s %s: %s", short(f.FindingID), f.DetectorID, output.Clean(f.StatusReason))
+	}
+	if more := len(list) - maxWithdrawn; more > 0 {
+		a.say("  and %s more: kmstrail findings list --status withdrawn", output.Count(int64(more)))
+	}
 }

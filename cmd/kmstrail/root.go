@@ -61,7 +61,7 @@ func newRoot(a *app) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("use", ingestCommand(a), detectCommand(a), reportCommand(a))
+	add("use", ingestCommand(a), detectCommand(a), findingsCommand(a), reportCommand(a))
 	add("ask", keyCommand(a), principalCommand(a), resourceCommand(a), sqlCommand(a), queryCommand(a), eventCommand(a), statusCommand(a))
 	add("set", doctorCommand(a), detectorsCommand(a), maintainCommand(a), rebuildCommand(a), configCommand(a), demoCommand(a), versionCommand(a))
 	root.SetCompletionCommandGroupID("set")

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmstrail/kmstrail/detectors"
+)
+
+// decision is a command by which a person decides about findings.
+type decision struct{ name, status, short, long string }
+
+var decisions = []decision{
+	{
+		"acknowledge", "in_progress", "Say that somebody works on findings",
+		"Makes findings in_progress: somebody works on them.",
+	},
+	{
+		"resolve", "resolved", "Say that findings are done with",
+		"Makes findings resolved. One that is seen again later than until now becomes new.",
+	},
+	{
+		"suppress", "suppressed", "Say that findings are wanted",
+		"Makes findings suppressed: they are known and wanted, and stay suppressed when they are\nseen again. Where the configuration can say so (trusted_accounts, context_rules, quotas)\nthat is better: it also holds for what comes new.",
+	},
+	{
+		"reopen", "new", "Take a decision back",
+		"Makes findings new again, whatever was decided about them.",
+	},
+}
+
+func findingsDecideCommand(a *app, d decision) *cobra.Command {
+	var note, by string
+	cmd := &cobra.Command{
+		Use:   d.name + " ID [ID…]",
+		Short: d.short,
+		Long:  d.long + " The note and who decided it\nare kept in the finding's history.",
+		Example: "  kmstrail findings " + d.name + " 5f3a9c21\n" +
+			"  kmstrail findings " + d.name + " 5f3a9c21 8e07b1d4 --note 'see ticket 4711' --by ann",
+		Args:              between(1, 1000, "the finding's id"),
+		ValidArgsFunction: a.completeFindings,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if by == "" {
+				by = a.userName()
+			}
+			if by == "" {
+				return usagef("add --by NAME", "who decides this is not known: $USER is not set")
+			}
+			return a.decide(cmd, args, detectors.Decision{Status: d.status, Note: note, By: by, At: a.now()})
+		},
+	}
+	cmd.Flags().StringVar(&note, "note", "", "why, for those who read the history: `TEXT`")
+	cmd.Flags().StringVar(&by, "by", "", "`NAME` of who decides (default $USER)")
+	return cmd
+}
+
+// userName returns $USER, "" when it is not set.
+func (a *app) userName() string {
+	for _, e := range a.environ {
+		if name, value, _ := strings.Cut(e, "="); name == "USER" {
+			return value
+		}
+	}
+	return ""
+}
+
+// decide looks all findings up before it changes the first.
+func (a *app) decide(cmd *cobra.Command, ids []string, what detectors.Decision) (err error) {
+	ctx := cmd.Context()
+	cfg, err := a.load(cmd)
+	if err != nil {
+		return err
+	}
+	if err := mustExist(cfg); err != nil {
+		return err
+	}
+	store, err := a.openToWrite(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer closeStore(store, &err)
+	found := make([]detectors.Finding, len(ids))
+	for i, id := range ids {
+		if found[i], err = findFinding(ctx, store, id); err != nil {
+			return err
+		}
+	}
+	for _, f := range found {
+		now, err := detectors.Decide(ctx, store, f.FindingID, what)
+		if err != nil {
+			return err
+		}
+		a.say("%s %s: was %s, is %s", short(f.FindingID), f.DetectorID, f.Status, now.Status)
+	}
+	return nil
+}

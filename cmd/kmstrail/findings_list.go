@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/internal/output"
+)
+
+type findingsListFlags struct {
+	times                           timeFlags
+	statuses, severities, detectors []string
+	key, format                     string
+}
+
+func findingsListCommand(a *app) *cobra.Command {
+	var f findingsListFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List findings",
+		Long: `Lists the findings that somebody should look at: new and in progress. --status
+lists others. --from and --to choose by the time of the events.
+` + timeHelp,
+		Example: `  kmstrail findings list
+  kmstrail findings list --status all --detector pending_deletion_key_use
+  kmstrail findings list --severity critical,high --format json | jq -r '.[].key_arn'`,
+		Args: noArguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.listFindings(cmd, &f) },
+	}
+	f.times.register(cmd)
+	cmd.Flags().StringSliceVar(&f.statuses, "status", []string{"new", "in_progress"}, "only findings with this `STATUS` (repeatable), or all")
+	cmd.Flags().StringSliceVar(&f.severities, "severity", nil, "only findings of this `SEVERITY` (repeatable)")
+	cmd.Flags().StringSliceVar(&f.detectors, "detector", nil, "only findings of the detector with this `ID` (repeatable)")
+	cmd.Flags().StringVar(&f.key, "key", "", "only findings about the key with this `ARN`")
+	cmd.Flags().StringVar(&f.format, "format", "table", "`FORMAT`: table or json")
+	completeValues(cmd, "status", func() []string { return append(detectors.Statuses(), "all") })
+	completeValues(cmd, "severity", detectors.Severities)
+	completeValues(cmd, "detector", detectorIDs)
+	completeValues(cmd, "format", func() []string { return findingFormats })
+	return cmd
+}
+
+var findingFormats = []string{"table", "json"}
+
+// filter checks the flags. Detectors may be the user's own: any id will do.
+func (f *findingsListFlags) filter(a *app) (detectors.FindingFilter, error) {
+	out := detectors.FindingFilter{DetectorIDs: f.detectors, Statuses: f.statuses, Severities: f.severities, KeyARN: f.key}
+	for _, check := range []struct {
+		flag          string
+		values, known []string
+	}{
+		{"--format", []string{f.format}, findingFormats},
+		{"--status", f.statuses, append(detectors.Statuses(), "all")},
+		{"--severity", f.severities, detectors.Severities()},
+	} {
+		for _, v := range check.values {
+			if err := oneOf(check.flag, v, check.known); err != nil {
+				return out, err
+			}
+		}
+	}
+	if slices.Contains(f.statuses, "all") {
+		out.Statuses = nil
+	}
+	var err error
+	out.From, out.To, err = f.times.window(a.now())
+	return out, err
+}
+
+func (a *app) listFindings(cmd *cobra.Command, f *findingsListFlags) error {
+	filter, err := f.filter(a)
+	if err != nil {
+		return err
+	}
+	cfg, err := a.load(cmd)
+	if err != nil {
+		return err
+	}
+	store, err := a.openToRead(cmd.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	list, err := detectors.ReadFindings(cmd.Context(), store, filter)
+	if err != nil {
+		return err
+	}
+	if f.format == "json" {
+		if list == nil {
+			list = []detectors.Finding{}
+		}
+		return writeIndented(a.safeStdout(), list)
+	}
+	t := output.Table{Head: []string{"id", "severity", "status", "detector", "account", "region", "last seen", "calls", "summary"}}
+	t.Right = []bool{7: true, 8: false}
+	t.Width, _ = terminal(a.stdout)
+	for _, x := range list {
+		t.Rows = append(t.Rows, []string{
+			short(x.FindingID), x.Severity, x.Status, x.DetectorID, x.AccountID, x.Region,
+			x.LastSeen.Format("2006-01-02 15:04"), output.Count(x.EventCount), x.Summary,
+		})
+	}
+	if err := t.Write(a.stdout); err != nil {
+		return err
+	}
+	a.say("%s", output.Plural(int64(len(list)), "finding"))
+	return nil
+}
+
+// writeIndented prints a JSON document for people and programs.
+func writeIndented(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("print findings: %w", err)
+	}
+	return nil
+}
