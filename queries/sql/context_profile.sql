@@ -30,12 +30,19 @@ with named as (          -- keys with a name that calls used, and with the alias
     where day >= cast($window_start as date)
       and cast(day as timestamp) < $window_end
       and key_arn is not null
+      -- A key asked for by ARN or id is picked before anything is summed up.
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select key_arn, name as alias_name
     from key_timeline
     where kind = 'alias'
       and valid_from < $window_end
       and (valid_to is null or valid_to > $window_start)
+),
+labels as (              -- one row per key, with its aliases
+    select key_arn, aliases
+    from keys
+    where $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2))
 ),
 wanted as (              -- keys that are asked for
     select distinct key_arn
@@ -52,6 +59,7 @@ sides as (               -- one row per call and side that takes a context
           'Encrypt', 'Decrypt', 'ReEncrypt', 'GenerateDataKey', 'GenerateDataKeyWithoutPlaintext',
           'GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext'
       )
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and key_arn in (select key_arn from wanted)
     union all
     select
@@ -62,6 +70,7 @@ sides as (               -- one row per call and side that takes a context
       and event_time < $window_end
       and error_class is null
       and event_name = 'ReEncrypt'
+      and ($key_arn like '%alias/%' or $key_arn in (destination_key_arn, split_part(destination_key_arn, '/', 2)))
       and destination_key_arn in (select key_arn from wanted)
 ),
 totals as (              -- one row per key and side
@@ -110,7 +119,7 @@ profile as (             -- one row per context key, and one for the calls witho
 )
 select
     profile.key_arn,
-    keys.aliases,
+    labels.aliases,
     profile.side,
     profile.context_key,
     coalesce(examples.value_count, 0) as value_count,
@@ -128,5 +137,5 @@ left join examples
   on examples.key_arn = profile.key_arn
  and examples.side = profile.side
  and examples.context_key = profile.context_key
-left join keys on keys.key_arn = profile.key_arn
+left join labels on labels.key_arn = profile.key_arn
 order by profile.key_arn, profile.side desc, profile.call_count desc, profile.context_key nulls last

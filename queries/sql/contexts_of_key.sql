@@ -23,6 +23,8 @@ with named as (          -- keys with a name that calls used, and with the alias
     where day >= cast($window_start as date)
       and cast(day as timestamp) < $window_end
       and key_arn is not null
+      -- A key asked for by ARN or id is picked before anything is summed up.
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select key_arn, name as alias_name
     from key_timeline
@@ -33,8 +35,7 @@ with named as (          -- keys with a name that calls used, and with the alias
 wanted as (              -- keys that are asked for
     select distinct key_arn
     from named
-    where $key_arn is null
-       or $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
+    where $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
 )
 select
     key_arn,
@@ -47,6 +48,7 @@ select
 from encryption_context
 where event_time >= $window_start
   and event_time < $window_end
+  and ($key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
   and ($key_arn is null or key_arn in (select key_arn from wanted))
 group by key_arn, side, context_key, context_value
 order by call_count desc, key_arn, side, context_key, context_value

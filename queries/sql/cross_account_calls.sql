@@ -29,6 +29,8 @@ with named as (          -- keys with a name that calls used, and with the alias
     where day >= cast($window_start as date)
       and cast(day as timestamp) < $window_end
       and key_arn is not null
+      -- A key asked for by ARN or id is picked before anything is summed up.
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select key_arn, name as alias_name
     from key_timeline
@@ -36,11 +38,15 @@ with named as (          -- keys with a name that calls used, and with the alias
       and valid_from < $window_end
       and (valid_to is null or valid_to > $window_start)
 ),
+labels as (              -- one row per key, with its aliases
+    select key_arn, aliases
+    from keys
+    where $key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2))
+),
 wanted as (              -- keys that are asked for
     select distinct key_arn
     from named
-    where $key_arn is null
-       or $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
+    where $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
 ),
 usage as (               -- whole days of the window, and the hours at its edges
     select
@@ -58,6 +64,7 @@ usage as (               -- whole days of the window, and the hours at its edges
     from usage_daily
     where cast(day as timestamp) >= $window_start
       and cast(day as timestamp) + interval '1' day <= $window_end
+      and ($key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and caller_account_id <> key_account_id
     union all
     select
@@ -78,6 +85,7 @@ usage as (               -- whole days of the window, and the hours at its edges
       and (date_trunc('day', hour) < $window_start or date_trunc('day', hour) + interval '1' day > $window_end)
       and last_event_time >= $window_start
       and first_event_time < $window_end
+      and ($key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and caller_account_id <> key_account_id
 )
 select
@@ -85,7 +93,7 @@ select
     usage.caller_account_id,
     max(accounts.account_name) as caller_account_name,
     usage.key_arn,
-    max(keys.aliases) as aliases,
+    max(labels.aliases) as aliases,
     max(usage.principal_arn) as principal_arn,
     usage.caller_id,
     usage.event_name,
@@ -95,9 +103,9 @@ select
     min(usage.first_event_time) as first_seen,
     max(usage.last_event_time) as last_seen
 from usage
-left join keys on keys.key_arn = usage.key_arn
+left join labels on labels.key_arn = usage.key_arn
 left join accounts on accounts.account_id = usage.caller_account_id
-where usage.key_arn in (select key_arn from wanted)
+where ($key_arn is null or usage.key_arn in (select key_arn from wanted))
   and ($account_id is null or $account_id in (usage.key_account_id, usage.caller_account_id))
 group by usage.key_account_id, usage.caller_account_id, usage.key_arn, usage.caller_id, usage.event_name, usage.error_class
 order by call_count desc, usage.key_arn, usage.caller_account_id, usage.caller_id, usage.event_name, usage.error_class

@@ -36,6 +36,8 @@ with named as (          -- keys with a name that calls used, and with the alias
     where day >= cast($window_start as date)
       and cast(day as timestamp) < $window_end
       and key_arn is not null
+      -- A key asked for by ARN or id is picked before anything is summed up.
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select key_arn, name as alias_name
     from key_timeline
@@ -43,11 +45,15 @@ with named as (          -- keys with a name that calls used, and with the alias
       and valid_from < $window_end
       and (valid_to is null or valid_to > $window_start)
 ),
+labels as (              -- one row per key, with its aliases
+    select key_arn, aliases
+    from keys
+    where $key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2))
+),
 wanted as (              -- keys that are asked for
     select distinct key_arn
     from named
-    where $key_arn is null
-       or $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
+    where $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
 ),
 usage as (               -- whole days of the window, and the hours at its edges
     select
@@ -66,6 +72,7 @@ usage as (               -- whole days of the window, and the hours at its edges
     from usage_daily
     where cast(day as timestamp) >= $window_start
       and cast(day as timestamp) + interval '1' day <= $window_end
+      and ($key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and caller_account_id <> key_account_id
     union all
     select
@@ -87,6 +94,7 @@ usage as (               -- whole days of the window, and the hours at its edges
       and (date_trunc('day', hour) < $window_start or date_trunc('day', hour) + interval '1' day > $window_end)
       and last_event_time >= $window_start
       and first_event_time < $window_end
+      and ($key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and caller_account_id <> key_account_id
 ),
 uses as (                -- one row per key, caller, service, operation and outcome, counted from the side that knows more
@@ -107,7 +115,7 @@ uses as (                -- one row per key, caller, service, operation and outc
         min(first_event_time) as first_seen,
         max(last_event_time) as last_seen
     from usage
-    where key_arn in (select key_arn from wanted)
+    where ($key_arn is null or key_arn in (select key_arn from wanted))
       and ($account_id is null or $account_id in (key_account_id, caller_account_id))
     group by key_arn, key_account_id, caller_account_id, caller_id, service, event_name, error_class
 )
@@ -117,7 +125,7 @@ select
     uses.caller_account_id,
     max(callers.account_name) as caller_account_name,
     uses.key_arn,
-    max(keys.aliases) as aliases,
+    max(labels.aliases) as aliases,
     case
         when max(uses.caller_side) = 1 and max(uses.owner_side) = 1 then 'both'
         when max(uses.caller_side) = 1 then 'caller'
@@ -133,7 +141,7 @@ select
     min(uses.first_seen) as first_seen,
     max(uses.last_seen) as last_seen
 from uses
-left join keys on keys.key_arn = uses.key_arn
+left join labels on labels.key_arn = uses.key_arn
 left join accounts as owners on owners.account_id = uses.key_account_id
 left join accounts as callers on callers.account_id = uses.caller_account_id
 group by uses.key_account_id, uses.caller_account_id, uses.key_arn

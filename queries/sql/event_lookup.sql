@@ -36,6 +36,7 @@ with aliased as (        -- keys that had the alias asked for in the window, or 
     from usage_daily
     where day >= cast($window_start as date)
       and cast(day as timestamp) < $window_end
+      and $key_arn like '%alias/%'
       and $key_arn in (alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
 ),
 numbered as (            -- one row per call that fits, the newest first

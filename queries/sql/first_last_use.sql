@@ -33,6 +33,8 @@ with named as (          -- keys with a name that calls used, and with the alias
     where day >= cast($window_start as date)
       and cast(day as timestamp) < $window_end
       and key_arn is not null
+      -- A key asked for by ARN or id is picked before anything is summed up.
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select key_arn, name as alias_name
     from key_timeline
@@ -40,11 +42,15 @@ with named as (          -- keys with a name that calls used, and with the alias
       and valid_from < $window_end
       and (valid_to is null or valid_to > $window_start)
 ),
+labels as (              -- one row per key, with its aliases
+    select key_arn, aliases
+    from keys
+    where $key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2))
+),
 wanted as (              -- keys that are asked for
     select distinct key_arn
     from named
-    where $key_arn is null
-       or $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
+    where $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
 ),
 usage as (               -- whole days of the window, and the hours at its edges
     select
@@ -63,6 +69,7 @@ usage as (               -- whole days of the window, and the hours at its edges
     from usage_daily
     where cast(day as timestamp) >= $window_start
       and cast(day as timestamp) + interval '1' day <= $window_end
+      and ($key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select
         key_arn,
@@ -83,6 +90,7 @@ usage as (               -- whole days of the window, and the hours at its edges
       and (date_trunc('day', hour) < $window_start or date_trunc('day', hour) + interval '1' day > $window_end)
       and last_event_time >= $window_start
       and first_event_time < $window_end
+      and ($key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
 ),
 uses as (                -- one row per key, caller, service, operation and whether it was a use, counted from the side that knows more
     select
@@ -96,7 +104,7 @@ uses as (                -- one row per key, caller, service, operation and whet
         min(first_event_time) as first_seen,
         max(last_event_time) as last_seen
     from usage
-    where key_arn in (select key_arn from wanted)
+    where ($key_arn is null or key_arn in (select key_arn from wanted))
     group by key_arn, caller_id, caller_account_id, service, event_name, operation_class = 'cryptographic' and error_class is null
 ),
 ranked as (              -- the same, numbered from the first and from the last use of the key
@@ -108,7 +116,7 @@ ranked as (              -- the same, numbered from the first and from the last 
 )
 select
     ranked.key_arn,
-    max(keys.aliases) as aliases,
+    max(labels.aliases) as aliases,
     split_part(ranked.key_arn, ':', 5) as account_id,
     max(accounts.account_name) as account_name,
     min(case when used then ranked.first_seen end) as first_used,
@@ -122,7 +130,7 @@ select
     min(ranked.first_seen) as first_seen,
     max(ranked.last_seen) as last_seen
 from ranked
-left join keys on keys.key_arn = ranked.key_arn
+left join labels on labels.key_arn = ranked.key_arn
 left join accounts on accounts.account_id = split_part(ranked.key_arn, ':', 5)
 where $account_id is null
    or split_part(ranked.key_arn, ':', 5) = $account_id

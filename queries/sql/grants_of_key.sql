@@ -40,11 +40,17 @@ with aliased as (        -- keys that had the alias asked for in the window, or 
     from usage_daily
     where day >= cast($window_start as date)
       and cast(day as timestamp) < $window_end
+      and $key_arn like '%alias/%'
       and $key_arn in (alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
+),
+labels as (              -- one row per key, with its aliases
+    select key_arn, aliases
+    from keys
+    where $key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2))
 )
 select
     grants.key_arn,
-    keys.aliases,
+    labels.aliases,
     grants.grant_id,
     grants.ended_at is null or grants.ended_at >= $window_end as holds,
     grants.grantee_principal,
@@ -60,7 +66,7 @@ select
     grants.end_name,
     grants.event_id
 from grants
-left join keys on keys.key_arn = grants.key_arn
+left join labels on labels.key_arn = grants.key_arn
 left join accounts on accounts.account_id = split_part(grants.grantee_principal, ':', 5)
 where (grants.created_at is null or grants.created_at < $window_end)
   and (grants.ended_at is null or grants.ended_at >= $window_start)

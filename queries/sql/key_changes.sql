@@ -36,6 +36,8 @@ with named as (          -- keys with a name that calls used, and with the alias
     where day >= cast($baseline_start as date)
       and cast(day as timestamp) < $window_end
       and key_arn is not null
+      -- A key asked for by ARN or id is picked before anything is summed up.
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select key_arn, name as alias_name
     from key_timeline
@@ -47,6 +49,11 @@ with named as (          -- keys with a name that calls used, and with the alias
     from key_change_records
     where event_time >= $baseline_start
       and event_time < $window_end
+),
+labels as (              -- one row per key, with its aliases
+    select key_arn, aliases
+    from keys
+    where $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2))
 ),
 wanted as (              -- keys that are asked for
     select distinct key_arn
@@ -81,6 +88,7 @@ uses as (                -- one row per key, caller, service, operation, outcome
       and hour < $window_end
       and last_event_time >= $baseline_start
       and first_event_time < $window_end
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and key_arn in (select key_arn from wanted)
       -- What was done to the key itself has rows of its own.
       and (error_class is not null or event_name not in (select event_name from key_change_records))
@@ -102,6 +110,7 @@ contexts as (            -- one row per key, context value and time; what names 
     from encryption_context
     where event_time >= $baseline_start
       and event_time < $window_end
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and key_arn in (select key_arn from wanted)
       and context_key not like 'aws:%'
       and context_key not in ('SecretARN', 'PARAMETER_ARN')
@@ -118,6 +127,7 @@ resources as (           -- one row per key, resource and time; of S3 objects th
     from context_resources
     where event_time >= $baseline_start
       and event_time < $window_end
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and key_arn in (select key_arn from wanted)
     group by 1, 2, 3
 ),
@@ -200,6 +210,7 @@ changed as (             -- one row per change of the key itself, its copies as 
     from key_change_records
     where event_time >= $baseline_start
       and event_time < $window_end
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and key_arn in (select key_arn from wanted)
     group by key_arn, change_id, event_name, event_time
 ),
@@ -215,7 +226,7 @@ done as (                -- one row per operation and principal that changed the
     from changed
     group by key_arn, event_name, done_by
 ),
-changes as (        -- changes of the key, then those of its use
+changes as (             -- changes of the key, then those of its use
     select
         done.key_arn,
         1 as kind_rank,
@@ -252,7 +263,7 @@ changes as (        -- changes of the key, then those of its use
 )
 select
     changes.key_arn,
-    keys.aliases,
+    labels.aliases,
     changes.kind,
     changes.name,
     changes.change,
@@ -264,7 +275,7 @@ select
     changes.first_seen,
     changes.last_seen
 from changes
-left join keys on keys.key_arn = changes.key_arn
+left join labels on labels.key_arn = changes.key_arn
 order by
     changes.key_arn,
     changes.kind_rank,

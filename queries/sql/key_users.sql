@@ -32,6 +32,8 @@ with named as (          -- keys with a name that calls used, and with the alias
     where day >= cast($window_start as date)
       and cast(day as timestamp) < $window_end
       and key_arn is not null
+      -- A key asked for by ARN or id is picked before anything is summed up.
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select key_arn, name as alias_name
     from key_timeline
@@ -39,11 +41,15 @@ with named as (          -- keys with a name that calls used, and with the alias
       and valid_from < $window_end
       and (valid_to is null or valid_to > $window_start)
 ),
+labels as (              -- one row per key, with its aliases
+    select key_arn, aliases
+    from keys
+    where $key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2))
+),
 wanted as (              -- keys that are asked for
     select distinct key_arn
     from named
-    where $key_arn is null
-       or $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
+    where $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
 ),
 usage as (               -- whole days of the window, and the hours at its edges
     select
@@ -63,6 +69,7 @@ usage as (               -- whole days of the window, and the hours at its edges
     from usage_daily
     where cast(day as timestamp) >= $window_start
       and cast(day as timestamp) + interval '1' day <= $window_end
+      and ($key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select
         key_arn,
@@ -84,6 +91,7 @@ usage as (               -- whole days of the window, and the hours at its edges
       and (date_trunc('day', hour) < $window_start or date_trunc('day', hour) + interval '1' day > $window_end)
       and last_event_time >= $window_start
       and first_event_time < $window_end
+      and ($key_arn is null or $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
 ),
 uses as (                -- one row per key, caller, service, operation and outcome, counted from the side that knows more
     select
@@ -100,12 +108,12 @@ uses as (                -- one row per key, caller, service, operation and outc
         min(first_event_time) as first_seen,
         max(last_event_time) as last_seen
     from usage
-    where key_arn in (select key_arn from wanted)
+    where ($key_arn is null or key_arn in (select key_arn from wanted))
     group by key_arn, caller_id, caller_account_id, service, event_name, operation_class, error_class
 )
 select
     uses.key_arn,
-    max(keys.aliases) as aliases,
+    max(labels.aliases) as aliases,
     max(uses.principal_arn) as principal_arn,
     uses.caller_account_id,
     max(accounts.account_name) as caller_account_name,
@@ -120,7 +128,7 @@ select
     max(uses.last_seen) as last_seen,
     max(case when uses.operation_class = 'cryptographic' and uses.error_class is null then uses.last_seen end) as last_used
 from uses
-left join keys on keys.key_arn = uses.key_arn
+left join labels on labels.key_arn = uses.key_arn
 left join accounts on accounts.account_id = uses.caller_account_id
 group by uses.key_arn, uses.caller_account_id, uses.caller_id
 order by call_count desc, uses.key_arn, uses.caller_account_id, uses.caller_id

@@ -51,6 +51,8 @@ usage as (               -- whole days of the window, and the hours at its edges
     from usage_daily
     where cast(day as timestamp) >= $window_start
       and cast(day as timestamp) + interval '1' day <= $window_end
+      -- Others are left out before anything is summed up.
+      and ($principal_arn in (principal_arn, caller_id) or principal_arn is null or strpos($principal_arn, '%') > 0)
     union all
     select
         key_arn,
@@ -71,6 +73,7 @@ usage as (               -- whole days of the window, and the hours at its edges
       and (date_trunc('day', hour) < $window_start or date_trunc('day', hour) + interval '1' day > $window_end)
       and last_event_time >= $window_start
       and first_event_time < $window_end
+      and ($principal_arn in (principal_arn, caller_id) or principal_arn is null or strpos($principal_arn, '%') > 0)
 ),
 uses as (                -- one row per caller, key, operation, service and outcome, counted from the side that knows more
     select

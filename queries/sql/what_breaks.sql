@@ -29,12 +29,19 @@ with named as (          -- keys with a name that calls used, and with the alias
     where day >= cast($window_start as date)
       and cast(day as timestamp) < $window_end
       and key_arn is not null
+      -- A key asked for by ARN or id is picked before anything is summed up.
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select key_arn, name as alias_name
     from key_timeline
     where kind = 'alias'
       and valid_from < $window_end
       and (valid_to is null or valid_to > $window_start)
+),
+labels as (              -- one row per key, with its aliases
+    select key_arn, aliases
+    from keys
+    where $key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2))
 ),
 wanted as (              -- keys that are asked for
     select distinct key_arn
@@ -56,6 +63,7 @@ usage as (               -- whole days of the window, and the hours at its edges
     from usage_daily
     where cast(day as timestamp) >= $window_start
       and cast(day as timestamp) + interval '1' day <= $window_end
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and operation_class = 'cryptographic'
       and error_class is null
     union all
@@ -76,6 +84,7 @@ usage as (               -- whole days of the window, and the hours at its edges
       and (date_trunc('day', hour) < $window_start or date_trunc('day', hour) + interval '1' day > $window_end)
       and last_event_time >= $window_start
       and first_event_time < $window_end
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and operation_class = 'cryptographic'
       and error_class is null
 ),
@@ -111,6 +120,7 @@ touched as (             -- one row per successful call and key with a resource
       and event_time < $window_end
       and operation_class = 'cryptographic'
       and error_class is null
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
       and key_arn in (select key_arn from wanted)
     union all
     select
@@ -131,6 +141,7 @@ touched as (             -- one row per successful call and key with a resource
       and event_name = 'ReEncrypt'
       and error_class is null
       and destination_key_arn <> coalesce(key_arn, '')
+      and ($key_arn like '%alias/%' or $key_arn in (destination_key_arn, split_part(destination_key_arn, '/', 2)))
       and destination_key_arn in (select key_arn from wanted)
 ),
 losses as (              -- one row per key, kind, name, account and operation
@@ -154,7 +165,7 @@ losses as (              -- one row per key, kind, name, account and operation
 )
 select
     losses.key_arn,
-    max(keys.aliases) as aliases,
+    max(labels.aliases) as aliases,
     losses.kind,
     losses.name,
     max(losses.account_id) as account_id,
@@ -164,7 +175,7 @@ select
     min(losses.first_used) as first_used,
     max(losses.last_used) as last_used
 from losses
-left join keys on keys.key_arn = losses.key_arn
+left join labels on labels.key_arn = losses.key_arn
 left join accounts on accounts.account_id = losses.account_id
 group by losses.key_arn, losses.kind, losses.name
 order by
