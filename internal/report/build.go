@@ -57,6 +57,9 @@ func Build(ctx context.Context, store Store, opts Options) (*Report, error) {
 	if err := b.runs(ctx, known, fromRuns(opts.Runs)); err != nil {
 		return nil, err
 	}
+	if err := b.verdicts(ctx, known); err != nil {
+		return nil, err
+	}
 	if err := b.keys(ctx); err != nil {
 		return nil, err
 	}
@@ -142,6 +145,7 @@ func (r *Report) complete(findings []Finding) {
 	a.Services, a.Operations = notNil(a.Services), notNil(a.Operations)
 	a.Rates, a.KeyStates = notNil(a.Rates), notNil(a.KeyStates)
 	r.Detectors = notNil(r.Detectors)
+	r.Verdicts.Detectors, r.Verdicts.Reasons = notNil(r.Verdicts.Detectors), notNil(r.Verdicts.Reasons)
 }
 
 func notNil[T any](list []T) []T {

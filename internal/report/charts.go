@@ -250,7 +250,7 @@ func (c Coverage) DelayBars() []barRow {
 		if d.UpToMinutes > 60 {
 			class = "near"
 		}
-		out = append(out, barRow{bar: newBar(class, float64(d.KMSRecords)/float64(all)), Name: delayText(d.UpToMinutes), Count: grouped(d.KMSRecords)})
+		out = append(out, barRow{bar: newBar(class, float64(d.KMSRecords)/float64(all)), Name: delayStep(d.UpToMinutes), Count: grouped(d.KMSRecords)})
 	}
 	return out
 }
@@ -299,6 +299,24 @@ func (c Count) read(unnamed string, names map[string]string) (name, place string
 		}
 	}
 	return name, place
+}
+
+// verdictBars draws failed, unknown and passed places side by side.
+func verdictBars(d DetectorVerdicts) []plotPart {
+	var out []plotPart
+	x, all := 0.0, float64(max(1, d.Fail+d.Unknown+d.Pass))
+	for _, part := range []struct {
+		class string
+		n     int
+	}{{"no", d.Fail}, {"q", d.Unknown}, {"yes", d.Pass}} {
+		if part.n == 0 {
+			continue
+		}
+		w := 100 * float64(part.n) / all
+		out = append(out, plotPart{part.class, length(x), "0", length(w), "10"})
+		x += w
+	}
+	return out
 }
 
 // rateRow is a line of the table of request rates.

@@ -138,9 +138,38 @@ func fixture() *Report {
 	for _, d := range fixtureDetectors() {
 		last[d.ID] = Outcome{RanAt: pointer(at(30, 7, 4)), Window: r.Window, DurationMS: 412, Params: "{}"}
 	}
+	r.Verdicts = fixtureVerdicts()
 	r.Detectors = outcomes(r, fixtureDetectors(), last)
 	r.complete(fixtureFindings())
 	return r
+}
+
+// fixtureVerdicts has a failing, an unknown and a passing detector and some
+// accounts of each kind.
+func fixtureVerdicts() Verdicts {
+	var list []DetectorVerdicts
+	for i, d := range fixtureDetectors() {
+		v := newDetectorVerdicts(d.ID, fixtureDetectors())
+		for j, account := range []string{"111122223333", "444455556666", "555555555555", "777788889999"} {
+			for k, region := range []string{"eu-central-1", "us-east-1"} {
+				p := PlaceVerdict{AccountID: account, Region: region, Verdict: pass}
+				switch {
+				case i < 2 && j == i+k:
+					p.Verdict, p.Reason = fail, "open findings: 2; days without logs: 4"
+				case j == 3 && k == 0:
+					p.Verdict, p.Reason = unknown, "days without logs: 4"
+				case j == 2 && i != 3:
+					p.Verdict, p.Reason = unknown, "days without logs: 1; days whose logs lack KMS records: 3"
+				case i == 3:
+					p.Verdict, p.Reason = unknown, "days the detector did not run on: 30; no KMS record arrived: nothing was used, or the trail leaves KMS out"
+				}
+				v.Places = append(v.Places, p)
+			}
+		}
+		list = append(list, *v)
+	}
+	list[0].Places = append(list[0].Places, PlaceVerdict{AccountID: "999999999999", Region: "us-east-1", Verdict: fail, Reason: "open findings: 1; no logs of this account and Region are read"})
+	return newVerdicts(list)
 }
 
 func fillCoverage(r *Report, names map[string]string) {
@@ -254,12 +283,19 @@ func hostileFixture() *Report {
 		findings = append(findings, Finding{
 			ID: h, DetectorID: id, Severity: []string{"high", h}[i], AccountID: h, Region: h, KeyARN: h, KeyAliases: h, PrincipalARN: h,
 			FirstSeen: at(1, 0, 0), LastSeen: at(1, 0, 0), EventCount: 1, EventIDs: []string{h, "$(reboot)"}, Summary: h, Remedy: h + "\n" + h,
+			Status: []string{"in_progress", ""}[i], StatusReason: h, LogFiles: []string{h + "#1", h},
 			Details: map[string]any{h: h, "list": []any{h, h}, "map": map[string]any{h: h}, "rtl": "שלום עולם مرحبا", "wide": "日本語のキー"},
 		})
 	}
+	gone := findings[0]
+	gone.Status = withdrawn
+	findings = append(findings, gone)
 	d := Detector{ID: h, Title: h, Description: h, Why: h, Source: "javascript:alert(1)", BlindSpots: []string{h}, FalsePositives: []string{h}, Triage: []string{h}, Mappings: []string{h}}
 	r.Findings = groupFindings(append(fixtureDetectors(), d), findings, names)
 	r.Detectors = outcomes(r, []Detector{d}, map[string]Outcome{h: {RanAt: pointer(at(1, 0, 0)), Error: h, Params: h}})
+	r.Verdicts = newVerdicts([]DetectorVerdicts{{DetectorID: h, Title: h, Severity: h, Places: []PlaceVerdict{
+		{AccountID: h, Region: h, Verdict: unknown, Reason: h}, {AccountID: h, Region: "us-east-1", Verdict: fail, Reason: h},
+	}}})
 	r.Title, r.Version = h, h
 	r.Scope.Sources, r.Scope.Regions = []string{h}, []string{h}
 	r.Scope.Accounts[0].Name, r.Scope.Accounts[0].ID = h, h
@@ -289,6 +325,15 @@ func manyFixture() *Report {
 		findings = append(findings, f)
 	}
 	r.Findings = groupFindings(fixtureDetectors(), findings, fixtureNames())
+	var verdicts []DetectorVerdicts
+	for i := range 25 {
+		d := DetectorVerdicts{DetectorID: fmt.Sprintf("detector_%d", i), Title: strings.Repeat("long ", 20)}
+		for j := range 2000 {
+			d.Places = append(d.Places, PlaceVerdict{AccountID: fmt.Sprintf("%012d", j/20), Region: fmt.Sprintf("region-%d", j%20), Verdict: unknown, Reason: fmt.Sprintf("reason number %d that is as long as real ones: 3; days: 3", j%30)})
+		}
+		verdicts = append(verdicts, d)
+	}
+	r.Verdicts = newVerdicts(verdicts)
 	return r
 }
 
@@ -305,6 +350,14 @@ func quietFixture() *Report {
 	c.Gaps, c.OmittedGaps, c.Failed, c.Quarantine = nil, 0, nil, nil
 	r.Scope.FailedObjects, r.Scope.Quarantined = 0, 0
 	r.Findings = groupFindings(fixtureDetectors(), nil, nil)
+	for i := range r.Verdicts.Detectors {
+		d := &r.Verdicts.Detectors[i]
+		d.Pass, d.Fail, d.Unknown = 0, 0, 0
+		for j := range d.Places {
+			d.Places[j].Verdict, d.Places[j].Reason = pass, ""
+		}
+	}
+	r.Verdicts = newVerdicts(r.Verdicts.Detectors)
 	last := map[string]Outcome{}
 	for _, d := range fixtureDetectors()[1:] {
 		last[d.ID] = Outcome{RanAt: pointer(at(30, 7, 4)), Window: r.Window, DurationMS: 412, Params: "{}"}

@@ -40,6 +40,9 @@ func pageFunctions() template.FuncMap {
 		"account":       accountText,
 		"address":       isAddress,
 		"bytes":         byteSize,
+		"verdictBars":   verdictBars,
+		"verdictText":   func() string { return verdictText },
+		"reasons":       reasonText,
 		"clean":         clean,
 		"command":       command,
 		"counted":       func(n any, one, many string) string { return counted(integer(n), one, many) },
@@ -147,10 +150,11 @@ type page struct {
 	Policy string
 	Style  template.CSS
 
-	Ticks     []tick
-	Map       []mapRow
-	BarTables []barTable
-	RateRows  []rateRow
+	Ticks      []tick
+	Map        []mapRow
+	VerdictMap verdictMap
+	BarTables  []barTable
+	RateRows   []rateRow
 }
 
 func newPage(r *Report) page {
@@ -158,7 +162,8 @@ func newPage(r *Report) page {
 	return page{
 		Report: r, Policy: policy, Style: style,
 		Ticks: newTicks(r.Coverage.Days), Map: newMap(&r.Coverage),
-		BarTables: newBarTables(r), RateRows: newRateRows(r.Activity.Rates),
+		VerdictMap: newVerdictMap(&r.Verdicts, r.accountNames()),
+		BarTables:  newBarTables(r), RateRows: newRateRows(r.Activity.Rates),
 	}
 }
 

@@ -28,6 +28,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	}
 	if r.Empty == NotEmpty {
 		m.activity(r)
+		m.verdicts(&r.Verdicts)
 		m.detectors(r)
 	}
 	m.title("How to read this")
@@ -315,7 +316,7 @@ func (m *markdown) coverage(c *Coverage) {
 		m.paragraph(text)
 		m.table("Delay of delivery", "KMS records:")
 		for _, d := range c.Delays {
-			m.row(delayText(d.UpToMinutes), grouped(d.KMSRecords))
+			m.row(delayStep(d.UpToMinutes), grouped(d.KMSRecords))
 		}
 	}
 	if len(c.Gaps) > 0 {
@@ -363,6 +364,18 @@ func (m *markdown) activity(r *Report) {
 		for _, rate := range a.Rates {
 			m.row(m.account(rate.AccountID, rate.AccountName), code(rate.Region), code(rate.QuotaName), rateNumbers(rate), grouped(rate.SecondsNear), grouped(rate.Throttled), second(rate.PeakAt))
 		}
+	}
+}
+
+func (m *markdown) verdicts(v *Verdicts) {
+	if len(v.Detectors) == 0 {
+		return
+	}
+	m.title("Verdicts")
+	m.line("Of " + counted(int64(v.Places), "account and Region", "accounts and Regions") + ". " + verdictText)
+	m.table("Detector", "FAIL:", "UNKNOWN:", "PASS:", "Why unknown")
+	for _, d := range v.Detectors {
+		m.row(escape(clean(d.Title))+" "+code(d.DetectorID), grouped(int64(d.Fail)), grouped(int64(d.Unknown)), grouped(int64(d.Pass)), escape(reasonText(d.Reasons)))
 	}
 }
 

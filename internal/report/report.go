@@ -19,6 +19,7 @@ type Report struct {
 	Scope     Scope       `json:"scope"`
 	Coverage  Coverage    `json:"coverage"`
 	Findings  Findings    `json:"findings"`
+	Verdicts  Verdicts    `json:"verdicts"`
 	Detectors []Outcome   `json:"detectors"`
 	Activity  Activity    `json:"activity"`
 }

@@ -37,6 +37,7 @@ func (r *Report) WriteTerminal(w io.Writer, opts TerminalOptions) error {
 	} else {
 		t.findings(r)
 		t.silent(r)
+		t.verdicts(&r.Verdicts)
 		t.activity(r)
 	}
 	_, err := io.WriteString(w, t.out.String())
@@ -293,6 +294,34 @@ func (t *terminal) silent(r *Report) {
 				t.line(strings.Repeat(" ", len(lead)) + l)
 			}
 		}
+	}
+}
+
+// verdicts counts the verdicts of each detector.
+func (t *terminal) verdicts(v *Verdicts) {
+	if len(v.Detectors) == 0 {
+		return
+	}
+	t.title(fit("Verdicts on "+counted(int64(v.Places), "account and Region", "accounts and Regions"), t.width))
+	count := func(n int, color, word string) string {
+		s := fitRight(grouped(int64(n)), 5)
+		if n == 0 {
+			color = dim
+		}
+		return t.paint(color, s) + " " + word
+	}
+	const width = 5 + 5 + 2 + 5 + 8 + 2 + 5 + 5
+	for _, d := range v.Detectors {
+		numbers := count(d.Fail, "31", "fail") + "  " + count(d.Unknown, "33", "unknown") + "  " + count(d.Pass, "32", "pass")
+		if t.width < 80 {
+			t.text("  ", "", clean(d.Title))
+			t.line("  " + numbers)
+			continue
+		}
+		t.line("  " + fit(clean(d.Title), t.width-2-1-width) + " " + numbers)
+	}
+	if text := reasonText(v.Reasons); text != "" {
+		t.text("  ", dim, "Unknown: "+text+".")
 	}
 }
 

@@ -316,6 +316,18 @@ func delayText(minutes int64) string {
 	}
 }
 
+// delayStep writes one step of the histogram of delays.
+func delayStep(minutes int64) string {
+	steps := map[int64]string{
+		5: "up to 5 minutes", 10: "5 to 10 minutes", 15: "10 to 15 minutes", 30: "15 to 30 minutes", 60: "30 to 60 minutes",
+		180: "1 to 3 hours", 360: "3 to 6 hours", 1440: "6 to 24 hours", 10080: "1 to 7 days",
+	}
+	if s := steps[minutes]; s != "" {
+		return s
+	}
+	return delayText(minutes)
+}
+
 // DelayText says in a sentence how late KMS records came; "" when there are
 // none of which it is known.
 func (c Coverage) DelayText() string {
