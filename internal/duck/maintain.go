@@ -56,6 +56,13 @@ func (s *Store) Maintain(ctx context.Context, o Maintenance) (Maintained, error)
 	if err := errors.Join(m.compactAll(ctx), m.foldAll(ctx), m.expireAll(ctx)); err != nil {
 		return done, fmt.Errorf("maintain database: %w", err)
 	}
+	if o.All || len(done.Expired) > 0 {
+		// The space of what was taken out is free after that. It comes when the
+		// database is closed otherwise.
+		if err := s.Checkpoint(ctx); err != nil {
+			s.log.Debug("checkpoint put off", "reason", err)
+		}
+	}
 	return done, nil
 }
 
@@ -87,7 +94,8 @@ type maintainer struct {
 	done  *Maintained
 }
 
-// exchange runs work as a transaction while no other writer is at work.
+// exchange runs work as a transaction while no other writer is at work. Like
+// that of a batch, its commit must not start to merge row groups.
 func (m *maintainer) exchange(ctx context.Context, work func() error) error {
 	m.store.write.Lock()
 	defer m.store.write.Unlock()
@@ -99,12 +107,30 @@ func (m *maintainer) exchange(ctx context.Context, work func() error) error {
 	}
 	start := time.Now()
 	defer func() { m.done.Held = max(m.done.Held, time.Since(start)) }()
+	unpin, err := m.store.pin(ctx)
+	if err != nil {
+		return err
+	}
+	defer unpin()
 	return m.conn.transaction(ctx, work)
+}
+
+// prepare computes beside the writer what an exchange puts in: rows are the
+// query's, and until is the newest commit that parts it has seen are of.
+func (m *maintainer) prepare(ctx context.Context, rows, parts string) (until int64, err error) {
+	err = m.conn.transaction(ctx, func() error {
+		if err := m.conn.exec(ctx, "CREATE OR REPLACE TEMP TABLE prepared AS "+rows); err != nil {
+			return err
+		}
+		until, err = m.conn.scalar(ctx, "SELECT max(commit_id) FROM "+parts)
+		return err
+	})
+	return until, err
 }
 
 const (
 	// stepRows is about how many rows one step takes out or puts in.
-	stepRows = 100_000
+	stepRows = 50_000
 	// fewParts is how many uncommitted parts of a day are left for later.
 	fewParts = 2_000
 )
@@ -172,34 +198,24 @@ func (m *maintainer) stretches(ctx context.Context, v *schema.View) ([]stretch, 
 func (m *maintainer) compactStretch(ctx context.Context, v *schema.View, s stretch) error {
 	t := v.Table()
 	seen := m.store.recomputedCount()
-	err := m.conn.transaction(ctx, func() error {
-		return m.conn.exec(ctx, fmt.Sprintf(`
-			CREATE OR REPLACE TEMP TABLE merged AS %s;
-			CREATE OR REPLACE TEMP TABLE merged_until AS SELECT max(commit_id) AS commit_id FROM main.%s WHERE %s`,
-			v.MergeSQL("main."+t.Name+" where "+s.where(v.TimeColumn())), t.Name, s.where(v.TimeColumn())))
-	})
+	parts := "main." + t.Name + " where " + s.where(v.TimeColumn())
+	until, err := m.prepare(ctx, v.MergeSQL(parts), parts)
 	if err != nil {
 		return err
 	}
-	rows, err := m.conn.scalar(ctx, "SELECT count(*) FROM temp.merged")
+	rows, err := m.conn.scalar(ctx, "SELECT count(*) FROM temp.prepared")
 	if err != nil {
 		return err
 	}
-	until, err := m.conn.scalar(ctx, "SELECT commit_id FROM temp.merged_until")
-	if err != nil {
-		return err
-	}
-	err = m.exchange(ctx, func() error {
+	return m.exchange(ctx, func() error {
 		if m.store.ingest.recomputed != seen {
 			return nil
 		}
 		m.done.Merged, m.done.Rows = m.done.Merged+s.parts, m.done.Rows+rows
 		return m.conn.exec(ctx, fmt.Sprintf(`
-			DELETE FROM main.%s WHERE %s AND commit_id <= %d;
-			INSERT INTO main.%s BY NAME SELECT *, 0 AS commit_id FROM temp.merged`,
-			t.Name, s.where(v.TimeColumn()), until, t.Name))
+			DELETE FROM %s AND commit_id <= %d;
+			INSERT INTO main.%s BY NAME SELECT *, 0 AS commit_id FROM temp.prepared`, parts, until, t.Name))
 	})
-	return err
 }
 
 // recomputedCount tells how often parts were taken out by something else.
@@ -251,19 +267,27 @@ func (m *maintainer) foldOld(ctx context.Context, fold *schema.View) error {
 }
 
 // foldUntil folds all seconds before a time. Every minute of them is whole: a
-// minute that was folded before is unfolded when something comes for it.
+// minute that was folded before is unfolded when something comes for it. If
+// something came while the minutes were computed they are left for next time.
 func (m *maintainer) foldUntil(ctx context.Context, fold, rollup *schema.View, until time.Time) error {
-	table, column := rollup.Table().Name, rollup.TimeColumn()
-	where := column + " < " + literalTime(until.UnixMicro())
+	seen := m.store.recomputedCount()
+	parts := "main." + rollup.Table().Name + " where " + rollup.TimeColumn() + " < " + literalTime(until.UnixMicro())
+	old := "(" + rollup.MergeSQL(parts) + ")"
+	last, err := m.prepare(ctx, fold.Definition(map[string]string{rollup.Name: old}), parts)
+	if err != nil {
+		return err
+	}
 	return m.exchange(ctx, func() error {
-		n, err := m.conn.scalar(ctx, "SELECT count(*) FROM main."+table+" WHERE "+where)
+		came, err := m.conn.scalar(ctx, fmt.Sprintf("SELECT count(*) FROM %s AND commit_id > %d", parts, last))
+		if err != nil || came > 0 || m.store.ingest.recomputed != seen {
+			return err
+		}
+		n, err := m.conn.scalar(ctx, "SELECT count(*) FROM "+parts)
 		if err != nil {
 			return err
 		}
 		m.done.Folded += n
-		old := "(" + rollup.MergeSQL("main."+table+" where "+where) + ")"
-		err = m.conn.exec(ctx, fmt.Sprintf("INSERT INTO main.%s BY NAME\n%s;\nDELETE FROM main.%s WHERE %s",
-			fold.Table().Name, fold.Definition(map[string]string{rollup.Name: old}), table, where))
+		err = m.conn.exec(ctx, fmt.Sprintf("INSERT INTO main.%s BY NAME FROM temp.prepared; DELETE FROM %s", fold.Table().Name, parts))
 		if err != nil {
 			return err
 		}
