@@ -25,11 +25,24 @@
 //
 // # Running
 //
-// [Run] runs detectors over a window, writes findings and the record of the
-// run, and returns the findings sorted. The fingerprint of a finding has the
-// identity columns and never the window, so that a later run updates it. What
-// people decided about a finding stays. A detector that fails does not stop
-// the others.
+// [Run] runs detectors over whole UTC days, each day by itself, and puts what a
+// run finds on a day in the place of what was found there before. A finding is
+// the days on which it was found, put together by the rules of the header's
+// merge; so it follows from the events alone, whatever arrived when and however
+// often detectors ran. Its fingerprint has the identity columns and never the
+// window.
+//
+// A scheduled run looks at the days where a detector could find something else
+// than before: those where records arrived since, and all later ones when they
+// change keys, grants or tags and the query reads those; all days when the
+// detector, its parameters or the configuration that it reads have changed.
+//
+// A finding that has no day any more is withdrawn, and says why. What people
+// decide about findings ([Decide]) stays, except that one which was resolved is
+// new when it is seen again. Every change of a status is kept ([ReadHistory]).
+//
+// [Detector.Find] runs a detector over any one window and keeps nothing. A
+// detector that fails does not stop the others.
 //
 // [Lint] checks detectors, ours and users', and [Test] runs their cases.
 package detectors
