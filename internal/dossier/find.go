@@ -44,18 +44,19 @@ func ambiguous(what, name string, candidates []string) error {
 	return &AmbiguousError{What: what, Name: name, Candidates: kept, Omitted: len(candidates) - len(kept)}
 }
 
-// unknown offers the known names that hold the asked one, else the nearest.
-func unknown(what, name string, known []string) error {
+// unknown offers the known names that hold the asked one, else the nearest; like
+// is the part of the name that they are compared with.
+func unknown(what, name, like string, known []string) error {
 	slices.Sort(known)
 	known = slices.Compact(known)
 	e := &UnknownError{What: what, Name: name}
-	word := strings.ToLower(name)
+	word := strings.ToLower(like)
 	for _, k := range known {
 		if len(e.Near) < maxCandidates && len(word) > 1 && strings.Contains(strings.ToLower(k), word) {
 			e.Near = append(e.Near, k)
 		}
 	}
-	if near := sqlfile.Nearest(name, known); len(e.Near) == 0 && near != "" {
+	if near := sqlfile.Nearest(like, known); len(e.Near) == 0 && near != "" {
 		e.Near = []string{near}
 	}
 	return e
@@ -78,7 +79,7 @@ func FindKey(ctx context.Context, store Store, name string) (string, error) {
 	found := k.find(name)
 	switch len(found) {
 	case 0:
-		return "", unknown("key", name, k.words(name))
+		return "", unknown("key", name, name, k.words(name))
 	case 1:
 		return found[0], nil
 	}
@@ -236,7 +237,7 @@ func FindPrincipal(ctx context.Context, store Store, name string) (Identity, err
 		for _, i := range known {
 			words = append(words, i.words(name)...)
 		}
-		return Identity{}, unknown("principal", name, words)
+		return Identity{}, unknown("principal", name, trimKind(name), words)
 	}
 	for _, i := range found {
 		words = append(words, i.ARN+"  "+b.names.accounts[i.Account])

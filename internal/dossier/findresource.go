@@ -48,7 +48,7 @@ func FindResource(ctx context.Context, store Store, name string, opts Options) (
 		if err != nil {
 			return ResourceID{}, err
 		}
-		return ResourceID{}, unknown("resource", name, words)
+		return ResourceID{}, unknown("resource", name, name, words)
 	}
 	candidates := make([]string, len(found))
 	for i, id := range found {

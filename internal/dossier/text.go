@@ -3,6 +3,7 @@ package dossier
 import (
 	"cmp"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/rivo/uniseg"
@@ -46,9 +47,10 @@ func (t *textPage) head(d *document) {
 
 // facts writes names and values below each other.
 func (t *textPage) facts(facts []fact) {
+	const most = 20
 	width := 0
 	for _, f := range facts {
-		width = max(width, uniseg.StringWidth(f.Name))
+		width = max(width, min(most, uniseg.StringWidth(f.Name)))
 	}
 	for _, f := range facts {
 		color := ""
@@ -59,7 +61,7 @@ func (t *textPage) facts(facts []fact) {
 		if f.Note != "" {
 			text += "; " + report.Clean(f.Note)
 		}
-		t.Text("  "+report.Fit(f.Name, width)+"  ", color, text)
+		t.Text("  "+report.Fit(report.Clean(f.Name), width)+"  ", color, text)
 	}
 }
 
@@ -90,7 +92,7 @@ func (t *textPage) section(s *section) {
 	if more := s.Omitted + max(0, shown-maxTerminal); more > 0 {
 		text := "… and " + report.Number(int64(more)) + " more"
 		if s.Command != "" {
-			text += ": " + s.Command
+			text += ": " + report.Block(s.Command)
 		}
 		t.Text("  ", report.Dim, text)
 	}
@@ -99,32 +101,62 @@ func (t *textPage) section(s *section) {
 // levels are the heights of a chart in one line.
 var levels = []rune("▁▂▃▄▅▆▇█")
 
-// chart draws calls per day: a line of bars, the numbers beside it.
+// chart draws calls per day: a line of bars and the numbers.
 func (t *textPage) chart(a *report.Activity) {
+	days, perBar := squash(a.Days, t.Width()-2)
+	perBar *= a.DaysPerBar
 	var most int64
 	peak := ""
-	for _, d := range a.Days {
+	for _, d := range days {
 		if n := d.Sum(); n > most {
 			most, peak = n, d.Day
 		}
 	}
 	failed := func(o report.Outcomes) int64 { return o.Denied + o.Throttled + o.Failed }
-	t.Line("  " + t.Paint(report.Blue, bars(a.Days, most, report.Outcomes.Sum)) + "  " + report.Number(a.Total.Sum()) + " calls, most " + report.Number(most) + " " + on(a) + " " + peak)
-	if failed(a.Total) > 0 {
-		t.Line("  " + t.Paint(report.Red, bars(a.Days, most, failed)) + "  " + report.Number(failed(a.Total)) + " of them failed")
+	t.bars(report.Blue, bars(days, most, report.Outcomes.Sum),
+		report.Number(a.Total.Sum())+" calls, most "+report.Number(most)+" "+on(perBar)+" "+peak)
+	if n := failed(a.Total); n > 0 {
+		t.bars(report.Red, bars(days, most, failed), report.Number(n)+" of them failed")
 	}
-	if n := len(a.Days); n > 1 {
-		from, to := a.Days[0].Day[5:], a.Days[n-1].Day[5:]
-		t.Line("  " + t.Paint(report.Dim, from+strings.Repeat(" ", max(1, n-len(from)-len(to)))+to))
+	if n := len(days); n > len("01-02 01-31") {
+		from, to := days[0].Day[5:], days[n-1].Day[5:]
+		t.Line("  " + t.Paint(report.Dim, from+strings.Repeat(" ", n-len(from)-len(to))+to))
 	}
 }
 
+// bars writes a line of bars with a text beside it, or below where that does
+// not fit.
+func (t *textPage) bars(color, bars, text string) {
+	line := "  " + t.Paint(color, bars)
+	if 2+uniseg.StringWidth(bars)+2+uniseg.StringWidth(text) <= t.Width() {
+		t.Line(line + "  " + text)
+		return
+	}
+	t.Line(line)
+	t.Text("  ", "", text)
+}
+
+// squash puts days together until there are no more bars than room.
+func squash(days []report.DayOutcomes, room int) (out []report.DayOutcomes, perBar int) {
+	perBar = max(1, (len(days)+room-1)/room)
+	for i, d := range days {
+		if i%perBar == 0 {
+			out = append(out, d)
+			continue
+		}
+		sum := &out[len(out)-1]
+		sum.OK, sum.Denied, sum.Throttled = sum.OK+d.OK, sum.Denied+d.Denied, sum.Throttled+d.Throttled
+		sum.Failed, sum.DryRun = sum.Failed+d.Failed, sum.DryRun+d.DryRun
+	}
+	return out, perBar
+}
+
 // on says what a bar stands for.
-func on(a *report.Activity) string {
-	if a.DaysPerBar == 1 {
+func on(daysPerBar int) string {
+	if daysPerBar == 1 {
 		return "on"
 	}
-	return "in the " + report.Number(int64(a.DaysPerBar)) + " days from"
+	return "in the " + report.Number(int64(daysPerBar)) + " days from"
 }
 
 // bars draws one bar for each day, a dot for none. No count is above most.
@@ -158,15 +190,13 @@ func (t *textPage) table(table *table) {
 	columns, details := all, []int(nil)
 	widths := natural(table, rows, columns)
 	if total(widths) > room {
-		columns = nil
-		for _, i := range all {
-			if table.Columns[i].Detail {
-				details = append(details, i)
-			} else {
-				columns = append(columns, i)
-			}
-		}
+		columns, details = split(table, all)
 		widths = natural(table, rows, columns)
+		for len(columns) > 1 && total(narrowest(table, columns, widths)) > room {
+			last := len(columns) - 1
+			details = append([]int{columns[last]}, details...)
+			columns, widths = columns[:last], widths[:last]
+		}
 		squeeze(table, columns, widths, room)
 	}
 	heads := make([]cell, len(table.Columns))
@@ -203,10 +233,34 @@ func total(widths []int) int {
 	return n
 }
 
-// squeeze takes columns away from the widest texts until the table fits;
-// numbers stay.
+// split takes the detail columns out.
+func split(table *table, all []int) (columns, details []int) {
+	for _, i := range all {
+		if table.Columns[i].Detail {
+			details = append(details, i)
+		} else {
+			columns = append(columns, i)
+		}
+	}
+	return columns, details
+}
+
+// least is what a text is not cut below, so that a time stays whole.
+const least = 20
+
+// narrowest are the least widths: numbers stay.
+func narrowest(table *table, columns, widths []int) []int {
+	out := slices.Clone(widths)
+	for at, i := range columns {
+		if !table.Columns[i].Num {
+			out[at] = min(widths[at], least)
+		}
+	}
+	return out
+}
+
+// squeeze takes the widest texts back until the table fits.
 func squeeze(table *table, columns, widths []int, room int) {
-	const least = 10
 	for total(widths) > room {
 		widest := -1
 		for at, i := range columns {
