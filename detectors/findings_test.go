@@ -12,6 +12,7 @@ import (
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/casestore"
 	"github.com/kmstrail/kmstrail/internal/cttest"
+	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/rows"
 	"github.com/kmstrail/kmstrail/schema"
 )
@@ -335,5 +336,32 @@ func TestFinding_logFiles(t *testing.T) {
 	f := s.stored()
 	if len(f.LogFiles) != 1 || !strings.HasPrefix(f.LogFiles[0], "memory:/AWSLogs/111122223333/CloudTrail/us-east-1/") || !strings.HasSuffix(f.LogFiles[0], ".json.gz#1") {
 		t.Errorf("log files: %q", f.LogFiles)
+	}
+}
+
+// Request rates are exact whatever share of the quota is asked for, also of
+// days whose seconds have been folded into minutes.
+func TestRequestRate_foldedSeconds(t *testing.T) {
+	s := newScene(t, "request_rate_near_quota")
+	tenPerSecond(t, s.store)
+	s.ingest(`
+2026-01-05T10:00:07Z 10ms x5 Decrypt key/data role/app
+2026-01-05T10:00:09Z 10ms x6 Decrypt key/data role/app
+2026-01-05T10:01:00Z 10ms x4 Decrypt key/data role/app
+2026-01-20T10:00:00Z Decrypt key/data role/app`)
+	if got := s.scheduled().Findings; len(got) != 0 {
+		t.Fatalf("%d findings at 80 %%", len(got))
+	}
+	folded, err := s.store.Maintain(t.Context(), duck.Maintenance{All: true})
+	if err != nil || folded.Folded == 0 {
+		t.Fatalf("%+v, %v", folded, err)
+	}
+	got := s.scheduled("request_rate_near_quota", "near_ratio", "0.5").Findings
+	if len(got) != 1 {
+		t.Fatalf("%d findings at 50 %%, want one", len(got))
+	}
+	f := got[0]
+	if f.EventCount != 11 || fmt.Sprintf("%v %v %v %v", f.Details["near_seconds"], f.Details["peak_requests"], f.Details["peak_second"], f.Details["request_count"]) != "2 6 2026-01-05T10:00:09Z 15" {
+		t.Errorf("%d calls, %v", f.EventCount, f.Details)
 	}
 }
