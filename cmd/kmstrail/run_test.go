@@ -91,6 +91,8 @@ func hide(text, dir string) string {
 	text = regexp.MustCompile(`/\S*/k\.duckdb`).ReplaceAllString(text, "k.duckdb")
 	// Which of two records is there first depends on the decoders.
 	text = regexp.MustCompile(`(?m)^(conflicting_duplicate +\d+ +\d+ ).*$`).ReplaceAllString(text, "$1 …")
+	// How many parts the rollups have depends on the commits.
+	text = regexp.MustCompile(`(?m)^(derived +).*$`).ReplaceAllString(text, "$1…")
 	return regexp.MustCompile(`\S+ [kM]?B in use`).ReplaceAllString(text, "1 MB in use")
 }
 

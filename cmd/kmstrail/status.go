@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
 	"github.com/kmstrail/kmstrail/internal/rows"
+	"github.com/kmstrail/kmstrail/schema"
 )
 
 // storeStatus is what kmstrail status shows. Lists are complete in JSON.
@@ -34,10 +38,34 @@ type storeStatus struct {
 	LastIngest       *time.Time `json:"last_ingest"`
 	Sources          []string   `json:"sources"`
 
+	// Expired counts records that were older than what the store keeps.
+	Expired int64 `json:"expired_records"`
+	// DerivedRows counts the rows of the kept derived tables, about.
+	DerivedRows map[string]int64 `json:"derived_rows"`
+	Delays      delayStatus      `json:"delivery"`
+	Detectors   detectorStatus   `json:"detectors"`
+
 	Places     []placeStatus      `json:"places"`
 	Gaps       []coverageGap      `json:"gaps"`
 	Quarantine []quarantineReason `json:"quarantine"`
 	Unreadable []unreadableFile   `json:"unreadable_files"`
+}
+
+// delayStatus counts KMS records by how long after the event their log file was
+// delivered.
+type delayStatus struct {
+	Within15Minutes int64 `json:"within_15_minutes"`
+	WithinHour      int64 `json:"within_1_hour"` // and after 15 minutes
+	Later           int64 `json:"later"`
+	Unknown         int64 `json:"unknown"`
+}
+
+// detectorStatus says what scheduled detectors have to look at.
+type detectorStatus struct {
+	LastRun *time.Time `json:"last_run"`
+	// DirtyDays are days of which records arrived after a detector last looked
+	// at them.
+	DirtyDays int64 `json:"dirty_days"`
 }
 
 type placeStatus struct {
@@ -84,8 +112,9 @@ func statusCommand(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show what is ingested, how fresh it is and what is missing",
 		Long: `Shows what the store holds: events and log files, the newest event and delivery
-of every account and Region, days without logs, what is in quarantine and which
-objects could not be read.`,
+of every account and Region, how late records arrive, days without logs, days
+that detectors have not looked at since they changed, what is in quarantine and
+which objects could not be read.`,
 		Example: `  kmstrail status
   kmstrail status --format json | jq .gaps`,
 		Args: noArguments(),
@@ -130,7 +159,7 @@ func readStatus(ctx context.Context, store *duck.Store) (*storeStatus, error) {
 	if s.SizeBytes, err = store.Size(ctx); err != nil {
 		return nil, err
 	}
-	for _, part := range []func(context.Context, *duck.Store) error{s.totals, s.places, s.gaps, s.quarantine, s.unreadable} {
+	for _, part := range []func(context.Context, *duck.Store) error{s.totals, s.derived, s.delays, s.detectors, s.places, s.gaps, s.quarantine, s.unreadable} {
 		if err := part(ctx, store); err != nil {
 			return nil, fmt.Errorf("read status: %w", err)
 		}
@@ -155,10 +184,12 @@ func (s *storeStatus) totals(ctx context.Context, store *duck.Store) error {
 	}
 	err = eachRow(ctx, store, `select
 			count(*) filter (where status = 'ingested'), count(*) filter (where status = 'failed'),
-			count(*) filter (where status = 'quarantined'), sum(size_bytes), sum(duplicate_count), max(ingested_at)
+			count(*) filter (where status = 'quarantined'), sum(size_bytes), sum(duplicate_count), max(ingested_at),
+			sum(expired_count)
 		from log_files`, nil, func(r rows.Row) {
 		s.LogFiles, s.FailedFiles, s.QuarantinedFiles = r.Number(0), r.Number(1), r.Number(2)
 		s.LogBytes, s.Duplicates, s.LastIngest = r.Number(3), r.Number(4), orNil(r.Moment(5))
+		s.Expired = r.Number(6)
 	})
 	if err != nil {
 		return err
@@ -168,15 +199,63 @@ func (s *storeStatus) totals(ctx context.Context, store *duck.Store) error {
 	})
 }
 
+// derived reads how many rows DuckDB says the kept tables have; it costs
+// nothing.
+func (s *storeStatus) derived(ctx context.Context, store *duck.Store) error {
+	s.DerivedRows = map[string]int64{}
+	names := map[string]string{}
+	for _, v := range schema.Views() {
+		if v.Kept != nil {
+			names[v.Table().Name] = v.Name
+		}
+	}
+	return eachRow(ctx, store, "select table_name, estimated_size from duckdb_tables()", nil, func(r rows.Row) {
+		if name := names[r.Text(0)]; name != "" {
+			s.DerivedRows[name] = r.Number(1)
+		}
+	})
+}
+
+func (s *storeStatus) delays(ctx context.Context, store *duck.Store) error {
+	return eachRow(ctx, store, `select
+			sum(kms_event_count) filter (where delay_minutes <= 15),
+			sum(kms_event_count) filter (where delay_minutes > 15 and delay_minutes <= 60),
+			sum(kms_event_count) filter (where delay_minutes > 60),
+			sum(kms_event_count) filter (where delay_minutes is null)
+		from arrivals`, nil, func(r rows.Row) {
+		s.Delays = delayStatus{Within15Minutes: r.Number(0), WithinHour: r.Number(1), Later: r.Number(2), Unknown: r.Number(3)}
+	})
+}
+
+// detectors counts the days that a detector which ever ran has not looked at
+// since they changed; all days while none ever ran.
+func (s *storeStatus) detectors(ctx context.Context, store *duck.Store) error {
+	return eachRow(ctx, store, `
+		with changed as (select cast(hour as date) as day, max(commit_id) as commit_id from changed_cells group by 1),
+		ran as (
+			select detector_id, cast(window_start as date) as day, max(coalesce(commit_id, 0)) as commit_id
+			from detector_runs where error is null group by 1, 2),
+		known as (select distinct detector_id from ran)
+		select (select max(started_at) from detector_runs), count(distinct changed.day)
+		from changed left join known on true
+			left join ran on ran.detector_id = known.detector_id and ran.day = changed.day
+		where ran.commit_id is null or ran.commit_id < changed.commit_id`, nil, func(r rows.Row) {
+		s.Detectors = detectorStatus{LastRun: orNil(r.Moment(0)), DirtyDays: r.Number(1)}
+	})
+}
+
 func (s *storeStatus) places(ctx context.Context, store *duck.Store) error {
 	return eachRow(ctx, store, `
 		with c as (
-			select account_id, region, sum(log_file_count) as files, sum(kms_event_count) as events,
-				max(last_event_time) as last_event, count(*) filter (where state = 'gap') as gap_days
+			select account_id, region, sum(log_file_count) as files, count(*) filter (where state = 'gap') as gap_days
 			from coverage group by account_id, region),
+		e as (
+			select account_id, region, sum(kms_event_count) as events, max(last_event_time) as last_event
+			from arrivals group by account_id, region),
 		f as (select account_id, region, max(delivered_at) as last_file from log_files group by account_id, region)
-		select c.account_id, a.account_name, c.region, c.files, c.events, f.last_file, c.last_event, c.gap_days
-		from c left join f on f.account_id = c.account_id and f.region = c.region
+		select c.account_id, a.account_name, c.region, c.files, e.events, f.last_file, e.last_event, c.gap_days
+		from c left join e on e.account_id = c.account_id and e.region = c.region
+			left join f on f.account_id = c.account_id and f.region = c.region
 			left join accounts a on a.account_id = c.account_id
 		order by c.account_id, c.region`, nil, func(r rows.Row) {
 		s.Places = append(s.Places, placeStatus{
@@ -268,11 +347,65 @@ func (p *statusPrinter) head(s *storeStatus) {
 	if s.Duplicates > 0 {
 		p.line("", "%s delivered more than once, kept once", output.Plural(s.Duplicates, "record"))
 	}
+	if s.Expired > 0 {
+		p.line("", "%s too old to be kept", output.Plural(s.Expired, "record"))
+	}
+	if text := s.Delays.String(); text != "" {
+		p.line("delivery", "%s", text)
+	}
 	for i, source := range s.Sources {
 		p.line(map[bool]string{true: "source"}[i == 0], "%s", source)
 	}
 	if s.LastIngest != nil {
 		p.line("last ingest", "%s ago", output.Span(max(p.a.now().Sub(*s.LastIngest), 0)))
+	}
+	p.line("derived", "%s", derivedText(s.DerivedRows))
+	p.line("detectors", "%s", p.detectorsText(s.Detectors))
+}
+
+// String says how late records came; "" when it is not known of any.
+func (d delayStatus) String() string {
+	all := d.Within15Minutes + d.WithinHour + d.Later
+	if all == 0 {
+		return ""
+	}
+	share := func(n int64) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(all)) }
+	text := fmt.Sprintf("%s of the KMS events within 15 min, %s within 1 h, %s later", share(d.Within15Minutes), share(d.WithinHour), share(d.Later))
+	if d.Unknown > 0 {
+		text += fmt.Sprintf("; not known of %s", output.Count(d.Unknown))
+	}
+	return text
+}
+
+// derivedText names the largest of the derived tables.
+func derivedText(tables map[string]int64) string {
+	var sum int64
+	names := slices.SortedFunc(maps.Keys(tables), func(a, b string) int {
+		return cmp.Or(cmp.Compare(tables[b], tables[a]), cmp.Compare(a, b))
+	})
+	var parts []string
+	for _, name := range names {
+		sum += tables[name]
+		if len(parts) < 3 && tables[name] > 0 {
+			parts = append(parts, name+" "+output.Count(tables[name]))
+		}
+	}
+	text := output.Plural(sum, "row")
+	if len(parts) > 0 {
+		text += ": " + strings.Join(parts, ", ")
+	}
+	return text
+}
+
+func (p *statusPrinter) detectorsText(d detectorStatus) string {
+	days := output.Plural(d.DirtyDays, "day") + " to look at"
+	switch {
+	case d.LastRun == nil:
+		return "never ran, " + days
+	case d.DirtyDays == 0:
+		return "ran " + output.Span(max(p.a.now().Sub(*d.LastRun), 0)) + " ago over all there is"
+	default:
+		return "ran " + output.Span(max(p.a.now().Sub(*d.LastRun), 0)) + " ago, " + days + " since then"
 	}
 }
 
