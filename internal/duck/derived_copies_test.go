@@ -313,7 +313,7 @@ func readRecords(t *testing.T, s *duck.Store, n int, records [][]byte) {
 	run(t, s, &histories.History{}, histories.Step{CommitRows: 1 << 20, Batches: 1, Files: []histories.File{{
 		Key:  cttest.Key("", "", "main", "us-east-1", histories.Start.AddDate(0, 0, 1), cttest.Suffix(fmt.Sprint(n))),
 		ETag: "1", Body: cttest.Body(records...),
-	}}})
+	}}}, func() {})
 }
 
 // observed is what the derived tables say, by key and by minute.
@@ -500,5 +500,36 @@ func TestCorrectionsInPlace(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// A commit says which hours it changed: also the one that an event was moved
+// out of, and none for what was known already.
+func TestChangedCells(t *testing.T) {
+	s := openHistory(t, duck.Memory, 1)
+	old := cttest.Sample("Decrypt", "main", histories.Start.Add(59*time.Minute+59*time.Second))
+	old.ID = cttest.EventID("old")
+	moved := old
+	moved.ID, moved.Time = cttest.EventID("moved"), old.Time.Add(25*time.Hour)
+	moved.Extra = `"addendum":{"reason":"UPDATED_DATA","originalEventID":"` + old.ID + `"}`
+	tagged := cttest.PutBucketTagging(histories.Start.Add(5*time.Hour), cttest.AssumedRole("second", "admin", "s"), "eu-central-1", "bucket", nil)
+	enabled := cttest.Sample("EnableKey", "second", histories.Start.Add(6*time.Hour))
+	for i, step := range []struct {
+		events []cttest.Event
+		want   []string // account, Region, hour, events, changes
+	}{
+		{[]cttest.Event{old}, []string{"111122223333 us-east-1 2026-03-27 00:00:00 1 0"}},
+		{[]cttest.Event{old}, nil},
+		{[]cttest.Event{moved}, []string{"111122223333 us-east-1 2026-03-27 00:00:00 1 0", "111122223333 us-east-1 2026-03-28 01:00:00 1 0"}},
+		{[]cttest.Event{old, moved}, nil},
+		{[]cttest.Event{tagged, enabled}, []string{"444455556666 eu-central-1 2026-03-27 05:00:00 1 1", "444455556666 us-east-1 2026-03-27 06:00:00 1 1"}},
+	} {
+		before := lastCommit(t, s)
+		readRecords(t, s, i, cttest.Records(step.events...))
+		got := rowsOf(t, s, fmt.Sprintf(`SELECT concat_ws(' ', account_id, region, hour::VARCHAR, event_count, change_count) AS cell
+			FROM changed_cells WHERE commit_id > %d ORDER BY cell`, before))
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("step %d: %s", i, diff)
+		}
 	}
 }

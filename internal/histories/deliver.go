@@ -39,6 +39,8 @@ type Step struct {
 	// CommitRows is how many rows make a batch, Batches how many of these make a
 	// transaction.
 	CommitRows, Batches int
+	// Beside has the background work run at the same time.
+	Beside bool
 }
 
 // Delivery is one way in which a history arrives.
@@ -96,24 +98,30 @@ func compareFile(a, b Record) int {
 	return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Region, b.Region), a.Delivered.Compare(b.Delivered))
 }
 
-// write puts the records of one minute into one to three files.
+// write puts the records of one minute into one to three files. The names of
+// some say nothing about them.
 func (d *deliverer) write(records []Record) {
 	records = slices.Clone(records)
+	undated := d.IntN(30) == 0
 	d.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
 	for part := 0; len(records) > 0; part++ {
 		n := len(records)
 		if part < 2 {
 			n = 1 + d.IntN(n)
 		}
-		d.file(records[:n], fmt.Sprint(part))
+		d.file(records[:n], fmt.Sprint(part), undated)
 		records = records[n:]
 	}
 }
 
 // file writes one file; some are seen without their last records first.
-func (d *deliverer) file(records []Record, part string) {
+func (d *deliverer) file(records []Record, part string, undated bool) {
 	r := records[0]
-	key := cttest.Key("", "", r.Account, r.Region, r.Delivered, cttest.Suffix(r.Account, r.Region, r.Delivered.Format(time.RFC3339), part))
+	suffix := cttest.Suffix(r.Account, r.Region, r.Delivered.Format(time.RFC3339), part)
+	key := cttest.Key("", "", r.Account, r.Region, r.Delivered, suffix)
+	if undated {
+		key = "by hand/" + suffix + ".json.gz"
+	}
 	whole := File{Key: key, ETag: "2", Body: body(records)}
 	if d.IntN(12) == 0 {
 		d.files = append(d.files, File{Key: key, ETag: "1", Body: body(records[:d.IntN(len(records)+1)])})
@@ -152,6 +160,7 @@ func (d *deliverer) steps() []Step {
 	for len(d.files) > 0 || len(again) > 0 {
 		n := min(len(d.files), 1+d.IntN(1+d.IntN(300)))
 		step := Step{CommitRows: 20 + d.IntN(120), Batches: 1 + d.IntN(3), Broken: map[string]bool{}}
+		step.Beside = d.IntN(5) == 0
 		if d.IntN(8) == 0 {
 			n, step.CommitRows = min(n, 8), 1+d.IntN(3)
 		}
