@@ -238,8 +238,8 @@ func newBarTables(r *Report) []barTable {
 	return out
 }
 
-// DelayBars are the bars of Delays.
-func (c Coverage) DelayBars() []barRow {
+// delayBars are the bars of the histogram of delays.
+func delayBars(c Coverage) []barRow {
 	var all int64
 	for _, d := range c.Delays {
 		all += d.KMSRecords

@@ -47,6 +47,7 @@ func pageFunctions() template.FuncMap {
 		"command":       command,
 		"counted":       func(n any, one, many string) string { return counted(integer(n), one, many) },
 		"day":           func(t *time.Time) string { return day(*t) },
+		"delayBars":     delayBars,
 		"finding":       newFindingView,
 		"group":         newGroupView,
 		"minute":        minuteOf,
