@@ -1,6 +1,9 @@
 package dossier
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/kmstrail/kmstrail/internal/report"
 )
 
@@ -66,9 +69,15 @@ type cell struct {
 	Brief, Full string
 	Mono        bool
 	Alarm       bool
+	// When is a moment, which breaks between date and time only.
+	When bool
 }
 
-// newTable lays out a list; row makes the cells.
+// Words are the words of the cell.
+func (c cell) Words() []string { return strings.Fields(c.Text) }
+
+// newTable lays out a list; row makes the cells. Columns in which nothing
+// stands are left out.
 func newTable[T any](list List[T], columns []column, row func(T) []cell) *table {
 	if len(list.Rows) == 0 {
 		return nil
@@ -77,7 +86,23 @@ func newTable[T any](list List[T], columns []column, row func(T) []cell) *table 
 	for _, r := range list.Rows {
 		t.Rows = append(t.Rows, row(r))
 	}
+	for i := len(t.Columns) - 1; i > 0; i-- {
+		t.dropEmpty(i)
+	}
 	return t
+}
+
+// dropEmpty removes a column whose cells are all empty.
+func (t *table) dropEmpty(i int) {
+	for _, row := range t.Rows {
+		if row[i].Text != "" {
+			return
+		}
+	}
+	t.Columns = slices.Delete(slices.Clone(t.Columns), i, i+1)
+	for at, row := range t.Rows {
+		t.Rows[at] = slices.Delete(row, i, i+1)
+	}
 }
 
 // add appends a fact that has a value.

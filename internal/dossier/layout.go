@@ -96,7 +96,7 @@ func numberCell(n int64) cell { return cell{Text: report.Number(n)} }
 // badCell is a number that should be 0.
 func badCell(n int64) cell { return cell{Text: report.Number(n), Alarm: n > 0} }
 
-func timeCell(t time.Time) cell { return cell{Text: report.Minute(t)} }
+func timeCell(t time.Time) cell { return cell{Text: report.Minute(t), When: true} }
 
 func maybeTimeCell(t *time.Time, none string) cell {
 	if t == nil {
@@ -229,7 +229,7 @@ func ratesSection(list List[Rate], what, empty string) section {
 		}
 		return []cell{
 			{Text: report.Humanize(r.Quota), Small: r.Store}, numberCell(r.Peak), numberCell(r.AllPeak), {Text: limit}, badCell(r.Throttled),
-			{Text: report.Second(r.PeakAt)}, {Text: r.Payer.String()}, {Text: r.Region},
+			{Text: report.Second(r.PeakAt), When: true}, {Text: r.Payer.String()}, {Text: r.Region},
 		}
 	})
 }
@@ -266,8 +266,10 @@ func contextsSection(list List[ContextUse], empty string) section {
 		if c.Key == "" {
 			key = cell{Text: "no context"}
 		}
+		examples := listCell(c.Examples)
+		examples.Mono = true
 		return []cell{
-			key, numberCell(c.Values), numberCell(c.Calls), {Text: report.Percent(c.Share)}, listCell(c.Examples), {Text: c.Side},
+			key, numberCell(c.Values), numberCell(c.Calls), {Text: report.Percent(c.Share)}, examples, {Text: c.Side},
 		}
 	})
 }
