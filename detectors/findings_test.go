@@ -3,6 +3,7 @@ package detectors_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +165,13 @@ func TestFinding_whyWithdrawn(t *testing.T) {
 			name: "configuration", detector: "cross_account_decrypt", configure: true,
 			before: "2026-01-06T10:00:00Z Decrypt key/data@main role/thief@foreign\n",
 			want:   "the configuration it reads changed",
+		},
+		{
+			name: "tag of a resource", detector: "encryption_context_tag_mismatch",
+			before: "2026-01-04T10:00:00Z TagResource key/data user/ann tag.tenant=blue\n2026-01-04T11:00:00Z s3:PutBucketTagging user/ann bucket=data tag.tenant=red\n" +
+				"2026-01-06T10:00:00Z Decrypt key/data role/app via=s3:data/a.csv\n",
+			after: "2026-01-05T10:00:00Z s3:PutBucketTagging user/ann bucket=data tag.tenant=blue\n",
+			want:  "records from before 2026-01-06 that change keys, grants or tags arrived later (1)",
 		},
 		{
 			name: "more than three changes", detector: "pending_deletion_key_use", before: pending,
@@ -363,5 +371,18 @@ func TestRequestRate_foldedSeconds(t *testing.T) {
 	f := got[0]
 	if f.EventCount != 11 || fmt.Sprintf("%v %v %v %v", f.Details["near_seconds"], f.Details["peak_requests"], f.Details["peak_second"], f.Details["request_count"]) != "2 6 2026-01-05T10:00:09Z 15" {
 		t.Errorf("%d calls, %v", f.EventCount, f.Details)
+	}
+}
+
+// A record that AWS corrects no longer says what it said.
+func TestFinding_correctedRecord(t *testing.T) {
+	s := newScene(t, "cross_account_decrypt")
+	s.ingest("2026-01-06T10:00:00Z Decrypt key/data@main role/thief@foreign copies=owner")
+	s.scheduled()
+	addendum := `"addendum":{"reason":"UPDATED_DATA","updatedFields":"userIdentity","originalEventID":"` + s.stored().EventIDs[0] + `"}`
+	s.ingest("2026-01-06T10:00:00Z Decrypt key/data role/app extra=" + strconv.Quote(addendum))
+	s.scheduled()
+	if f := s.stored(); f.StatusReason != "No event supports it any more: records of 2026-01-06 arrived later or were replaced (2)." {
+		t.Errorf("status %s: %s", f.Status, f.StatusReason)
 	}
 }

@@ -67,7 +67,7 @@ func (d *Detector) inputs(ctx context.Context, s Store, params string) (inputs, 
 		return inputs{}, err
 	}
 	tables := d.reads()
-	config := sha256.New()
+	var config []string
 	for _, t := range configTables {
 		if !tables[t.Name] {
 			continue
@@ -76,9 +76,9 @@ func (d *Detector) inputs(ctx context.Context, s Store, params string) (inputs, 
 		if err != nil {
 			return inputs{}, err
 		}
-		fmt.Fprintf(config, "%s %q\n", t.Name, lines)
+		config = append(config, t.Name, fmt.Sprintf("%q", lines))
 	}
-	return inputs{shortHash(definition), shortHash([]byte(params)), hex.EncodeToString(config.Sum(nil)[:8])}, nil
+	return inputs{shortHash(definition), shortHash([]byte(params)), shortHash([]byte(strings.Join(config, "\n")))}, nil
 }
 
 // tableLines returns the rows of a small table, in an order of their own.

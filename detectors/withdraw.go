@@ -136,18 +136,11 @@ where commit_id > ?
 	}
 	switch {
 	case ofDays > 0:
-		return fmt.Sprintf("%s of %s arrived later or were replaced", plural(ofDays, "record"), on), nil
+		return fmt.Sprintf("records of %s arrived later or were replaced (%d)", on, ofDays), nil
 	case before > 0:
-		return fmt.Sprintf("%s from before %s that change keys, grants or tags arrived later", plural(before, "record"), on), nil
+		return fmt.Sprintf("records from before %s that change keys, grants or tags arrived later (%d)", first.Format(time.DateOnly), before), nil
 	}
 	return "", nil
-}
-
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // moment writes a time for people.
