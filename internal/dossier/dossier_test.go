@@ -185,7 +185,7 @@ func TestFind_candidates(t *testing.T) {
 	if _, ok = errors.AsType[*dossier.AmbiguousError](err); !ok {
 		t.Errorf("two roles of one name: got error %v", err)
 	}
-	_, err = dossier.FindPrincipal(t.Context(), s, "role/interm")
+	_, err = dossier.FindPrincipal(t.Context(), s, "role/intarn")
 	if near, ok = errors.AsType[*dossier.UnknownError](err); !ok || len(near.Near) != 1 || near.Near[0] != "intern" {
 		t.Errorf("a mistyped role: got error %+v", err)
 	}
@@ -236,7 +236,7 @@ func TestLastDays(t *testing.T) {
 // Text from logs comes out of no format as anything but text, no line is wider
 // than the terminal and the page stands alone, whatever the texts are.
 func TestPages_hostile(t *testing.T) {
-	hidden := regexp.MustCompile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u202a-\u202e\u2066-\u2069]")
+	hidden := regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f-\x9f\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
 	loads := regexp.MustCompile(`(?i)<(script|link|iframe|object|embed|img|form|base|image)\b|\son\w+\s*=|\ssrc\s*=|\sstyle\s*=|@import|="javascript:`)
 	colors := regexp.MustCompile("\x1b\\[[0-9;]*m")
 	for name, p := range hostilePages() {

@@ -351,21 +351,23 @@ func (b *builder) ratesOf(ctx context.Context, condition string, args ...any) (L
 	return list, b.limits(ctx, list.Rows)
 }
 
-// limits fills in what is known of the quotas of rates.
+// limits fills in what is known of the quotas of rates, in one query for all.
 func (b *builder) limits(ctx context.Context, rates []Rate) error {
+	type quota struct{ account, region, name, store string }
+	wanted := map[quota]*Rate{}
 	for i := range rates {
-		rate := &rates[i]
-		params := map[string]string{"account_id": rate.Payer.ID, "region": rate.Region, "quota_name": rate.Quota}
-		err := b.ask(ctx, "quota_headroom", params, b.inWindow(), func(r record) {
-			if r.text("custom_key_store_id") == rate.Store {
-				rate.Limit, rate.AllPeak, rate.AllPeakAt = r.float("quota_per_second"), r.number("peak_requests"), r.moment("peak_second")
-			}
-		})
-		if err != nil {
-			return err
-		}
+		r := &rates[i]
+		wanted[quota{r.Payer.ID, r.Region, r.Quota, r.Store}] = r
 	}
-	return nil
+	if len(wanted) == 0 {
+		return nil
+	}
+	return b.ask(ctx, "quota_headroom", nil, b.inWindow(), func(r record) {
+		rate := wanted[quota{r.text("account_id"), r.text("region"), r.text("quota_name"), r.text("custom_key_store_id")}]
+		if rate != nil {
+			rate.Limit, rate.AllPeak, rate.AllPeakAt = r.float("quota_per_second"), r.number("peak_requests"), r.moment("peak_second")
+		}
+	})
 }
 
 // weekDays is how many days are compared with as many before.

@@ -313,7 +313,7 @@ type PrincipalFacts struct {
 	// FirstSeen and LastSeen are calls of the whole store.
 	FirstSeen *time.Time `json:"first_seen"`
 	LastSeen  *time.Time `json:"last_seen"`
-	// Foreign accounts' principals are known from the owner's records only.
+	// OwnerSideOnly: only records of key owners name it, none of its own account.
 	OwnerSideOnly bool `json:"owner_side_only"`
 }
 
@@ -325,10 +325,10 @@ type Access struct {
 	// LongLived counts calls with an access key that does not expire.
 	LongLived int64 `json:"long_lived_key_call_count"`
 	Console   int64 `json:"console_call_count"`
-	// MFA counts calls by what the record says about it.
+	// WithMFA and WithoutMFA count the calls whose record says so.
 	WithMFA    int64 `json:"mfa_call_count"`
 	WithoutMFA int64 `json:"no_mfa_call_count"`
-	// Through services: calls that an AWS service made for it.
+	// Through counts calls that an AWS service made for it.
 	Through    int64      `json:"through_service_call_count"`
 	Types      List[Seen] `json:"caller_types"`
 	Addresses  List[Seen] `json:"source_ip_addresses"`
