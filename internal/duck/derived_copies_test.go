@@ -505,7 +505,7 @@ func TestCorrectionsInPlace(t *testing.T) {
 
 // A commit says which hours it changed: also the one that an event was moved
 // out of, and none for what was known already.
-func TestChangedCells(t *testing.T) {
+func TestCommitsSayWhatTheyChange(t *testing.T) {
 	s := openHistory(t, duck.Memory, 1)
 	old := cttest.Sample("Decrypt", "main", histories.Start.Add(59*time.Minute+59*time.Second))
 	old.ID = cttest.EventID("old")
