@@ -72,7 +72,7 @@ func (p *KeyPage) left() string {
 	k := &p.Key
 	switch {
 	case k.DaysLeft == nil:
-		return ", from when on the logs do not tell"
+		return ", and the logs do not tell its date"
 	case *k.DaysLeft < 0:
 		return ", and its date " + report.Day(*k.DeletionDate) + " has passed"
 	default:
