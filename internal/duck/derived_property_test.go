@@ -50,7 +50,8 @@ type tally struct {
 }
 
 func tryHistory(t *testing.T, seed uint64, total *tally) {
-	h := histories.New(seed, histories.Options{Conflicts: seed%5 == 4})
+	conflicts := seed%5 == 4
+	h := histories.New(seed, histories.Options{Conflicts: conflicts})
 	delivery := h.Deliver(seed)
 	p := &path{
 		T: t, history: h, seed: seed, total: total, watch: seed%4 == 1, threads: 1,
@@ -74,6 +75,11 @@ func tryHistory(t *testing.T, seed uint64, total *tally) {
 		t.Fatal(err)
 	}
 	compareDumps(t, total, "rebuilt", arrived, dumpAll(t, p.store, h))
+	if conflicts {
+		// Of two records with one event id the one written first stays. Where
+		// one of them is in three files, which that is depends on the order.
+		return
+	}
 	once := openHistory(t, duck.Memory, 1)
 	run(t, once, h, histories.Step{Files: delivery.Files, CommitRows: 1 << 20, Batches: 1}, func() {})
 	fresh := dumpAll(t, once, h)
