@@ -31,7 +31,7 @@ func (p *KeyPage) document() *document {
 		p.dependentsSection(),
 		contextsSection(p.Contexts, p.nothing("call that takes an encryption context")),
 		p.crossAccountSection(),
-		grantsSection("grants", "Grants", "The logs name no grant of this key.", p.Grants, false),
+		grantsSection("grants", "Grants", "No grant of this key held "+p.window()+", as far as the logs tell.", p.Grants, false),
 		changesSection(p.Changes, false, "The logs hold no change of this key: it was made and set up before they begin."),
 		p.policySection(),
 		ratesSection(p.Rates, "key", p.nothing("request counted against a quota")),
