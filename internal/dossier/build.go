@@ -105,7 +105,7 @@ func (b *builder) usage(ctx context.Context, condition string, args ...any) (Use
 				day,
 				error_class,
 				operation_class = 'cryptographic' as cryptographic,
-				case when sum(call_count) > sum(use_count) then sum(call_count) else sum(use_count) end as calls,
+				case when sum(caller_use_count) > sum(use_count) then sum(caller_use_count) else sum(use_count) end as calls,
 				min(first_event_time) as first_seen,
 				max(last_event_time) as last_seen
 			from usage_daily

@@ -57,7 +57,7 @@ usage as (               -- whole days of the window, and the hours at its edges
         caller_account_id,
         event_name,
         error_class,
-        call_count,
+        caller_use_count as call_count,
         use_count,
         first_event_time,
         last_event_time
@@ -75,7 +75,7 @@ usage as (               -- whole days of the window, and the hours at its edges
         caller_account_id,
         event_name,
         error_class,
-        call_count,
+        caller_use_count as call_count,
         use_count,
         first_event_time,
         last_event_time

@@ -38,7 +38,7 @@ with soaking as (        -- one row per key that is on its way at the window's e
 usage as (               -- cryptographic use of such keys, by day before it began and by hour since then
     select
         usage_daily.key_arn, usage_daily.caller_id, usage_daily.caller_account_id, usage_daily.error_class,
-        usage_daily.call_count, usage_daily.use_count, usage_daily.first_event_time, usage_daily.last_event_time
+        usage_daily.caller_use_count as call_count, usage_daily.use_count, usage_daily.first_event_time, usage_daily.last_event_time
     from usage_daily
     join soaking
       on soaking.key_arn = usage_daily.key_arn
@@ -49,7 +49,7 @@ usage as (               -- cryptographic use of such keys, by day before it beg
     union all
     select
         usage_hourly.key_arn, usage_hourly.caller_id, usage_hourly.caller_account_id, usage_hourly.error_class,
-        usage_hourly.call_count, usage_hourly.use_count, usage_hourly.first_event_time, usage_hourly.last_event_time
+        usage_hourly.caller_use_count as call_count, usage_hourly.use_count, usage_hourly.first_event_time, usage_hourly.last_event_time
     from usage_hourly
     join soaking
       on soaking.key_arn = usage_hourly.key_arn

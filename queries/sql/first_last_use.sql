@@ -62,7 +62,7 @@ usage as (               -- whole days of the window, and the hours at its edges
         event_name,
         operation_class,
         error_class,
-        call_count,
+        caller_use_count as call_count,
         use_count,
         first_event_time,
         last_event_time
@@ -80,7 +80,7 @@ usage as (               -- whole days of the window, and the hours at its edges
         event_name,
         operation_class,
         error_class,
-        call_count,
+        caller_use_count as call_count,
         use_count,
         first_event_time,
         last_event_time

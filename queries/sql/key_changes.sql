@@ -80,7 +80,7 @@ uses as (                -- one row per key, caller, service, operation, outcome
         error_class,
         hour >= date_trunc('hour', $window_start) as in_window,
         max(principal_arn) as principal_arn,
-        case when sum(call_count) > sum(use_count) then sum(call_count) else sum(use_count) end as calls,
+        case when sum(caller_use_count) > sum(use_count) then sum(caller_use_count) else sum(use_count) end as calls,
         min(first_event_time) as first_seen,
         max(last_event_time) as last_seen
     from usage_hourly

@@ -44,7 +44,7 @@ usage as (               -- whole days of the window, and the hours at its edges
         service,
         event_name,
         error_class,
-        call_count,
+        caller_use_count as call_count,
         use_count,
         first_event_time,
         last_event_time
@@ -63,7 +63,7 @@ usage as (               -- whole days of the window, and the hours at its edges
         service,
         event_name,
         error_class,
-        call_count,
+        caller_use_count as call_count,
         use_count,
         first_event_time,
         last_event_time

@@ -28,7 +28,7 @@ with usage as (          -- whole days of the window, and the hours at its edges
         service,
         event_name,
         error_class,
-        call_count,
+        caller_use_count as call_count,
         use_count,
         last_event_time
     from usage_daily
@@ -46,7 +46,7 @@ with usage as (          -- whole days of the window, and the hours at its edges
         service,
         event_name,
         error_class,
-        call_count,
+        caller_use_count as call_count,
         use_count,
         last_event_time
     from usage_hourly

@@ -56,7 +56,7 @@ usage as (               -- whole days of the window, and the hours at its edges
         caller_account_id,
         service,
         event_name,
-        call_count,
+        caller_use_count as call_count,
         use_count,
         first_event_time,
         last_event_time
@@ -74,7 +74,7 @@ usage as (               -- whole days of the window, and the hours at its edges
         caller_account_id,
         service,
         event_name,
-        call_count,
+        caller_use_count as call_count,
         use_count,
         first_event_time,
         last_event_time

@@ -17,6 +17,7 @@
 -- error_class VARCHAR: Class of the error; NULL for successful calls.
 -- price_tier VARCHAR: Price class of the requests; NULL for what is not billed.
 -- call_count BIGINT sum: Calls, counted by the caller's copies; ReEncrypt counts at its source key only.
+-- caller_use_count BIGINT sum: Uses of the key, counted by the caller's copies; ReEncrypt counts at both its keys, calls without a key count as well.
 -- use_count BIGINT sum: Uses of the key, counted by the copies of its owner; 0 for keys of foreign accounts.
 -- first_event_time TIMESTAMP min: First of these calls, UTC.
 -- last_event_time TIMESTAMP max: Last of these calls, UTC.
@@ -39,6 +40,7 @@ select
     error_class,
     price_tier,
     cast(sum(call_count) as bigint) as call_count,
+    cast(sum(caller_use_count) as bigint) as caller_use_count,
     cast(sum(use_count) as bigint) as use_count,
     min(first_event_time) as first_event_time,
     max(last_event_time) as last_event_time,

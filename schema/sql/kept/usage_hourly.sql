@@ -1,4 +1,4 @@
--- usage_hourly: One row per hour, key, caller, service, operation and outcome: who used a key for what. No copy of a call is counted twice: a call is counted for its caller by the caller's copy, and for a key by the copy of the key's owner. To count what is known from either side take the larger of call_count and use_count per key and caller.
+-- usage_hourly: One row per hour, key, caller, service, operation and outcome: who used a key for what. No copy of a call is counted twice: a call is counted for its caller by the caller's copy, and for a key by the copy of the key's owner. To count what is known from either side take the larger of caller_use_count and use_count per key and caller.
 -- kept: rollup of kms_events by hour
 --
 -- hour TIMESTAMP: Start of the hour, UTC.
@@ -17,6 +17,7 @@
 -- error_class VARCHAR: Class of the error; NULL for successful calls.
 -- price_tier VARCHAR: Price class of the requests; NULL for what is not billed.
 -- call_count BIGINT sum: Calls, counted by the caller's copies; ReEncrypt counts at its source key only.
+-- caller_use_count BIGINT sum: Uses of the key, counted by the caller's copies; ReEncrypt counts at both its keys, calls without a key count as well.
 -- use_count BIGINT sum: Uses of the key, counted by the copies of its owner; 0 for keys of foreign accounts.
 -- first_event_time TIMESTAMP min: First of these calls, UTC.
 -- last_event_time TIMESTAMP max: Last of these calls, UTC.
@@ -71,6 +72,7 @@ select
     error_class,
     price_tier,
     cast(sum(calls) as bigint) as call_count,
+    count(case when record_copy in ('single', 'caller') then 1 end) as caller_use_count,
     count(case
         when used_key_arn is null then null
         when recipient_account_id is null then calls

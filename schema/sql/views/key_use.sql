@@ -33,15 +33,15 @@ select
     max(case when operation_class = 'cryptographic' and error_class is null then last_event_time end) as last_used,
     -- An owner sees no call that was denied in the caller's account, and of a
     -- foreign key there are the caller's copies only.
-    cast(case when sum(call_count) > sum(use_count) then sum(call_count) else sum(use_count) end as bigint) as call_count,
+    cast(case when sum(caller_use_count) > sum(use_count) then sum(caller_use_count) else sum(use_count) end as bigint) as call_count,
     cast(case
-        when sum(case when error_class is null then call_count else 0 end) > sum(case when error_class is null then use_count else 0 end)
-            then sum(case when error_class is null then call_count else 0 end)
+        when sum(case when error_class is null then caller_use_count else 0 end) > sum(case when error_class is null then use_count else 0 end)
+            then sum(case when error_class is null then caller_use_count else 0 end)
         else sum(case when error_class is null then use_count else 0 end)
     end as bigint) as success_count,
     cast(case
-        when sum(case when error_class = 'denied' then call_count else 0 end) > sum(case when error_class = 'denied' then use_count else 0 end)
-            then sum(case when error_class = 'denied' then call_count else 0 end)
+        when sum(case when error_class = 'denied' then caller_use_count else 0 end) > sum(case when error_class = 'denied' then use_count else 0 end)
+            then sum(case when error_class = 'denied' then caller_use_count else 0 end)
         else sum(case when error_class = 'denied' then use_count else 0 end)
     end as bigint) as denied_count
 from usage_daily
