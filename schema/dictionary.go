@@ -18,18 +18,26 @@ func DataDictionary() string {
 		fmt.Fprintf(&b, "* [%s](#%s): %s\n", t.Name, t.Name, firstSentence(t.Doc))
 	}
 	for _, v := range Views() {
-		fmt.Fprintf(&b, "* [%s](#%s) (view): %s\n", v.Name, v.Name, firstSentence(v.Doc))
+		fmt.Fprintf(&b, "* [%s](#%s) (%s): %s\n", v.Name, v.Name, v.howKept(), firstSentence(v.Doc))
 	}
 
 	b.WriteString("\n# Tables\n")
 	for _, t := range Tables() {
 		writeRelation(&b, t.Name, t.Doc, t.Columns)
 	}
-	b.WriteString("\n# Views\n\nA view is computed from the tables each time it is read, so it is never out of date.\n")
+	b.WriteString("\n# Derived tables\n\nEach has one definition, a query over the tables. A view is computed each time it is read; the others are kept up to date by every commit, and `kmstrail rebuild` computes them anew. Neither is ever out of date.\n")
 	for _, v := range Views() {
-		writeRelation(&b, v.Name, v.Doc, v.Columns)
+		writeRelation(&b, v.Name, v.Doc+" *("+v.howKept()+")*", v.Columns)
 	}
 	return b.String()
+}
+
+// howKept says in a word or two how the rows come about.
+func (v *View) howKept() string {
+	if v.Kept == nil {
+		return "view"
+	}
+	return "kept, from " + v.Kept.Of
 }
 
 // writeRelation writes one section. The column From is left out where no
