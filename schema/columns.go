@@ -69,7 +69,7 @@ func (t *Table) Column(name string) int {
 func Tables() []*Table {
 	return []*Table{
 		&KMSEvents, &RelatedEvents, &LogFiles, &Quarantine,
-		&ChangedCells,
+		&Corrections, &ChangedCells,
 		&Findings, &FindingWindows, &FindingHistory, &DetectorRuns,
 		&Accounts, &TrustRules, &ContextRules, &Quotas, &Prices,
 	}

@@ -69,6 +69,16 @@ var Quarantine = Table{
 	},
 }
 
+// Corrections holds which events CloudTrail has corrected.
+var Corrections = Table{
+	Name: "corrections",
+	Doc:  "One row per event that CloudTrail corrected by another (addendum of kind UPDATED_DATA), whether the event itself ever arrived or not. It is not in kms_events.",
+	Columns: []Column{
+		{Name: "event_id", Type: UUID, NotNull: true, Source: "addendum.originalEventID", Doc: "Event that was corrected."},
+		{Name: "corrected_by", Type: UUID, NotNull: true, Source: "eventID", Doc: "Event that holds the correction; it may have been corrected in turn."},
+	},
+}
+
 // ChangedCells says what each commit changed, so that scheduled work looks
 // again at what is new, however old it is.
 var ChangedCells = Table{

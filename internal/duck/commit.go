@@ -233,7 +233,7 @@ func (s *Store) loadCorrections(ctx context.Context) error {
 			}
 		}
 		return nil
-	}, "SELECT supersedes_event_id, event_id FROM main.kms_events WHERE supersedes_event_id IS NOT NULL")
+	}, "SELECT event_id, corrected_by FROM main.corrections")
 	if err != nil {
 		return fmt.Errorf("read corrections: %w", err)
 	}

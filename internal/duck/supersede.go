@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/schema"
 )
 
 // takeOutSuperseded removes stored events that the batch corrects. When the
@@ -19,6 +20,9 @@ import (
 // rare.
 func (t *commit) takeOutSuperseded(ctx context.Context) error {
 	if err := t.readCorrections(); err != nil || len(t.corrections) == 0 {
+		return err
+	}
+	if err := t.writeCorrections(ctx); err != nil {
 		return err
 	}
 	ids := make([]string, 0, len(t.corrections))
@@ -104,6 +108,26 @@ func (t *commit) recount(ctx context.Context, file int64, n int) error {
 		return err
 	}
 	return d.sumLogFiles(ctx, committed, 1)
+}
+
+// writeCorrections remembers for later runs what the batch corrects. The
+// correcting event cannot: it may be corrected itself and go.
+func (t *commit) writeCorrections(ctx context.Context) error {
+	var rows [][]any
+	for original, by := range t.corrections {
+		if _, known := t.known[original]; !known {
+			rows = append(rows, []any{original, by})
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	rec, err := schema.Rows(&schema.Corrections, rows)
+	if err != nil {
+		return err
+	}
+	defer rec.Release()
+	return t.conn.append(ctx, "", schema.Corrections.Name, rec, nil)
 }
 
 // readCorrections collects what the batch corrects, and by which event.
