@@ -93,17 +93,17 @@ type Ingest struct {
 }
 
 // Retention says after how long rows are deleted, by table and by the time they
-// are about; 0 keeps them for good. What changed keys is never deleted.
+// are about. What changed keys is never deleted.
 type Retention struct {
-	KMSEvents    time.Duration `yaml:"kms_events"`
-	UsageHourly  time.Duration `yaml:"usage_hourly"`
-	UsageDaily   time.Duration `yaml:"usage_daily"`
-	RequestRate  time.Duration `yaml:"request_rate"`
-	Arrivals     time.Duration `yaml:"arrivals"`
-	LogFileDays  time.Duration `yaml:"log_file_days"`
-	Quarantine   time.Duration `yaml:"quarantine"`
-	ChangedCells time.Duration `yaml:"changed_cells"`
-	DetectorRuns time.Duration `yaml:"detector_runs"`
+	KMSEvents    Keep `yaml:"kms_events"`
+	UsageHourly  Keep `yaml:"usage_hourly"`
+	UsageDaily   Keep `yaml:"usage_daily"`
+	RequestRate  Keep `yaml:"request_rate"`
+	Arrivals     Keep `yaml:"arrivals"`
+	LogFileDays  Keep `yaml:"log_file_days"`
+	Quarantine   Keep `yaml:"quarantine"`
+	ChangedCells Keep `yaml:"changed_cells"`
+	DetectorRuns Keep `yaml:"detector_runs"`
 }
 
 // ByTable returns the retention of the tables that have one.
@@ -115,6 +115,17 @@ func (r Retention) ByTable() map[string]time.Duration {
 		}
 	})
 	return out
+}
+
+// Keep is how long rows are kept; 0 is for good, which is written forever.
+type Keep time.Duration
+
+// String writes k as the configuration does.
+func (k Keep) String() string {
+	if k == 0 {
+		return forever
+	}
+	return FormatDuration(time.Duration(k))
 }
 
 // Limits bounds what the store may use.
@@ -134,7 +145,7 @@ func Defaults() Config {
 		DB:     "kmstrail.duckdb",
 		Ingest: Ingest{FirstRun: 7 * 24 * time.Hour},
 		// Where work has been done and what is left of it: nobody asks after a year.
-		Retention: Retention{ChangedCells: 400 * 24 * time.Hour, DetectorRuns: 400 * 24 * time.Hour},
+		Retention: Retention{ChangedCells: Keep(400 * 24 * time.Hour), DetectorRuns: Keep(400 * 24 * time.Hour)},
 		Limits:    Limits{QueryTime: 10 * time.Minute},
 		origins:   map[string]Origin{},
 	}

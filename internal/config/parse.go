@@ -48,12 +48,20 @@ func FormatDuration(d time.Duration) string {
 	return s
 }
 
-var durationType = reflect.TypeFor[time.Duration]()
+var (
+	durationType = reflect.TypeFor[time.Duration]()
+	keepType     = reflect.TypeFor[Keep]()
+)
+
+// forever is how a Keep without end is written.
+const forever = "forever"
 
 // setScalar parses text into v, whose kind is a scalar's.
 func setScalar(v reflect.Value, text string) error {
 	switch {
-	case v.Type() == durationType:
+	case v.Type() == keepType && text == forever:
+		v.SetInt(0)
+	case v.Type() == durationType || v.Type() == keepType:
 		d, err := ParseDuration(text)
 		if err != nil {
 			return err

@@ -78,10 +78,10 @@ func (c *Counts) countCall(call *Call, called, used map[KeyCaller]int64) {
 	if call.atCaller() {
 		c.Calls[call.Caller]++
 	}
-	for i, key := range call.Keys {
+	for _, key := range call.Keys {
 		k := KeyCaller{key, call.Caller, call.Account}
 		used[k] += 0 // a key that was named is there, however seldom it is used
-		if i == 0 && call.atCaller() {
+		if call.atCaller() {
 			called[k]++
 		}
 		if call.atOwner(key) {
