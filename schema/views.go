@@ -40,14 +40,14 @@ type Kept struct {
 type KeptKind string
 
 const (
-	// KeptRows: every row of the source gives its own rows, by its own content
-	// alone, so that new rows are added and nothing else changes.
+	// KeptRows says that every row of the source gives its own rows, by its own
+	// content alone, so that new rows are added and nothing else changes.
 	KeptRows KeptKind = "rows"
-	// KeptRollup: rows are summed by all columns that have no Merge. What a
-	// commit adds is appended; readers sum, compaction makes it small.
+	// KeptRollup says that rows are summed by all columns that have no Merge.
+	// What a commit adds is appended; readers sum, compaction makes it small.
 	KeptRollup KeptKind = "rollup"
-	// KeptFold: rows are computed from a rollup, until that is folded into them
-	// for good.
+	// KeptFold says that rows are computed from a rollup, until that is folded
+	// into them for good.
 	KeptFold KeptKind = "fold"
 )
 

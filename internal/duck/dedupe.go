@@ -67,12 +67,12 @@ func numbered(s *arrow.Schema, columns []arrow.Array, n int) arrow.RecordBatch {
 }
 
 // int64s returns the first column of a query, which must be BIGINT.
-func (c *conn) int64s(ctx context.Context, sql string, args ...any) ([]int64, error) {
+func (c *conn) int64s(ctx context.Context, sql string) ([]int64, error) {
 	var out []int64
 	err := c.each(ctx, func(rec arrow.RecordBatch) error {
 		out = append(out, rec.Column(0).(*array.Int64).Int64Values()...)
 		return nil
-	}, sql, args...)
+	}, sql)
 	return out, err
 }
 

@@ -428,7 +428,7 @@ func (s *Store) scalar(ctx context.Context, sql string) (int64, error) {
 	return c.scalar(ctx, sql)
 }
 
-func (c *conn) scalar(ctx context.Context, sql string, args ...any) (n int64, err error) {
+func (c *conn) scalar(ctx context.Context, sql string) (n int64, err error) {
 	err = c.each(ctx, func(rec arrow.RecordBatch) error {
 		col, ok := rec.Column(0).(*array.Int64)
 		if !ok {
@@ -438,7 +438,7 @@ func (c *conn) scalar(ctx context.Context, sql string, args ...any) (n int64, er
 			n = col.Value(0)
 		}
 		return nil
-	}, sql, args...)
+	}, sql)
 	return n, err
 }
 

@@ -26,10 +26,6 @@ func storeOf(key string) string {
 	return ""
 }
 
-func (m *maker) key(account string) string {
-	return cttest.KeyARN(account, pick(m.Rand, regions), pick(m.Rand, keyNames))
-}
-
 // caller chooses who calls from an account: people, workloads, root, sessions
 // of every kind.
 func (m *maker) caller(account string) cttest.Identity {
