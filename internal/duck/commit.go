@@ -47,8 +47,9 @@ type ingestState struct {
 	lastCommit int64
 	// recomputed counts how often parts of rollups were computed again.
 	recomputed int64
-	// waiting events, of some commits, have parts that are not put together.
-	waiting, waitingCommits int64
+	// sparseCommits brought few events each and so have many parts for few
+	// rows, which are not put together yet.
+	sparseCommits int64
 	// folded and cutoff bound what is kept by second, and what is kept at all;
 	// the zero time when nothing was folded or deleted yet.
 	folded, cutoff time.Time
@@ -166,10 +167,11 @@ func (s *Store) noteCommit() {
 	if len(d.removed) > 0 {
 		s.ingest.recomputed++
 	}
-	s.ingest.waiting += d.events
-	s.ingest.waitingCommits++
-	if s.ingest.waiting >= compactEvents || s.ingest.waitingCommits >= compactCommits {
-		s.ingest.waiting, s.ingest.waitingCommits = 0, 0
+	if d.events > 0 && d.events < denseCommit {
+		s.ingest.sparseCommits++
+	}
+	if s.ingest.sparseCommits >= compactCommits && d.events < denseCommit {
+		s.ingest.sparseCommits = 0
 		s.maintainSoon()
 	}
 }
@@ -299,6 +301,9 @@ func (t *commit) writeRows(ctx context.Context, r *rows) error {
 		default:
 			insert[i] = true
 			inserted++
+			if !r.isCall(i) {
+				t.derived.changes++
+			}
 		}
 	}
 	t.result.Inserted += int64(inserted)
@@ -414,7 +419,12 @@ func column(rec arrow.RecordBatch, name string) arrow.Array {
 // isOld reports whether row i is one that is deleted by age and was before the
 // cut-off.
 func (r *rows) isOld(i int, cutoff time.Time) bool {
-	if cutoff.IsZero() || r.times[i] >= cutoff.UnixMicro() || r.classes == nil {
+	return !cutoff.IsZero() && r.times[i] < cutoff.UnixMicro() && r.isCall(i)
+}
+
+// isCall reports whether row i is an event that changes nothing.
+func (r *rows) isCall(i int) bool {
+	if r.classes == nil {
 		return false
 	}
 	class := r.classes.Value(i)

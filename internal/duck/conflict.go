@@ -98,6 +98,9 @@ func (t *commit) replaceStored(ctx context.Context, r *rows, winners map[eventID
 	first, last := int64(0), int64(0)
 	for id, i := range winners {
 		keep[i] = true
+		if !r.isCall(i) {
+			t.derived.changes++
+		}
 		ids = append(ids, "'"+formatID(id)+"'::UUID")
 		if len(ids) == 1 {
 			first, last = r.times[i], r.times[i]

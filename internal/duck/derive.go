@@ -34,6 +34,8 @@ type derivation struct {
 	commit int64
 	// events were inserted by it and are still there.
 	events int64
+	// changes are those of them that are neither cryptographic nor reading.
+	changes int64
 	// related were inserted.
 	related int64
 	// firstFile and lastFile bound the log files of inserted rows, if any.
@@ -147,11 +149,12 @@ func rollupColumns() []string {
 	return slices.Compact(need)
 }
 
-// addRows adds what new events give by themselves.
+// addRows adds what new events give by themselves: all such tables are made of
+// changes.
 func (d *deriver) addRows(ctx context.Context) error {
 	from := "(SELECT * FROM main.kms_events WHERE " + d.inCommit("kms_events") + ")"
 	for _, v := range schema.KeptViews() {
-		if v.Kept.Kind != schema.KeptRows || d.events == 0 {
+		if v.Kept.Kind != schema.KeptRows || d.changes == 0 {
 			continue
 		}
 		sql := v.Definition(map[string]string{schema.KMSEvents.Name: from})

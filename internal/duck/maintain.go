@@ -66,10 +66,15 @@ func (s *Store) Maintain(ctx context.Context, o Maintenance) (Maintained, error)
 	return done, nil
 }
 
-// After so many events or commits rollups are put together in the background.
 const (
-	compactEvents  = 2_000_000
+	// compactCommits is after how many small commits rollups are put together
+	// in the background.
 	compactCommits = 200
+	// denseCommit is from how many events on a commit is large: its parts are
+	// nearly as few as rows can be. While large ones come, a backlog is worked
+	// off and nothing is done beside it: both together would need more memory
+	// than the store may take.
+	denseCommit = 20_000
 )
 
 // maintainSoon maintains the rollups in the background, unless that is being

@@ -66,12 +66,12 @@ func (s *Store) rebuild(ctx context.Context, names []string, progress func(table
 			if err := r.rebuild(ctx, &v); err != nil {
 				return fmt.Errorf("rebuild %s: %w", v.Name, err)
 			}
-			if err := s.writer.setMeta(ctx, keptHashName(v.Name), v.KeptHash()); err != nil {
-				return err
-			}
 		}
 		return nil
 	})
+	if err == nil {
+		err = s.keptIsCurrent(ctx, names)
+	}
 	if err != nil {
 		return err
 	}
@@ -122,12 +122,27 @@ func (s *Store) rebuildStale(ctx context.Context) error {
 	if err != nil || len(stale) == 0 {
 		return err
 	}
-	if events, err := s.writer.scalar(ctx, "SELECT count(*) FROM (SELECT 1 FROM main.log_files LIMIT 1)"); err != nil {
+	files, err := s.writer.scalar(ctx, "SELECT count(*) FROM (SELECT 1 FROM main.log_files LIMIT 1)")
+	if err != nil {
 		return err
-	} else if events > 0 {
-		s.log.Info("rebuilding derived tables, which another version made", "tables", strings.Join(stale, ", "))
 	}
+	if files == 0 {
+		return s.keptIsCurrent(ctx, stale)
+	}
+	s.log.Info("rebuilding derived tables, which another version made", "tables", strings.Join(stale, ", "))
 	return s.rebuild(ctx, stale, func(string, int, int) {})
+}
+
+// keptIsCurrent says of tables that they follow from today's definitions.
+func (s *Store) keptIsCurrent(ctx context.Context, names []string) error {
+	return s.writer.transaction(ctx, func() error {
+		for _, name := range names {
+			if err := s.writer.setMeta(ctx, keptHashName(name), keptView(name).KeptHash()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // rebuilder fills kept tables day by day, so that memory is bounded and DuckDB
