@@ -47,8 +47,9 @@ race: toolchain ## run the tests of concurrent code under the race detector
 	packages=$$($(LIST_CONCURRENT)); go test -race $$packages
 
 .PHONY: long
-long: toolchain ## kill, fault and fuzz suites at full length
+long: toolchain ## kill, fault, history and fuzz suites at full length
 	go test -count=1 -timeout 30m ./ingest -kills 50
+	go test -count=1 -timeout 30m ./internal/duck -run '^TestDerivedTablesAreExact$$' -histories 150
 	git grep -n '^func Fuzz' -- '*_test.go' \
 	| sed -E 's,^(.*)/[^/]+:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*,\1 \2,' \
 	| while read -r dir name; do \
