@@ -18,10 +18,11 @@ func (d *deriver) correct(ctx context.Context) error {
 	if len(d.removed) == 0 {
 		return nil
 	}
-	ids := make([]string, len(d.removed))
+	if err := d.stageRemoved(ctx); err != nil {
+		return err
+	}
 	var times []time.Time
-	for i, e := range d.removed {
-		ids[i] = "'" + formatID(e.id) + "'::UUID"
+	for _, e := range d.removed {
 		if at := time.UnixMicro(e.at).UTC(); !at.Before(d.cutoff) {
 			times = append(times, at)
 		}
@@ -31,7 +32,8 @@ func (d *deriver) correct(ctx context.Context) error {
 		switch {
 		case v.Kept.Kind == schema.KeptRows:
 			// A correction with the id of what it corrects has added its own.
-			err = d.exec(ctx, "DELETE FROM main."+v.Table().Name+" WHERE rowid < "+uncommitted+" AND event_id IN ("+strings.Join(ids, ",")+")")
+			err = d.exec(ctx, "DELETE FROM main."+v.Table().Name+" AS k USING temp.removed AS r WHERE k.rowid < "+uncommitted+
+				" AND k.event_id = r.event_id AND k.event_time = r.event_time")
 		case v.Kept.Kind == schema.KeptRollup && v.Kept.Of != schema.LogFiles.Name:
 			err = d.sumAgain(ctx, &v, bucketsOf(&v, times))
 		case v.Kept.Kind == schema.KeptFold:
@@ -46,6 +48,37 @@ func (d *deriver) correct(ctx context.Context) error {
 	return nil
 }
 
+var removedEvents = schema.Table{Name: "removed", Columns: []schema.Column{
+	{Name: "event_id", Type: schema.UUID},
+	{Name: "event_time", Type: schema.Timestamp},
+	{Name: "account_id", Type: schema.Varchar},
+	{Name: "region", Type: schema.Varchar},
+	{Name: "changes", Type: schema.Integer},
+}}
+
+// stageRemoved makes a table of the removed events: what stands in records is
+// never made part of a statement.
+func (d *deriver) stageRemoved(ctx context.Context) error {
+	rows := make([][]any, len(d.removed))
+	for i, e := range d.removed {
+		changes := 0
+		if e.change {
+			changes = 1
+		}
+		rows[i] = []any{e.id, time.UnixMicro(e.at).UTC(), orNull(e.account), e.region, changes}
+	}
+	rec, err := schema.Rows(&removedEvents, rows)
+	if err != nil {
+		return err
+	}
+	defer rec.Release()
+	return d.stage(ctx, &removedEvents, rec, nil)
+}
+
+// manyBuckets is from how many on they are taken by the hour: to sum an hour
+// costs hardly more than to sum a minute.
+const manyBuckets = 20
+
 // bucket is a half-open range of time that rows of a rollup are for.
 type bucket struct{ from, to time.Time }
 
@@ -53,6 +86,9 @@ type bucket struct{ from, to time.Time }
 // Seconds are taken by the minute, because that is how they are folded.
 func bucketsOf(v *schema.View, times []time.Time) []bucket {
 	unit := map[string]time.Duration{"second": time.Minute, "minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}[v.Kept.By]
+	if len(times) > manyBuckets {
+		unit = max(unit, time.Hour)
+	}
 	var out []bucket
 	for _, at := range times {
 		from := at.Truncate(unit)

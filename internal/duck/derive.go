@@ -225,15 +225,9 @@ func (d *deriver) noteCells(ctx context.Context) error {
 		parts = append(parts, `SELECT recipient_account_id, region, date_trunc('hour', event_time), count(*), count(*)
 			FROM main.related_events WHERE `+d.inCommit("related_events")+` GROUP BY ALL`)
 	}
-	for _, e := range d.removed {
-		account, changes := "NULL", 0
-		if e.account != "" {
-			account = quote(e.account)
-		}
-		if e.change {
-			changes = 1
-		}
-		parts = append(parts, fmt.Sprintf("SELECT %s, %s, date_trunc('hour', %s), 1, %d", account, quote(e.region), literalTime(e.at), changes))
+	if len(d.removed) > 0 {
+		parts = append(parts, `SELECT account_id, region, date_trunc('hour', event_time), count(*), sum(changes)
+			FROM temp.removed GROUP BY ALL`)
 	}
 	return d.exec(ctx, fmt.Sprintf(`INSERT INTO main.changed_cells BY NAME
 		SELECT %d AS commit_id, %s AS committed_at, account_id, region, hour, sum(events)::BIGINT AS event_count, sum(changes)::BIGINT AS change_count

@@ -169,6 +169,8 @@ func (t *commit) ledgerRows() [][]any {
 // ledgerRow makes the entry of a file. What an earlier reading of it brought is
 // no duplicate now.
 func ledgerRow(f *ingest.LogFile, n fileCounts, brought int64, now time.Time) []any {
+	// Events that the file brought and that have expired since are not counted twice.
+	n.expired -= min(brought, n.expired)
 	duplicates := f.Duplicates + n.duplicates
 	inserted := f.KMS - duplicates - n.quarantined - n.expired + brought
 	duplicates -= min(brought, n.duplicates)

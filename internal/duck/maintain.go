@@ -97,6 +97,8 @@ type maintainer struct {
 	conn  *conn
 	opts  Maintenance
 	done  *Maintained
+	// taken rows were taken out since the last checkpoint.
+	taken int64
 }
 
 // exchange runs work as a transaction while no other writer is at work. Like
@@ -117,7 +119,25 @@ func (m *maintainer) exchange(ctx context.Context, work func() error) error {
 		return err
 	}
 	defer unpin()
-	return m.conn.transaction(ctx, work)
+	if err := m.conn.transaction(ctx, work); err != nil {
+		// What work noted in memory may not be in the tables.
+		m.store.ingest.loaded = false
+		return err
+	}
+	return nil
+}
+
+// checkpoint gives back the space and the memory that rows take which were
+// taken out, once they are many: DuckDB remembers each of them until then.
+func (m *maintainer) checkpoint(ctx context.Context, taken int64) {
+	m.taken += taken
+	if m.taken < checkpointRows {
+		return
+	}
+	m.taken = 0
+	if err := m.store.Checkpoint(ctx); err != nil {
+		m.store.log.Debug("checkpoint put off", "reason", err)
+	}
 }
 
 // prepare computes beside the writer what an exchange puts in: rows are the
@@ -136,13 +156,16 @@ func (m *maintainer) prepare(ctx context.Context, rows, parts string) (until int
 const (
 	// stepRows is about how many rows one step takes out or puts in.
 	stepRows = 50_000
+	// checkpointRows is after how many rows taken out there is a checkpoint.
+	checkpointRows = 1_000_000
 	// fewParts is how many uncommitted parts of a day are left for later.
 	fewParts = 2_000
 )
 
 func (m *maintainer) compactAll(ctx context.Context) error {
 	for _, v := range schema.KeptViews() {
-		if v.Kept.Kind != schema.KeptRollup {
+		// Seconds are seldom shared by two commits, and folded soon.
+		if v.Kept.Kind != schema.KeptRollup || v.Kept.By == "second" {
 			continue
 		}
 		if err := m.compact(ctx, &v); err != nil {
@@ -168,16 +191,17 @@ func (m *maintainer) compact(ctx context.Context, v *schema.View) error {
 		if err := m.compactStretch(ctx, v, s); err != nil {
 			return err
 		}
+		m.checkpoint(ctx, s.parts)
 	}
 	return nil
 }
 
-// stretches lists the days that have parts to put together, neighbours joined
-// while they are small.
+// stretches lists the days in which several commits have parts for the same
+// hour or day, neighbours joined while they are small.
 func (m *maintainer) stretches(ctx context.Context, v *schema.View) ([]stretch, error) {
-	least := fewParts
+	worth := fmt.Sprintf("count(*) >= 2 * count(DISTINCT unit) AND sum(fresh) >= %d", fewParts)
 	if m.opts.All {
-		least = 1
+		worth = "count(*) > count(DISTINCT unit)"
 	}
 	var out []stretch
 	err := m.conn.each(ctx, func(rec arrow.RecordBatch) error {
@@ -192,8 +216,9 @@ func (m *maintainer) stretches(ctx context.Context, v *schema.View) ([]stretch, 
 			out = append(out, next)
 		}
 		return nil
-	}, fmt.Sprintf(`SELECT epoch_us(date_trunc('day', %s)::TIMESTAMP)::BIGINT AS day, count(*) AS parts
-		FROM main.%s GROUP BY 1 HAVING count(CASE WHEN commit_id > 0 THEN 1 END) >= %d ORDER BY 1`, v.TimeColumn(), v.Table().Name, least))
+	}, fmt.Sprintf(`SELECT epoch_us(date_trunc('day', unit)::TIMESTAMP)::BIGINT AS day, sum(parts)::BIGINT AS parts FROM (
+			SELECT %s AS unit, commit_id, count(*) AS parts, count(CASE WHEN commit_id > 0 THEN 1 END) AS fresh FROM main.%s GROUP BY 1, 2)
+		GROUP BY 1 HAVING %s ORDER BY 1`, v.TimeColumn(), v.Table().Name, worth))
 	return out, err
 }
 
@@ -264,9 +289,11 @@ func (m *maintainer) foldOld(ctx context.Context, fold *schema.View) error {
 		return err
 	}
 	for _, hour := range hours {
+		before := m.done.Folded
 		if err := m.foldUntil(ctx, fold, rollup, time.UnixMicro(hour).UTC().Add(time.Hour)); err != nil {
 			return err
 		}
+		m.checkpoint(ctx, m.done.Folded-before)
 	}
 	return nil
 }
@@ -296,8 +323,6 @@ func (m *maintainer) foldUntil(ctx context.Context, fold, rollup *schema.View, u
 		if err != nil {
 			return err
 		}
-		// Should the transaction fail, looking for minutes to unfold is in vain
-		// and does no harm.
 		m.store.ingest.folded = maxTime(until, m.store.ingest.folded)
 		return m.conn.setMeta(ctx, metaFolded, m.store.ingest.folded.Format(time.RFC3339))
 	})

@@ -326,3 +326,114 @@ func TestChangedCells(t *testing.T) {
 	}
 	rebuilt(t, s)
 }
+
+// TestHostileTextIsNoStatement: what stands in records never becomes part of a
+// statement, whatever it is.
+func TestHostileTextIsNoStatement(t *testing.T) {
+	s := openTemp(t)
+	for i, region := range []string{"eu\x00x", "'; DROP TABLE kms_events; --", `"`, strings.Repeat("r", 100_000)} {
+		first := decrypt(10*i+1, day, "recipient_account_id", region)
+		first.region = region
+		mustCommit(t, s, batchOf([]event{first}, nil))
+		correction := decrypt(10*i+2, day.Add(time.Hour), "recipient_account_id", region)
+		correction.region, correction.supersedes = region, 10*i+1
+		mustCommit(t, s, batchOf([]event{correction}, nil))
+	}
+	if n := count(t, s, "SELECT count(DISTINCT region) FROM changed_cells"); n != 4 {
+		t.Errorf("%d Regions in changed_cells, want 4", n)
+	}
+	rebuilt(t, s)
+}
+
+// TestManyCorrectionsAtOnce: one commit may correct very many events.
+func TestManyCorrectionsAtOnce(t *testing.T) {
+	s := openTemp(t)
+	const n = 12_000
+	events, corrections := calls(1, n, day, 17*time.Second), calls(n+1, n, day.Add(time.Second), 17*time.Second)
+	for i := range corrections {
+		events[i].file, corrections[i].file = 1, 2
+		corrections[i].supersedes = i + 1
+	}
+	mustCommit(t, s, batchOf(events, nil))
+	maintain(t, s, Maintenance{All: true})
+	if res := mustCommit(t, s, batchOf(corrections, nil)); res.Superseded != n {
+		t.Fatalf("%+v", res)
+	}
+	rebuilt(t, s)
+}
+
+// TestForgedTwinsTakeNothingAway: an event id stored for two distant times is
+// two events, and what wins over one of them leaves the other alone.
+func TestForgedTwinsTakeNothingAway(t *testing.T) {
+	s := openTemp(t)
+	alias := func(at time.Time, file int64, name string) event {
+		e := decrypt(1, at, "event_name", "CreateAlias", "operation_class", "alias", "alias_name", name)
+		e.file = file
+		return e
+	}
+	commit := func(e event, written time.Duration) {
+		b := batchOf([]event{e}, nil)
+		b.Files[0].Object.LastModified = day.Add(written)
+		mustCommit(t, s, b)
+	}
+	commit(alias(day, 1, "alias/one"), 2*time.Hour)
+	commit(alias(day.AddDate(0, 0, 5), 2, "alias/two"), 3*time.Hour)
+	commit(alias(day, 3, "alias/three"), time.Hour)
+	if got := table(t, s, "SELECT alias_name FROM key_change_records ORDER BY 1"); len(got) != 2 || got[0][0] != "alias/three" || got[1][0] != "alias/two" {
+		t.Errorf("got %q", got)
+	}
+	rebuilt(t, s)
+}
+
+// failing is a context that ends when it has been asked n times.
+type failing struct {
+	context.Context
+	left *int
+}
+
+func (f failing) Err() error {
+	if *f.left--; *f.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestMaintainThatFailsAnywhere: whatever step fails (every seventh is tried), the next one finds things
+// as the tables say.
+func TestMaintainThatFailsAnywhere(t *testing.T) {
+	keep := Maintenance{Now: day.AddDate(0, 0, 30), All: true, Retention: Retention{"kms_events": 25 * 24 * time.Hour}}
+	for n := 0; ; n += 7 {
+		path := filepath.Join(t.TempDir(), "fails.db")
+		s := mustOpen(t, path)
+		mustCommit(t, s, batchOf(calls(1, 60, day, 6*time.Hour), nil))
+		before := derived(t, s)
+		left := n
+		_, err := s.Maintain(failing{t.Context(), &left}, keep)
+		if _, again := s.Maintain(t.Context(), keep); again != nil {
+			t.Fatal(again)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = mustOpen(t, path)
+		if err := s.Rebuild(t.Context(), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		mustCommit(t, s, batchOf([]event{decrypt(900, day.AddDate(0, 0, 6).Add(time.Second))}, nil))
+		if got := count(t, s, "SELECT sum(request_count)::BIGINT FROM request_rate"); got != 61 {
+			t.Errorf("after failing at %d: %d requests, want 61", n, got)
+		}
+		if got := count(t, s, "SELECT count(*) - count(DISTINCT minute) FROM request_rate"); got != 0 {
+			t.Errorf("after failing at %d: %d minutes are there twice", n, got)
+		}
+		if got := count(t, s, "SELECT sum(call_count)::BIGINT FROM usage_daily"); got != 61 {
+			t.Errorf("after failing at %d: %d calls of %d rows before, want 61", n, got, len(before["usage_daily"]))
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err == nil {
+			break
+		}
+	}
+}

@@ -100,6 +100,7 @@ func (m *maintainer) expire(ctx context.Context, name string, until time.Time) (
 			return deleted, err
 		}
 		deleted += n
+		m.checkpoint(ctx, n)
 	}
 	return deleted, nil
 }
@@ -122,7 +123,6 @@ func (m *maintainer) raiseCutoff(ctx context.Context, until time.Time) error {
 		if !until.After(m.store.ingest.cutoff) {
 			return nil
 		}
-		// Should the transaction fail, a late event is refused too early.
 		if err := m.conn.setMeta(ctx, metaExpired, until.Format(time.RFC3339)); err != nil {
 			return err
 		}
