@@ -91,10 +91,26 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(report.Clean(s), "'", `'\''`) + "'"
 }
 
-// usage counts calls by day and outcome. The condition selects rows of
-// usage_daily; of what is known of a call from the caller's and from the
-// owner's side the larger count holds, side by side for each key and caller.
-func (b *builder) usage(ctx context.Context, condition string, args ...any) (Use, error) {
+// How many calls the rows of usage_daily of one day, key, caller, service,
+// operation and outcome are.
+const (
+	// Of what is known from the caller's and from the owner's side the larger
+	// count holds.
+	usesOfKey = "case when sum(caller_use_count) > sum(use_count) then sum(caller_use_count) else sum(use_count) end"
+	// ReEncrypt is a use of two keys, but one call of its caller, which is
+	// counted at the source key. Where only the owner of a key saw it there is
+	// no such count.
+	callsOfCaller = `case
+		when event_name = 'ReEncrypt' and sum(sum(call_count)) over (partition by day, caller_id, caller_account_id, event_name, error_class) > 0
+			then sum(call_count)
+		when sum(caller_use_count) > sum(use_count) then sum(caller_use_count)
+		else sum(use_count)
+	end`
+)
+
+// usage counts calls by day and outcome. The count is usesOfKey or
+// callsOfCaller; the condition selects rows of usage_daily.
+func (b *builder) usage(ctx context.Context, count, condition string, args ...any) (Use, error) {
 	var u Use
 	u.Days, u.DaysPerBar = b.bars()
 	t := newTally(&u)
@@ -105,7 +121,7 @@ func (b *builder) usage(ctx context.Context, condition string, args ...any) (Use
 				day,
 				error_class,
 				operation_class = 'cryptographic' as cryptographic,
-				case when sum(caller_use_count) > sum(use_count) then sum(caller_use_count) else sum(use_count) end as calls,
+				`+count+` as calls,
 				min(first_event_time) as first_seen,
 				max(last_event_time) as last_seen
 			from usage_daily

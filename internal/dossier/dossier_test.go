@@ -316,3 +316,50 @@ func TestPages_writeError(t *testing.T) {
 type failing struct{ err error }
 
 func (w failing) Write([]byte) (int, error) { return 0, w.err }
+
+// ReEncrypt uses two keys, but is one call: its caller made one, and each of
+// the keys was called once, also one that is the source of another call.
+func TestReEncrypt(t *testing.T) {
+	s := fillLines(t, `
+2026-01-08T06:00:00Z ReEncrypt key/one dest=key/two role/mover
+2026-01-09T06:00:00Z 1s x2 ReEncrypt key/two dest=key/three role/turner
+2026-01-09T07:00:00Z ReEncrypt key/one dest=key/two role/turner
+2026-01-10T06:00:00Z ReEncrypt key/far@foreign dest=key/three@main role/outsider@foreign copies=dest
+`)
+	outsider := cttest.UniqueID("AROA", cttest.Account("foreign"), "outsider")
+	for name, want := range map[string]int64{"mover": 1, "turner": 3, outsider: 1} {
+		p := principalPage(t, s, name)
+		same(t, "calls of "+name, p.Use.Total, report.Outcomes{OK: want})
+		var days int64
+		for _, d := range p.Use.Days {
+			days += d.OK
+		}
+		same(t, "chart of "+name, days, want)
+	}
+	for name, want := range map[string]int64{"one": 2, "two": 4, "three": 3} {
+		same(t, "calls of key "+name, keyPage(t, s, cttest.KeyID(name)).Use.Total, report.Outcomes{OK: want})
+	}
+}
+
+// A section that is empty says why, and nothing else.
+func TestPages_empty(t *testing.T) {
+	s := fillLines(t, `
+2026-01-08T06:00:00Z Decrypt key/one@main role/outsider@foreign copies=owner
+2026-01-08T07:00:00Z Decrypt key/two role/app ctx.tenant=blue error=denied
+`)
+	outsider := cttest.UniqueID("AROA", cttest.Account("foreign"), "outsider")
+	for _, tt := range []struct {
+		page page
+		want string
+	}{
+		{principalPage(t, s, outsider), "Its account pays for the requests; that account's logs are not read, so rates are not known."},
+		{keyPage(t, s, cttest.KeyID("two")), "No successful call that takes an encryption context"},
+	} {
+		if out := string(write(t, text(tt.page, report.TerminalOptions{Width: 140}))); !strings.Contains(out, tt.want) {
+			t.Errorf("the page does not say %q:\n%s", tt.want, out)
+		}
+	}
+	if out := string(write(t, text(principalPage(t, s, "app"), report.TerminalOptions{Width: 140}))); strings.Contains(out, "Its account pays") {
+		t.Errorf("the page of a principal whose account's logs are read says that they are not:\n%s", out)
+	}
+}

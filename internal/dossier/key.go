@@ -119,7 +119,7 @@ func (k *keyBuilder) siblings(ctx context.Context) error {
 }
 
 func (k *keyBuilder) use(ctx context.Context) (err error) {
-	k.p.Use, err = k.usage(ctx, "key_arn = $3", k.arn())
+	k.p.Use, err = k.usage(ctx, usesOfKey, "key_arn = $3", k.arn())
 	return err
 }
 

@@ -29,7 +29,7 @@ func (p *KeyPage) document() *document {
 		findingsSection(p.Findings),
 		p.callersSection(p.Callers, p.nothing("call named this key")),
 		p.dependentsSection(),
-		contextsSection(p.Contexts, p.nothing("call that takes an encryption context")),
+		contextsSection(p.Contexts, p.nothing("successful call that takes an encryption context")),
 		p.crossAccountSection(),
 		grantsSection("grants", "Grants", "No grant of this key held "+p.window()+", as far as the logs tell.", p.Grants, false),
 		changesSection(p.Changes, false, "The logs hold no change of this key: it was made and set up before they begin."),

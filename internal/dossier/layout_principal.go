@@ -34,7 +34,7 @@ func (p *PrincipalPage) document() *document {
 		changesSection(p.Changes, true, "The logs hold no change that it made."),
 		grantsSection("grants-for", "Grants made for it", "No grant for it held "+p.window()+".", p.GrantsFor, true),
 		grantsSection("grants-by", "Grants it made", "No grant that it made held "+p.window()+".", p.GrantsBy, true),
-		ratesSection(p.Rates, "principal", none),
+		ratesSection(p.Rates, "principal", p.noRates()),
 	}
 	return d
 }
@@ -53,6 +53,14 @@ func (p *PrincipalPage) answer() (text string, alarm bool) {
 		text, alarm = text+"; "+report.Counted(int64(open), "open finding", "open findings"), true
 	}
 	return text + ".", alarm
+}
+
+// noRates is why no rate is known.
+func (p *PrincipalPage) noRates() string {
+	if p.Use.Total.Sum() > 0 && (p.Principal.OwnerSideOnly || len(p.Coverage.Days) == 0) {
+		return "Its account pays for the requests; that account's logs are not read, so rates are not known."
+	}
+	return p.nothing("request counted against a quota")
 }
 
 // keyCount counts the keys it named.

@@ -83,7 +83,7 @@ func (k *principalBuilder) facts(ctx context.Context) error {
 }
 
 func (k *principalBuilder) use(ctx context.Context) (err error) {
-	k.p.Use, err = k.usage(ctx, ofCallers, k.ids())
+	k.p.Use, err = k.usage(ctx, callsOfCaller, ofCallers, k.ids())
 	return err
 }
 
