@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/internal/dossier"
+	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
 )
 
@@ -28,6 +31,7 @@ lists others. --from and --to choose by the time of the events.
 ` + timeHelp,
 		Example: `  kmstrail findings list
   kmstrail findings list --status all --detector pending_deletion_key_use
+  kmstrail findings list --key alias/orders
   kmstrail findings list --severity critical,high --format json | jq -r '.[].key_arn'`,
 		Args: noArguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listFindings(cmd, &f) },
@@ -36,7 +40,7 @@ lists others. --from and --to choose by the time of the events.
 	cmd.Flags().StringSliceVar(&f.statuses, "status", []string{"new", "in_progress"}, "only findings with this `STATUS` (repeatable), or all")
 	cmd.Flags().StringSliceVar(&f.severities, "severity", nil, "only findings of this `SEVERITY` (repeatable)")
 	cmd.Flags().StringSliceVar(&f.detectors, "detector", nil, "only findings of the detector with this `ID` (repeatable)")
-	cmd.Flags().StringVar(&f.key, "key", "", "only findings about the key with this `ARN`")
+	cmd.Flags().StringVar(&f.key, "key", "", "only findings about this `KEY`: a key ARN, a key id, an alias or an alias ARN")
 	cmd.Flags().StringVar(&f.format, "format", "table", "`FORMAT`: table or json")
 	completeValues(cmd, "status", func() []string { return append(detectors.Statuses(), "all") })
 	completeValues(cmd, "severity", detectors.Severities)
@@ -47,9 +51,9 @@ lists others. --from and --to choose by the time of the events.
 
 var findingFormats = []string{"table", "json"}
 
-// filter checks the flags. Detectors may be the user's own: any id will do.
+// filter checks the flags that need no store; choose checks the others.
 func (f *findingsListFlags) filter(a *app) (detectors.FindingFilter, error) {
-	out := detectors.FindingFilter{DetectorIDs: f.detectors, Statuses: f.statuses, Severities: f.severities, KeyARN: f.key}
+	out := detectors.FindingFilter{DetectorIDs: f.detectors, Statuses: f.statuses, Severities: f.severities}
 	for _, check := range []struct {
 		flag          string
 		values, known []string
@@ -72,6 +76,39 @@ func (f *findingsListFlags) filter(a *app) (detectors.FindingFilter, error) {
 	return out, err
 }
 
+// choose checks the names of detectors and finds the key.
+func (f *findingsListFlags) choose(ctx context.Context, store *duck.Store, filter *detectors.FindingFilter) error {
+	known, err := knownDetectors(ctx, store, f.detectors)
+	if err != nil {
+		return err
+	}
+	for _, id := range f.detectors {
+		if err := oneOf("--detector", id, known); err != nil {
+			return err
+		}
+	}
+	if f.key != "" {
+		filter.KeyARN, err = dossier.FindKey(ctx, store, f.key)
+	}
+	return err
+}
+
+// knownDetectors are the built-in detectors and, where asked names others,
+// those that have findings: the user's own are known by these alone.
+func knownDetectors(ctx context.Context, store *duck.Store, asked []string) ([]string, error) {
+	known := detectorIDs()
+	if !slices.ContainsFunc(asked, func(id string) bool { return !slices.Contains(known, id) }) {
+		return known, nil
+	}
+	all, err := detectors.ReadFindings(ctx, store, detectors.FindingFilter{})
+	for _, f := range all {
+		if !slices.Contains(known, f.DetectorID) {
+			known = append(known, f.DetectorID)
+		}
+	}
+	return known, err
+}
+
 func (a *app) listFindings(cmd *cobra.Command, f *findingsListFlags) error {
 	filter, err := f.filter(a)
 	if err != nil {
@@ -86,6 +123,9 @@ func (a *app) listFindings(cmd *cobra.Command, f *findingsListFlags) error {
 		return err
 	}
 	defer store.Close()
+	if err := f.choose(cmd.Context(), store, &filter); err != nil {
+		return a.explainName(err)
+	}
 	list, err := detectors.ReadFindings(cmd.Context(), store, filter)
 	if err != nil {
 		return err
