@@ -56,7 +56,10 @@ func (s *Store) migrate(ctx context.Context) error {
 	case s.opts.ReadOnly:
 		return fmt.Errorf("the database has layout %d and needs %d; open it once for writing, which migrates it", have, schema.Version)
 	}
-	if have != noLayout {
+	switch {
+	case have == schema.Version:
+		s.log.Info("updating views and derived tables of the database", "path", s.path)
+	case have != noLayout:
 		s.log.Info("migrating database", "path", s.path, "from", have, "to", schema.Version)
 	}
 	if err := s.writer.transaction(ctx, func() error { return s.migrateFrom(ctx, have) }); err != nil {
