@@ -21,6 +21,11 @@ type queryFlags struct {
 	limit  int64
 }
 
+const queryWindowHelp = `
+Without --from, --to and --last the question is about the whole store, from its
+first KMS event to its last; where only one end is given, the other is that of
+the store.` + timeHelp
+
 func queryCommand(a *app) *cobra.Command {
 	var f queryFlags
 	cmd := &cobra.Command{
@@ -28,7 +33,7 @@ func queryCommand(a *app) *cobra.Command {
 		Short: "Ask one of the ready-made questions",
 		Long: `Runs a named query over the store. kmstrail query list lists them, kmstrail
 query show NAME tells what one answers, its parameters and columns.
-` + windowHelp,
+` + queryWindowHelp,
 		Example: `  kmstrail query list
   kmstrail query key_users --param key_arn=arn:aws:kms:eu-west-1:111122223333:key/ID
   kmstrail query key_users --last 7d --format csv`,
