@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"os/user"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,22 +48,29 @@ func findingsDecideCommand(a *app, d decision) *cobra.Command {
 				by = a.userName()
 			}
 			if by == "" {
-				return usagef("add --by NAME", "who decides this is not known: $USER is not set")
+				return usagef("add --by NAME", "who decides this is not known: $USER is not set, and the system does not tell")
 			}
 			return a.decide(cmd, args, detectors.Decision{Status: d.status, Note: note, By: by, At: a.now()})
 		},
 	}
 	cmd.Flags().StringVar(&note, "note", "", "why, for those who read the history: `TEXT`")
-	cmd.Flags().StringVar(&by, "by", "", "`NAME` of who decides (default $USER)")
+	cmd.Flags().StringVar(&by, "by", "", "`NAME` of who decides (default $USER, else the name of the account)")
 	return cmd
 }
 
-// userName returns $USER, "" when it is not set.
+// userName returns $USER, else the name of the account, else its number; ""
+// where the system has none of them.
 func (a *app) userName() string {
 	for _, e := range a.environ {
-		if name, value, _ := strings.Cut(e, "="); name == "USER" {
+		if name, value, _ := strings.Cut(e, "="); name == "USER" && value != "" {
 			return value
 		}
+	}
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	if uid := os.Getuid(); uid >= 0 {
+		return "uid " + strconv.Itoa(uid)
 	}
 	return ""
 }
