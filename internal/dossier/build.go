@@ -3,6 +3,7 @@ package dossier
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -242,10 +243,26 @@ func (b *builder) findings(about func(f *detectors.Finding) bool) List[report.Fi
 	shown := kept[:min(len(kept), maxRows)]
 	list.Rows = append(list.Rows, report.ForReaders(b.opts.Detectors, shown, b.names.accounts)...)
 	for i := range list.Rows {
-		list.Rows[i].KeyAliases = b.names.aliases[list.Rows[i].KeyARN]
+		f := &list.Rows[i]
+		f.KeyAliases = b.names.aliases[f.KeyARN]
+		if command := showFinding(f.ID); command != "" {
+			f.TriageCommands = slices.Concat([]string{command}, f.TriageCommands)
+		}
 	}
 	list.Omitted = len(kept) - len(shown)
 	return list
+}
+
+// findingID is what may stand in a command that somebody copies.
+var findingID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f-]{27}$`)
+
+// showFinding is the command that shows all of a finding, by the beginning of
+// its id; "" when it has none.
+func showFinding(id string) string {
+	if !findingID.MatchString(id) {
+		return ""
+	}
+	return "kmstrail findings show " + id[:8]
 }
 
 // coverage reads how complete the logs of accounts and Regions are. No account

@@ -92,6 +92,7 @@ func TestKey(t *testing.T) {
 		"arn:aws:iam::111122223333:role/terraform": 3, "arn:aws:iam::111122223333:user/ann": 4,
 	})
 	same(t, "findings", len(p.Findings.Rows), 1)
+	same(t, "command of the finding", p.Findings.Rows[0].TriageCommands[0], "kmstrail findings show "+cttest.EventID("open")[:8])
 	same(t, "foreign account", p.CrossAccount.Rows[0].Caller, dossier.Account{ID: cttest.Account("foreign"), Name: "vendor (outside)"})
 	same(t, "grants that hold come first", []bool{p.Grants.Rows[0].EndedAt == nil, p.Grants.Rows[1].EndedAt == nil}, []bool{true, false})
 	same(t, "newest change", p.Changes.Rows[0].Event, "ScheduleKeyDeletion")
@@ -361,5 +362,31 @@ func TestPages_empty(t *testing.T) {
 	}
 	if out := string(write(t, text(principalPage(t, s, "app"), report.TerminalOptions{Width: 140}))); strings.Contains(out, "Its account pays") {
 		t.Errorf("the page of a principal whose account's logs are read says that they are not:\n%s", out)
+	}
+}
+
+// Where no change of its state is in the logs, refused calls tell it, until
+// the key is used again.
+func TestKey_refused(t *testing.T) {
+	s := fillLines(t, `
+2026-01-08T06:00:00Z Decrypt key/doomed role/app
+2026-01-08T07:00:00Z Decrypt key/doomed role/app error=disabled
+2026-01-09T07:00:00Z Decrypt key/doomed role/app error=pending_deletion
+2026-01-09T07:00:00Z Decrypt key/off role/app error=disabled
+2026-01-09T07:00:00Z Decrypt key/hollow role/app error=pending_import
+2026-01-09T07:00:00Z Decrypt key/back role/app error=disabled
+2026-01-09T08:00:00Z Decrypt key/back role/app
+`)
+	for name, want := range map[string]string{"doomed": "pending deletion", "off": "disabled", "hollow": "pending import", "back": ""} {
+		out := string(write(t, text(keyPage(t, s, cttest.KeyID(name)), report.TerminalOptions{Width: 140})))
+		wants := []string{"It is " + want + ", as refused calls say; 1 caller made", want + ", as refused calls say (last 2026-01-09 07:00); the logs hold no change of its state"}
+		if want == "" {
+			wants = []string{"not known; the logs hold no change of its state"}
+		}
+		for _, w := range wants {
+			if !strings.Contains(out, w) {
+				t.Errorf("the page of %s does not say %q:\n%s", name, w, out)
+			}
+		}
 	}
 }

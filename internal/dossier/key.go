@@ -22,7 +22,7 @@ func Key(ctx context.Context, store Store, arn string, opts Options) (*KeyPage, 
 	p := &KeyPage{Head: b.head("key"), Key: KeyFacts{KeyRef: b.names.key(arn)}}
 	k := keyBuilder{b, p}
 	for _, step := range []func(context.Context) error{
-		k.coverage, k.facts, k.history, k.siblings, k.use, k.callers, k.dependents, k.contexts, k.crossAccount, k.grants, k.changes, k.rates, k.news,
+		k.coverage, k.facts, k.refused, k.history, k.siblings, k.use, k.callers, k.dependents, k.contexts, k.crossAccount, k.grants, k.changes, k.rates, k.news,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -62,6 +62,26 @@ func (k *keyBuilder) facts(ctx context.Context) error {
 				left--
 			}
 			f.DaysLeft = &left
+		}
+	})
+}
+
+// refused reads what state calls were last refused for, where no change tells
+// the state. A use with success after that says that it is over.
+func (k *keyBuilder) refused(ctx context.Context) error {
+	f := &k.p.Key
+	if f.State != "" {
+		return nil
+	}
+	return k.each(ctx, "refused calls", `
+		select error_class, max(last_event_time) as last_seen
+		from usage_daily
+		where key_arn = $1 and error_class in ('pending_deletion', 'disabled', 'pending_import')
+		group by error_class
+		order by last_seen desc, error_class
+		limit 1`, []any{k.arn()}, func(r record) {
+		if last := r.moment("last_seen"); f.LastUsed == nil || f.LastUsed.Before(last) {
+			f.Refused = &Refusal{r.text("error_class"), last}
 		}
 	})
 }

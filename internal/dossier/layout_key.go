@@ -50,6 +50,8 @@ func (p *KeyPage) answer() (text string, alarm bool) {
 		text, alarm = "It is disabled", true
 	case k.State != "" && k.State != "Enabled":
 		text, alarm = "Its state is "+k.State, true
+	case k.State == "" && k.Refused != nil:
+		text, alarm = "It is "+report.Humanize(k.Refused.ErrorClass)+", as refused calls say", true
 	}
 	n := p.Use.Total.Sum()
 	use := "nobody called it " + p.window()
@@ -87,6 +89,9 @@ func (p *KeyPage) layFacts(d *document) {
 	d.add(fact{Name: "Region", Value: k.Region})
 	state := fact{Name: "State", Value: k.State, Alarm: k.State != "" && k.State != "Enabled"}
 	switch {
+	case k.State == "" && k.Refused != nil:
+		state.Value, state.Alarm = report.Humanize(k.Refused.ErrorClass)+", as refused calls say (last "+moment(&k.Refused.LastSeen)+")", true
+		state.Note = "the logs hold no change of its state"
 	case k.State == "":
 		state.Value, state.Note = "not known", "the logs hold no change of its state"
 	case k.StateSince != nil:

@@ -132,6 +132,9 @@ type KeyFacts struct {
 	State      string     `json:"state"`
 	StateSince *time.Time `json:"state_since"`
 	StateBy    *Caller    `json:"state_by"`
+	// Refused is the state that refused calls name where the logs hold no
+	// change of it.
+	Refused *Refusal `json:"state_of_refused_calls"`
 	// DeletionDate and DaysLeft, counted from when the page was made, are set
 	// for a key pending deletion.
 	DeletionDate  *time.Time `json:"deletion_date"`
@@ -152,6 +155,12 @@ type KeyFacts struct {
 	LastUsed  *time.Time `json:"last_used"`
 	// OtherRegions are the keys of a multi-Region set in other Regions.
 	OtherRegions []KeyRef `json:"other_regions"`
+}
+
+// Refusal is a state for which calls of a key were refused.
+type Refusal struct {
+	ErrorClass string    `json:"error_class"` // pending_deletion, disabled or pending_import
+	LastSeen   time.Time `json:"last_seen"`
 }
 
 // Tag is a tag that something carries at the end of the logs.

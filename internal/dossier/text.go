@@ -80,7 +80,7 @@ func (t *textPage) section(s *section) {
 	t.facts(s.Facts)
 	shown := len(s.Findings)
 	for i := range s.Findings[:min(shown, maxTerminal)] {
-		t.Finding(&s.Findings[i])
+		t.finding(s.Findings[i])
 	}
 	if s.Table != nil {
 		shown = len(s.Table.Rows)
@@ -95,6 +95,19 @@ func (t *textPage) section(s *section) {
 			text += ": " + report.Block(s.Command)
 		}
 		t.Text("  ", report.Dim, text)
+	}
+}
+
+// finding is laid out as in reports, but the command below it shows all of it
+// and not only its first event.
+func (t *textPage) finding(f report.Finding) {
+	command := showFinding(f.ID)
+	if command != "" {
+		f.EventIDs = nil
+	}
+	t.Finding(&f)
+	if command != "" {
+		t.Text("            ", report.Dim, command)
 	}
 }
 
