@@ -65,6 +65,15 @@ func usagef(hint, format string, args ...any) error {
 	return &usageError{text: fmt.Sprintf(format, args...), hint: hint}
 }
 
+// adviceError is an error with what to do about it.
+type adviceError struct {
+	error
+
+	advice string
+}
+
+func (e adviceError) Unwrap() error { return e.error }
+
 // codeError ends the program with a code; what there is to say has been said.
 type codeError struct{ code int }
 
@@ -96,6 +105,9 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	}
 	a.complain("%s", s3source.Explain(err))
+	if e, ok := errors.AsType[adviceError](err); ok {
+		a.complain("%s", e.advice)
+	}
 	if d, ok := errors.AsType[*duck.Error](err); ok && d.Hint != "" && !strings.Contains(err.Error(), d.Hint) {
 		a.complain("%s", d.Hint)
 	}

@@ -138,15 +138,13 @@ func (a *app) rawEvent(ctx context.Context, cfg config.Config, store *duck.Store
 	if from != "" {
 		where.source = from
 	}
-	source, err := a.sourceByName(ctx, cfg, where.source)
+	body, err := a.readAgain(ctx, cfg, where.source, ingest.Object{Key: where.key, Size: where.size})
 	if err != nil {
+		err = fmt.Errorf("read %s of %s, where event %s is from: %w", where.key, where.source, id, err)
+		if from == "" && !errors.Is(err, errNoLogFile) {
+			return adviceError{err, "or give --source PLACE, where a copy of the log files lies"}
+		}
 		return err
-	}
-	// Without an ETag: a file written again may still have the record, and
-	// the id tells.
-	body, err := source.Read(ctx, ingest.Object{Key: where.key, Size: where.size}, nil, ingest.DefaultMaxObjectBytes)
-	if err != nil {
-		return fmt.Errorf("read %s of %s, where event %s is from: %w", where.key, where.source, id, err)
 	}
 	record, err := ingest.FindRecord(body, int(where.index), id)
 	if err != nil {
@@ -157,6 +155,19 @@ func (a *app) rawEvent(ctx context.Context, cfg config.Config, store *duck.Store
 	}
 	return nil
 }
+
+// readAgain reads a log file from the place with this name. It asks for no
+// ETag: a file written again may still have the record, and the id tells.
+func (a *app) readAgain(ctx context.Context, cfg config.Config, place string, object ingest.Object) ([]byte, error) {
+	source, err := a.sourceByName(ctx, cfg, place)
+	if err != nil {
+		return nil, err
+	}
+	return source.Read(ctx, object, nil, ingest.DefaultMaxObjectBytes)
+}
+
+// errNoLogFile says that an event did not come in a log file.
+var errNoLogFile = errors.New("the original record is not in a log file; the store has it in columns and remainder")
 
 // sourceByName opens a source by the name it has in the ledger.
 func (a *app) sourceByName(ctx context.Context, cfg config.Config, name string) (ingest.Source, error) {
@@ -172,5 +183,5 @@ func (a *app) sourceByName(ctx context.Context, cfg config.Config, name string) 
 	case !strings.Contains(name, "://"):
 		return dirsource.New(name)
 	}
-	return nil, fmt.Errorf("read %s: the original record is not in a log file; the store has it in columns and remainder", name)
+	return nil, errNoLogFile
 }
