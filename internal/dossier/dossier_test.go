@@ -390,3 +390,18 @@ func TestKey_refused(t *testing.T) {
 		}
 	}
 }
+
+// A comparison with a time before the logs says so.
+func TestKey_logsBegin(t *testing.T) {
+	for first, want := range map[string]string{"2026-01-07": "", "2026-01-08": "2026-01-08", "2026-01-15": "2026-01-15"} {
+		s := fillLines(t, first+"T06:00:00Z Decrypt key/one role/app\n2026-01-16T06:00:00Z Decrypt key/two role/app\n2026-01-02T06:00:00Z Decrypt key/east role/app region=us-west-2")
+		for _, name := range []string{"one", "two"} {
+			p := keyPage(t, s, cttest.KeyID(name))
+			same(t, "first day of the logs", p.News.LogsBegin, want)
+			out := string(write(t, text(p, report.TerminalOptions{Width: 140})))
+			if strings.Contains(out, "The logs begin on "+want) != (want != "") {
+				t.Errorf("logs from %s: the page is wrong about when they begin:\n%s", first, out)
+			}
+		}
+	}
+}

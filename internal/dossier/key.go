@@ -402,6 +402,9 @@ func (k *keyBuilder) news(ctx context.Context) error {
 	n.Items = List[NewsItem]{Rows: []NewsItem{}}
 	n.Items.Command = "kmstrail query key_changes --param " + quote("key_arn="+k.arn()) + " --param baseline_days=" + strconv.Itoa(days) +
 		" --from " + report.Day(start) + " --to " + report.Day(k.window.End)
+	if err := k.logsBegin(ctx); err != nil {
+		return err
+	}
 	params := k.params()
 	params["baseline_days"], params["max_names"] = strconv.Itoa(days), strconv.Itoa(maxNews)
 	return k.ask(ctx, "key_changes", params, queries.Window{Start: start, End: k.window.End}, func(r record) {
@@ -409,5 +412,22 @@ func (k *keyBuilder) news(ctx context.Context) error {
 			Kind: r.text("kind"), Name: r.text("name"), Change: r.text("change"), By: k.names.principal(r.text("done_by")),
 			Calls: r.number("window_count"), Before: r.number("before_count"), FirstSeen: r.moment("first_seen"), LastSeen: r.moment("last_seen"),
 		})
+	})
+}
+
+// logsBegin reads from which day on there are logs of the key's account and
+// Region; of others where there are none.
+func (k *keyBuilder) logsBegin(ctx context.Context) error {
+	n := &k.p.News
+	return k.each(ctx, "the first day of the logs", `
+		select cast(coalesce(min(case when account_id = $1 and region = $2 then day end), min(day)) as varchar) as first_day
+		from (
+			select day, account_id, region from arrivals
+			union all
+			select day, account_id, region from log_file_days where log_file_count > 0
+		) as days`, []any{k.p.Key.Account.ID, k.p.Key.Region}, func(r record) {
+		if first := r.text("first_day"); first > report.Day(n.Before.Start) {
+			n.LogsBegin = first
+		}
 	})
 }

@@ -212,8 +212,12 @@ func (p *KeyPage) policySection() section {
 
 func (p *KeyPage) newsSection() section {
 	n := &p.News
-	s := section{ID: "news", Title: "Against the week before", Note: n.Window.String() + " against " + n.Before.String() + "; at most five differences of each kind."}
-	empty := "Nothing new, nothing gone and no other volume in " + n.Window.String() + " than in " + n.Before.String() + "."
+	lead := ""
+	if n.LogsBegin != "" {
+		lead = "The logs begin on " + report.Clean(n.LogsBegin) + " and do not reach back over all of the time before: what looks new may be older. "
+	}
+	s := section{ID: "news", Title: "Against the week before", Note: lead + n.Window.String() + " against " + n.Before.String() + "; at most five differences of each kind."}
+	empty := lead + "Nothing new, nothing gone and no other volume in " + n.Window.String() + " than in " + n.Before.String() + "."
 	columns := []column{
 		{Name: "What"}, {Name: "Change"}, {Name: "Calls", Num: true}, {Name: "Before", Num: true}, {Name: "Last"}, {Name: "By", Detail: true},
 	}

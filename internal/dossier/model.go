@@ -275,9 +275,12 @@ type Rate struct {
 // News is what was otherwise in the last days of the window than in the same
 // number of days before.
 type News struct {
-	Window report.Window  `json:"window"`
-	Before report.Window  `json:"before"`
-	Items  List[NewsItem] `json:"items"`
+	Window report.Window `json:"window"`
+	Before report.Window `json:"before"`
+	// LogsBegin is the first day with logs, 2006-01-02, where the time before
+	// begins earlier; else "".
+	LogsBegin string         `json:"logs_begin,omitempty"`
+	Items     List[NewsItem] `json:"items"`
 }
 
 // NewsItem is one difference.
