@@ -102,10 +102,7 @@ var severityColors = map[string]string{
 func (a *app) printFindings(findings []detectors.Finding) error {
 	var b strings.Builder
 	color := a.color(a.stdout)
-	width, isTerminal := terminal(a.stdout)
-	if !isTerminal {
-		width = 100
-	}
+	width := a.textWidth()
 	paint := func(attribute, text string) string {
 		if !color {
 			return text
@@ -118,20 +115,40 @@ func (a *app) printFindings(findings []detectors.Finding) error {
 		}
 		severity := fmt.Sprintf("%-8s", strings.ToUpper(f.Severity))
 		fmt.Fprintf(&b, "%s  %s\n", paint(severityColors[f.Severity], severity), paint("1", output.Clean(f.Title)))
-		for _, line := range wrap(output.Clean(f.Summary), max(width-10, 40)) {
-			b.WriteString("          " + line + "\n")
-		}
+		b.WriteString(summaryLines(f, width))
 		for _, p := range [][2]string{{"key", f.KeyARN}, {"principal", f.PrincipalARN}} {
 			if p[1] != "" {
 				fmt.Fprintf(&b, "          %-10s%s\n", p[0], output.Clean(p[1]))
 			}
 		}
 		place := strings.Trim(f.AccountID+" "+f.Region, " ")
-		fmt.Fprintf(&b, "          %-10s%s, %s, %s\n", "seen", output.Clean(place), output.Plural(f.EventCount, "call"), span(f))
+		fmt.Fprintf(&b, "          %-10s%s, %s\n", "seen", output.Clean(place), callsAndTime(f))
 		fmt.Fprintf(&b, "          %-10skmstrail findings show %s\n", "more", short(f.FindingID))
 	}
 	_, err := io.WriteString(a.stdout, b.String())
 	return err
+}
+
+// textWidth is the width of text on standard output.
+func (a *app) textWidth() int {
+	if width, ok := terminal(a.stdout); ok {
+		return width
+	}
+	return 100
+}
+
+// summaryLines is the summary of a finding, indented and never cut.
+func summaryLines(f detectors.Finding, width int) string {
+	var b strings.Builder
+	for _, line := range wrap(output.Clean(f.Summary), max(width-10, 40)) {
+		b.WriteString("          " + line + "\n")
+	}
+	return b.String()
+}
+
+// callsAndTime says how many calls a finding is about, and of when.
+func callsAndTime(f detectors.Finding) string {
+	return output.Plural(f.EventCount, "call") + ", " + span(f)
 }
 
 func span(f detectors.Finding) string {

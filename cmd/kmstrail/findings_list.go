@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -136,20 +137,32 @@ func (a *app) listFindings(cmd *cobra.Command, f *findingsListFlags) error {
 		}
 		return writeIndented(a.safeStdout(), list)
 	}
-	t := output.Table{Head: []string{"id", "severity", "status", "detector", "account", "region", "last seen", "calls", "summary"}}
-	t.Right = []bool{7: true, 8: false}
-	t.Width, _ = terminal(a.stdout)
-	for _, x := range list {
-		t.Rows = append(t.Rows, []string{
-			short(x.FindingID), x.Severity, x.Status, x.DetectorID, x.AccountID, x.Region,
-			x.LastSeen.Format("2006-01-02 15:04"), output.Count(x.EventCount), x.Summary,
-		})
-	}
-	if err := t.Write(a.stdout); err != nil {
+	if err := a.printFindingsTable(list); err != nil {
 		return err
 	}
 	a.say("%s", output.Plural(int64(len(list)), "finding"))
 	return nil
+}
+
+// printFindingsTable prints a row of a table for each finding, and below it what
+// it says. The cells are never cut: they are there to be copied.
+func (a *app) printFindingsTable(list []detectors.Finding) error {
+	t := output.Table{Head: []string{"id", "severity", "status", "detector", "account", "region"}}
+	for _, f := range list {
+		t.Rows = append(t.Rows, []string{short(f.FindingID), f.Severity, f.Status, f.DetectorID, f.AccountID, f.Region})
+	}
+	var table, b strings.Builder
+	if err := t.Write(&table); err != nil {
+		return err
+	}
+	lines := strings.SplitAfter(table.String(), "\n")
+	head := len(lines) - 1 - len(list) // what follows the last line end is empty
+	b.WriteString(strings.Join(lines[:head], ""))
+	for i, f := range list {
+		b.WriteString(lines[head+i] + summaryLines(f, a.textWidth()) + "          " + callsAndTime(f) + "\n")
+	}
+	_, err := io.WriteString(a.stdout, b.String())
+	return err
 }
 
 // writeIndented prints a JSON document for people and programs.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -133,13 +135,7 @@ func describeFinding(f detectors.Finding, history []detectors.HistoryEntry, list
 			fmt.Fprintf(&b, "  %-20s %s\n", name, output.Clean(detailText(f.Details[name])))
 		}
 	}
-	b.WriteString("\nEvidence (kmstrail event ID --raw prints the record)\n")
-	for i, id := range f.EventIDs {
-		fmt.Fprintf(&b, "  %s\n", output.Clean(id))
-		if i < len(f.LogFiles) && f.LogFiles[i] != "" {
-			fmt.Fprintf(&b, "    %s\n", output.Clean(f.LogFiles[i]))
-		}
-	}
+	describeEvidence(&b, f)
 	if err := describeAdvice(&b, f, list); err != nil {
 		return "", err
 	}
@@ -154,6 +150,22 @@ func describeFinding(f detectors.Finding, history []detectors.HistoryEntry, list
 	return b.String(), nil
 }
 
+// describeEvidence writes the events that a finding rests on, and how many of
+// them there are where it keeps only some.
+func describeEvidence(b *strings.Builder, f detectors.Finding) {
+	b.WriteString("\nEvidence")
+	if kept := int64(len(f.EventIDs)); kept > 0 && kept < f.EventCount {
+		fmt.Fprintf(b, ", %s of %s", output.Count(kept), output.Count(f.EventCount))
+	}
+	b.WriteString(" (kmstrail event ID --raw prints the record)\n")
+	for i, id := range f.EventIDs {
+		fmt.Fprintf(b, "  %s\n", output.Clean(id))
+		if i < len(f.LogFiles) && f.LogFiles[i] != "" {
+			fmt.Fprintf(b, "    %s\n", output.Clean(f.LogFiles[i]))
+		}
+	}
+}
+
 func detailText(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -165,9 +177,22 @@ func detailText(v any) string {
 		}
 		return strings.Join(parts, ", ")
 	case json.Number:
-		return v.String()
+		return numberText(v)
 	}
 	return fmt.Sprint(v)
+}
+
+// numberText writes fractions as people read them: one decimal, or two digits of
+// what is less than one. Whole numbers stay as they are.
+func numberText(n json.Number) string {
+	x, err := n.Float64()
+	if err != nil || !strings.ContainsAny(n.String(), ".eE") {
+		return n.String()
+	}
+	if math.Abs(x) < 1 {
+		return strconv.FormatFloat(x, 'g', 2, 64)
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(x, 'f', 1, 64), ".0")
 }
 
 // describeAdvice writes what to look at and what to do.
