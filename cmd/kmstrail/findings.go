@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,27 +71,41 @@ func findFinding(ctx context.Context, store *duck.Store, text string) (detectors
 	return detectors.Finding{}, usagef("give more of it", "%d findings have an id that begins with %s", len(found), text)
 }
 
-// completeFindings offers the ids of findings in the shell.
-func (a *app) completeFindings(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-	var out []string
-	cfg, err := a.load(cmd)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	store, err := a.openToRead(cmd.Context(), cfg)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	all, err := detectors.ReadFindings(cmd.Context(), store, detectors.FindingFilter{})
-	if err := errors.Join(err, store.Close()); err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	for _, f := range all {
-		if strings.HasPrefix(f.FindingID, typed) {
-			out = append(out, f.FindingID+"\t"+f.Status+": "+output.Clean(f.Summary))
+// maxDescription is how many characters the shell shows of a completion.
+const maxDescription = 60
+
+// completeFindings offers the ids of findings that have one of these statuses,
+// all without any, in the shell.
+func (a *app) completeFindings(statuses ...string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, typed string) ([]string, cobra.ShellCompDirective) {
+		cfg, err := a.load(cmd)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
 		}
+		store, err := a.openToRead(cmd.Context(), cfg)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		all, err := detectors.ReadFindings(cmd.Context(), store, detectors.FindingFilter{Statuses: statuses})
+		if err := errors.Join(err, store.Close()); err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		var out []string
+		for _, f := range all {
+			if strings.HasPrefix(f.FindingID, typed) && !slices.Contains(given, f.FindingID) {
+				out = append(out, f.FindingID+"\t"+shorten(f.Status+": "+output.Clean(f.Summary), maxDescription))
+			}
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp
 	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// shorten cuts text to so many characters.
+func shorten(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
 }
 
 // severityColors are ANSI attributes for a terminal.

@@ -12,24 +12,32 @@ import (
 )
 
 // decision is a command by which a person decides about findings.
-type decision struct{ name, status, short, long string }
+type decision struct {
+	name, status, short, long string
+	// from are the statuses that the shell offers findings of.
+	from []string
+}
 
 var decisions = []decision{
 	{
 		"acknowledge", "in_progress", "Say that somebody works on findings",
 		"Makes findings in_progress: somebody works on them.",
+		[]string{"new"},
 	},
 	{
 		"resolve", "resolved", "Say that findings are done with",
 		"Makes findings resolved. One that is seen again later than until now becomes new.",
+		[]string{"new", "in_progress"},
 	},
 	{
 		"suppress", "suppressed", "Say that findings are wanted",
 		"Makes findings suppressed: they are known and wanted, and stay suppressed when they are\nseen again. Where the configuration can say so (trusted_accounts, context_rules, quotas)\nthat is better: it also holds for what comes new.",
+		[]string{"new", "in_progress"},
 	},
 	{
 		"reopen", "new", "Take a decision back",
 		"Makes findings new again, whatever was decided about them.",
+		[]string{"in_progress", "suppressed", "resolved"},
 	},
 }
 
@@ -42,7 +50,7 @@ func findingsDecideCommand(a *app, d decision) *cobra.Command {
 		Example: "  kmstrail findings " + d.name + " 5f3a9c21\n" +
 			"  kmstrail findings " + d.name + " 5f3a9c21 8e07b1d4 --note 'see ticket 4711' --by ann",
 		Args:              between(1, 1000, "the finding's id"),
-		ValidArgsFunction: a.completeFindings,
+		ValidArgsFunction: a.completeFindings(d.from...),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if by == "" {
 				by = a.userName()

@@ -26,7 +26,7 @@ original records, what to do, and what happened to it.`,
 		Example: `  kmstrail findings show 5f3a9c21
   kmstrail findings show 5f3a9c21 --format json | jq .finding.details`,
 		Args:              one("the finding's id"),
-		ValidArgsFunction: a.completeFindings,
+		ValidArgsFunction: a.completeFindings(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withFinding(cmd, args[0], format, func(f detectors.Finding, history []detectors.HistoryEntry) error {
 				if format == "json" {
@@ -60,7 +60,7 @@ func findingsHistoryCommand(a *app) *cobra.Command {
 		Example: `  kmstrail findings history 5f3a9c21
   kmstrail findings history 5f3a9c21 --format json`,
 		Args:              one("the finding's id"),
-		ValidArgsFunction: a.completeFindings,
+		ValidArgsFunction: a.completeFindings(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withFinding(cmd, args[0], format, func(_ detectors.Finding, history []detectors.HistoryEntry) error {
 				if format == "json" {
