@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	_ "github.com/duckdb/duckdb-go/v2" // the rival is DuckDB itself, with its own settings
+
+	"github.com/kmstrail/kmstrail/schema"
 )
 
 //go:embed read_json.sql
@@ -33,13 +35,13 @@ func readJSON(ctx context.Context, dir string, procs int) (counts, error) {
 	}
 	defer db.Close()
 	list := "['" + strings.Join(files, "','") + "']"
-	for _, stmt := range []string{
+	statements := []string{
 		fmt.Sprintf("SET threads = %d", procs),
 		"SET GLOBAL checkpoint_threshold = '1GB'",
 		"SET preserve_insertion_order = false",
 		strings.ReplaceAll(readJSONSQL, "{files}", list),
-		"CHECKPOINT",
-	} {
+	}
+	for _, stmt := range append(append(statements, derivedSQL()...), "CHECKPOINT") {
 		if _, err := db.ExecContext(ctx, stmt); err != nil {
 			return counts{}, fmt.Errorf("%.60s: %w", stmt, err)
 		}
@@ -57,4 +59,17 @@ func readJSON(ctx context.Context, dir string, procs int) (counts, error) {
 	}
 	n.StoreBytes = info.Size()
 	return n, nil
+}
+
+// derivedSQL fills the derived tables from their definitions, all at once.
+func derivedSQL() (out []string) {
+	for _, v := range schema.KeptViews() {
+		switch v.Kept.Kind {
+		case schema.KeptRows:
+			out = append(out, "INSERT INTO "+v.Table().Name+" BY NAME "+v.SQL)
+		case schema.KeptRollup:
+			out = append(out, "INSERT INTO "+v.Table().Name+" BY NAME SELECT *, 1 AS commit_id FROM ("+v.SQL+")")
+		}
+	}
+	return out
 }

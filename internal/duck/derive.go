@@ -110,7 +110,25 @@ func (d *deriver) run(ctx context.Context) error {
 	if err := d.correct(ctx); err != nil {
 		return err
 	}
-	return d.noteCells(ctx)
+	if err := d.noteCells(ctx); err != nil {
+		return err
+	}
+	return d.unstage(ctx)
+}
+
+// unstage lets go of what a large commit has staged: the commit itself needs
+// the memory.
+func (d *deriver) unstage(ctx context.Context) error {
+	if d.events < denseCommit {
+		return nil
+	}
+	drops := "DROP TABLE " + stagedEvents
+	for _, v := range schema.KeptViews() {
+		if v.Kept.Kind == schema.KeptRollup && v.Kept.Of != schema.LogFiles.Name {
+			drops += "; DROP TABLE " + stagedRollup + v.Name
+		}
+	}
+	return d.exec(ctx, drops)
 }
 
 // The relations that definitions are given instead of tables.

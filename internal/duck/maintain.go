@@ -255,10 +255,10 @@ func (s *Store) recomputedCount() int64 {
 	return s.ingest.recomputed
 }
 
-// bySecond is how long requests are kept by second.
-const bySecond = 3 * 24 * time.Hour
+// keepFine is how long requests are kept by the second.
+const keepFine = 3 * 24 * time.Hour
 
-// foldAll folds seconds that are older than bySecond before the newest one,
+// foldAll folds seconds that are older than keepFine before the newest one,
 // or before now: a forged time in the future must not fold everything.
 func (m *maintainer) foldAll(ctx context.Context) error {
 	for _, v := range schema.KeptViews() {
@@ -279,7 +279,7 @@ func (m *maintainer) foldOld(ctx context.Context, fold *schema.View) error {
 	if err != nil || newest == 0 {
 		return err
 	}
-	until := minTime(time.UnixMicro(newest).UTC(), m.opts.Now.UTC()).Add(-bySecond).Truncate(time.Hour)
+	until := minTime(time.UnixMicro(newest).UTC(), m.opts.Now.UTC()).Add(-keepFine).Truncate(time.Hour)
 	hours, err := m.conn.int64s(ctx, fmt.Sprintf(`SELECT epoch_us(hour)::BIGINT FROM (
 		SELECT hour, sum(parts) OVER (ORDER BY hour) AS before FROM (
 			SELECT date_trunc('hour', %s) AS hour, count(*) AS parts FROM main.%s WHERE %s < %s GROUP BY 1))
