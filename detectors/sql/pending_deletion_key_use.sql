@@ -26,8 +26,8 @@ remedy: |
   # comes back disabled; enabling it lets the callers go on.
   aws kms cancel-key-deletion --key-id {{.key_arn}} --region {{.region}}
   aws kms enable-key --key-id {{.key_arn}} --region {{.region}}
-  # Once the data is encrypted with another key, schedule it again.
-  aws kms schedule-key-deletion --key-id {{.key_arn}} --region {{.region}} --pending-window-in-days 30
+  # Later, once the data is encrypted with another key, schedule it again:
+  # aws kms schedule-key-deletion --key-id {{.key_arn}} --region {{.region}} --pending-window-in-days 30
 blind_spots:
   - Data that nobody reads during the waiting period leaves no call.
   - Services that hold a data key in memory (S3 Bucket Keys, attached EBS volumes) do not call KMS for every access.

@@ -19,7 +19,7 @@ columns:
   - {name: caller_id, type: VARCHAR, doc: Unique id of the principal.}
   - {name: event_name, type: VARCHAR, doc: Operation.}
   - {name: error_class, type: VARCHAR, doc: "Class of the error; NULL on success."}
-  - {name: call_count, type: BIGINT, doc: "Calls, each counted once; 0 for ReEncrypts to the key of an account whose logs are not read."}
+  - {name: call_count, type: BIGINT, doc: "Calls, each counted once; a ReEncrypt for each of its keys."}
   - {name: first_seen, type: TIMESTAMP, doc: "First call, UTC."}
   - {name: last_seen, type: TIMESTAMP, doc: "Last call, UTC."}
 ---*/

@@ -23,8 +23,8 @@ columns:
   - {name: caller_count, type: BIGINT, doc: Different callers.}
   - {name: services, type: "VARCHAR[]", doc: "AWS services behind the calls, in order; NULL when all were direct."}
   - {name: operations, type: "VARCHAR[]", doc: "Operations, in order."}
-  - {name: call_count, type: BIGINT, doc: "Calls, each counted once; 0 when the only ones are ReEncrypts to the key of an account whose logs are not read."}
-  - {name: caller_side_count, type: BIGINT, doc: "Calls that the caller's account logged; ReEncrypts to this key are not among them."}
+  - {name: call_count, type: BIGINT, doc: "Calls that use the key, each counted once."}
+  - {name: caller_side_count, type: BIGINT, doc: "Of these, those that the caller's account logged."}
   - {name: owner_side_count, type: BIGINT, doc: Calls that the owner's account logged.}
   - {name: denied_count, type: BIGINT, doc: "Calls that were denied; only the caller's account logs most of them."}
   - {name: first_seen, type: TIMESTAMP, doc: "First call in the window, UTC."}

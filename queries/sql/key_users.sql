@@ -19,7 +19,7 @@ columns:
   - {name: actor_kind, type: VARCHAR, doc: "human, workload, aws_service or unknown."}
   - {name: services, type: "VARCHAR[]", doc: "AWS services behind the calls, in order; NULL when all were direct."}
   - {name: operations, type: "VARCHAR[]", doc: "Operations, in order."}
-  - {name: call_count, type: BIGINT, doc: "Calls; 0 when the only ones are ReEncrypts to this key of a foreign account whose logs are not read."}
+  - {name: call_count, type: BIGINT, doc: "Calls that use the key, each counted once."}
   - {name: error_count, type: BIGINT, doc: "Calls that failed, dry runs not among them."}
   - {name: denied_count, type: BIGINT, doc: Those that were denied.}
   - {name: first_seen, type: TIMESTAMP, doc: "First call in the window, UTC."}

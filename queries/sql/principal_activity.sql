@@ -22,7 +22,7 @@ columns:
   - {name: event_name, type: VARCHAR, doc: Operation.}
   - {name: service, type: VARCHAR, doc: "AWS service behind the calls; NULL for direct calls."}
   - {name: error_class, type: VARCHAR, doc: "Class of the error; NULL on success."}
-  - {name: call_count, type: BIGINT, doc: "Calls; 0 at the destination key of a ReEncrypt when it is a foreign account's whose logs are not read."}
+  - {name: call_count, type: BIGINT, doc: "Calls; a ReEncrypt counts at both its keys."}
   - {name: first_seen, type: TIMESTAMP, doc: "First call in the window, UTC."}
   - {name: last_seen, type: TIMESTAMP, doc: "Last call in the window, UTC."}
 ---*/

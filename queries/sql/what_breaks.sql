@@ -19,7 +19,7 @@ columns:
   - {name: account_id, type: VARCHAR, doc: "Account of the caller; of a resource that of its callers; NULL for services."}
   - {name: account_name, type: VARCHAR, doc: "Its name from the configuration; NULL when it has none."}
   - {name: operations, type: "VARCHAR[]", doc: "Operations, in order."}
-  - {name: call_count, type: BIGINT, doc: "Successful cryptographic calls; 0 when the only ones are ReEncrypts to this key of a foreign account whose logs are not read."}
+  - {name: call_count, type: BIGINT, doc: "Successful cryptographic calls."}
   - {name: first_used, type: TIMESTAMP, doc: "First of them in the window, UTC."}
   - {name: last_used, type: TIMESTAMP, doc: "Last of them in the window, UTC."}
 ---*/

@@ -1,4 +1,4 @@
--- key_use: One row per key and caller: when it used the key first and last, and how often. A call seen from the caller's account and from the owner's counts once.
+-- key_use: One row per key and caller: when it used the key first and last, and how often. A call seen from the caller's account and from the owner's counts once: the larger of the two counts holds, which is too low where each side lacks calls that the other has.
 --
 -- key_arn VARCHAR: The key.
 -- key_account_id VARCHAR: Account that owns it.
