@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 type scene struct {
 	t     *testing.T
 	store *casestore.Store
+	mu    sync.Mutex // guards clock
 	clock time.Time
 	list  []*detectors.Detector
 }
@@ -48,6 +50,8 @@ func (s *scene) ingest(lines string) { s.t.Helper(); ingest(s.t, s.store, lines)
 
 // now moves on with every look.
 func (s *scene) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.clock = s.clock.Add(time.Second)
 	return s.clock
 }

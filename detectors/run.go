@@ -39,7 +39,7 @@ type RunOptions struct {
 	// Params are parameters by detector id and name, as text.
 	Params map[string]map[string]string
 	// Now gives the time for the record of the run; findings do not depend on
-	// it. nil means time.Now.
+	// it. It is called by several goroutines at once; nil means time.Now.
 	Now func() time.Time
 }
 
