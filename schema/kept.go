@@ -89,45 +89,45 @@ func (v *View) list() string {
 // a relation (what a FROM clause may hold) for tables and views. A view that is
 // not among them, but is made of one that is, is spelt out.
 func (v *View) Definition(sources map[string]string) string {
-	return substitute(v.SQL, sources)
+	return Substitute(allViews(), v.SQL, sources)
 }
 
 // fromTable finds the relations of a query; ours have no FROM in strings, and
 // extract(… from …) is followed by a column, which no table is named like.
 var fromTable = regexp.MustCompile(`\b(from|join)\s+([a-z_]+)\b`)
 
-func substitute(sql string, sources map[string]string) string {
+// Substitute returns the query with other sources, as [View.Definition] does.
+func Substitute(views []View, sql string, sources map[string]string) string {
 	return fromTable.ReplaceAllStringFunc(sql, func(match string) string {
 		words := fromTable.FindStringSubmatch(match)
 		name := words[2]
 		if relation, ok := sources[name]; ok {
 			return words[1] + " " + relation + " as " + name
 		}
-		if v := viewNamed(name); v != nil && v.uses(sources) {
-			return words[1] + " (\n" + substitute(v.SQL, sources) + "\n) as " + name
+		if v := viewNamed(views, name); v != nil && v.uses(views, sources) {
+			return words[1] + " (\n" + Substitute(views, v.SQL, sources) + "\n) as " + name
 		}
 		return match
 	})
 }
 
 // uses reports whether v is made of one of the sources.
-func (v *View) uses(sources map[string]string) bool {
+func (v *View) uses(views []View, sources map[string]string) bool {
 	for _, m := range fromTable.FindAllStringSubmatch(v.SQL, -1) {
 		if _, ok := sources[m[2]]; ok {
 			return true
 		}
-		if w := viewNamed(m[2]); w != nil && w.Name != v.Name && w.uses(sources) {
+		if w := viewNamed(views, m[2]); w != nil && w.Name != v.Name && w.uses(views, sources) {
 			return true
 		}
 	}
 	return false
 }
 
-func viewNamed(name string) *View {
-	all := allViews()
-	for i := range all {
-		if all[i].Name == name {
-			return &all[i]
+func viewNamed(views []View, name string) *View {
+	for i := range views {
+		if views[i].Name == name {
+			return &views[i]
 		}
 	}
 	return nil

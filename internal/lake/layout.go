@@ -28,8 +28,8 @@ var WrittenAt = schema.Column{Name: "object_written_at", Type: schema.Timestamp,
 
 var (
 	regionColumn      = schema.Column{Name: "region", Type: schema.Varchar, NotNull: true, Doc: "Region that served the call; other when the record names none that can be one."}
-	dayColumn         = schema.Column{Name: "day", Type: schema.Date, NotNull: true, Doc: "Day of the event, UTC; the day of delivery where the event's time cannot be right."}
-	deliveryDayColumn = schema.Column{Name: "delivery_day", Type: schema.Date, NotNull: true, Doc: "Day of delivery, UTC."}
+	dayColumn         = schema.Column{Name: "day", Type: schema.Varchar, NotNull: true, Doc: "Day of the event, 2026-01-31, UTC; the day of delivery where the event's time cannot be right."}
+	deliveryDayColumn = schema.Column{Name: "delivery_day", Type: schema.Varchar, NotNull: true, Doc: "Day of delivery, 2026-01-31, UTC."}
 )
 
 // Names of the tables that views are made of.
@@ -99,10 +99,12 @@ func PartitionDay(event, delivered time.Time) time.Time {
 // can be one, else other. Regions come from the logs and become parts of names.
 func PartitionRegion(region string) string {
 	if !looksLikeRegion(region) {
-		return "other"
+		return otherRegion
 	}
 	return region
 }
+
+const otherRegion = "other"
 
 // looksLikeRegion accepts names such as us-gov-west-1: words of small letters,
 // then a number.

@@ -1,0 +1,71 @@
+package lake
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kmstrail/kmstrail/schema"
+)
+
+// changeEvents is the view of the events that change keys.
+const changeEvents = "key_change_events"
+
+// Views lists the views that an engine needs over the tables of the lake, in
+// the order of creation: those that show each record once, then those of the
+// schema.
+func Views() []schema.View {
+	views := []schema.View{
+		{Name: schema.Corrections.Name, SQL: "select distinct " + names(schema.Corrections.Columns) + "\nfrom " + Corrections},
+		records(schema.KMSEvents.Name, Events),
+		records(changeEvents, ChangeEvents),
+		once(schema.RelatedEvents.Name, Related, "event_id, event_time", "object_written_at, log_file_id, record_index"),
+		once(schema.LogFiles.Name, LogFiles, "source, object_key", "ingested_at desc, etag"),
+		{Name: schema.Quarantine.Name, SQL: "select " + names(schema.Quarantine.Columns) + "\nfrom " + Quarantine},
+	}
+	for _, v := range schema.Views() {
+		if v.Kept != nil && v.Kept.Kind == schema.KeptRows {
+			// Every event that these rows are made of is among those that change
+			// keys, which all lie in one place.
+			v.SQL = v.Definition(map[string]string{schema.KMSEvents.Name: changeEvents})
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+
+// records shows each record once, of two with one id and time that whose object
+// was written first, and none that CloudTrail corrected.
+func records(name, table string) schema.View {
+	v := once(name, table, "event_id, event_time", "object_written_at, log_file_id, record_index")
+	v.SQL += "\n  and event_id not in (select event_id from " + schema.Corrections.Name + ")"
+	return v
+}
+
+// once shows of the rows that agree in some columns the first.
+func once(name, table, by, order string) schema.View {
+	t := TableNamed(table)
+	columns := names(t.Of.Columns)
+	return schema.View{Name: name, SQL: fmt.Sprintf(
+		"select %s\nfrom (\n    select %s,\n        row_number() over (partition by %s order by %s) as copy_number\n    from %s\n) as copies\nwhere copy_number = 1",
+		columns, columns, by, order, table)}
+}
+
+func names(columns []schema.Column) string {
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = c.Name
+	}
+	return strings.Join(list, ", ")
+}
+
+// Within returns a query that reads only the events of [from, to), and the rest
+// of the days that these begin and end on: views over the events are spelt out
+// in it, so that the engine opens no file of other days. What follows from
+// events that change keys still knows all of those.
+func Within(sql string, from, to time.Time) string {
+	first, last := from.UTC().Format(time.DateOnly), to.UTC().Add(-time.Microsecond).Format(time.DateOnly)
+	events := fmt.Sprintf("(select * from %s where day >= '%s' and day <= '%s')", Events, first, last)
+	return schema.Substitute(Views(), sql, map[string]string{Events: events})
+}
