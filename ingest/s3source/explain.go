@@ -263,6 +263,9 @@ func (w where) denied(message string) *Error {
 	}
 	lower := strings.ToLower(message)
 	switch {
+	case w.op == "PutObject" && strings.Contains(lower, "kms"):
+		e.Problem = "may not encrypt" + strings.TrimPrefix(w.at(), " at")
+		e.Hint = "allow kms:GenerateDataKey on the key that encrypts the bucket, in the key's policy too if it is in another account" + said
 	case strings.Contains(lower, "kms:") || strings.Contains(lower, "ciphertext") || strings.Contains(lower, "kms key"):
 		e.Problem = "may not decrypt" + strings.TrimPrefix(w.at(), " at")
 		e.Hint = "allow kms:Decrypt on the key that encrypts the log files, in the key's policy too if it is in another account" + said
@@ -272,6 +275,9 @@ func (w where) denied(message string) *Error {
 	case w.op == "GetObject":
 		e.Problem = "may not read" + strings.TrimPrefix(w.at(), " at")
 		e.Hint = "allow s3:GetObject on arn:aws:s3:::" + w.bucket + "/*" + said + payer
+	case w.op == "PutObject", w.op == "DeleteObject":
+		e.Problem = map[string]string{"PutObject": "may not write", "DeleteObject": "may not delete"}[w.op] + strings.TrimPrefix(w.at(), " at")
+		e.Hint = "allow s3:" + w.op + " on arn:aws:s3:::" + w.bucket + "/*" + said
 	case w.op == "LookupEvents":
 		e.Problem = "may not look up CloudTrail events"
 		e.Hint = "allow cloudtrail:LookupEvents" + said
