@@ -272,6 +272,7 @@ type accumulator struct {
 	files      []LogFile
 	quarantine []Quarantined
 	seed       maphash.Seed
+	keepAll    bool // see Options.KeepAll
 }
 
 func newAccumulator(seed maphash.Seed) *accumulator {
@@ -281,12 +282,19 @@ func newAccumulator(seed maphash.Seed) *accumulator {
 	}
 }
 
+// newKeepAll returns an accumulator whose batch may be kept and leaves nothing out.
+func newKeepAll(seed maphash.Seed) *accumulator {
+	a := newAccumulator(seed)
+	a.keepAll, a.related.keepAll = true, true
+	return a
+}
+
 // addEvent stores a decoded record; it reports whether the record repeats one
 // of this batch byte for byte. raw is the record's text.
 func (a *accumulator) addEvent(e *event, raw []byte, logFile int64, index int) (duplicate bool) {
 	sum := maphash.Bytes(a.seed, raw)
 	if prev, known := a.seen[e.id]; known {
-		if prev == sum {
+		if prev == sum && !a.keepAll {
 			return true
 		}
 		a.repeats.add(e, logFile, index)
@@ -315,6 +323,7 @@ func (a *accumulator) batch() *Batch {
 	}
 }
 
+// reset makes room for the next batch; the memory of the last one is used again.
 func (a *accumulator) reset() {
 	a.events.reset()
 	a.repeats.reset()

@@ -114,7 +114,7 @@ func (r *run) run(ctx context.Context) error {
 	pool := make(chan *accumulator, r.o.Decoders+1)
 	seed := maphash.MakeSeed()
 	for range cap(pool) {
-		pool <- newAccumulator(seed)
+		pool <- r.newAccumulator(seed)
 	}
 
 	var listErr error
@@ -152,6 +152,13 @@ func (r *run) run(ctx context.Context) error {
 		return err
 	}
 	return listErr
+}
+
+func (r *run) newAccumulator(seed maphash.Seed) *accumulator {
+	if r.o.KeepAll {
+		return newKeepAll(seed)
+	}
+	return newAccumulator(seed)
 }
 
 func send[T any](ctx context.Context, c chan<- T, v T) error {
@@ -388,6 +395,10 @@ func (r *run) append(ctx context.Context, acc *accumulator, open *Summary) error
 		return fmt.Errorf("store %d log files: %w", len(b.Files), err)
 	}
 	open.add(b, result)
+	if acc.keepAll {
+		*acc = *newKeepAll(acc.seed) // the sink has the rows
+		return nil
+	}
 	acc.reset()
 	return nil
 }

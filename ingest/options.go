@@ -51,6 +51,9 @@ type Options struct {
 	CommitRows int
 	// Reconcile reads objects again that the ledger calls quarantined.
 	Reconcile bool
+	// KeepAll gives the sink every row, records that were delivered more than
+	// once included, in batches that it may keep: it judges them itself.
+	KeepAll bool
 	// SelfPrincipals are the role or user ARNs kmstrail itself runs under.
 	SelfPrincipals []string
 

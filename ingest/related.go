@@ -49,6 +49,8 @@ type relatedBuilder struct {
 	n    int
 	size int
 	seen map[uuid]bool
+	// keepAll adds a record that the batch has as well.
+	keepAll bool
 
 	logFile, eventTime, eventID               *fixedColumn
 	recordIndex                               *fixedColumn
@@ -72,7 +74,7 @@ func newRelatedBuilder() *relatedBuilder {
 
 // add appends a related record; it reports false when the batch has it.
 func (b *relatedBuilder) add(e *event, r *relatedRecord, logFile int64, index int) bool {
-	if b.seen[e.id] {
+	if b.seen[e.id] && !b.keepAll {
 		return false
 	}
 	b.seen[e.id] = true
