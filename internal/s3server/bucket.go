@@ -21,12 +21,16 @@ import (
 // maxKeys is the most entries S3 returns in one page of a listing.
 const maxKeys = 1000
 
-// bucket is a read-only gofakes3.Backend: the files below a directory, without
-// those whose name starts with a dot.
+// bucket is a gofakes3.Backend: the files below a directory, without those whose
+// name starts with a dot.
 type bucket struct {
 	name    string
 	root    *os.Root
 	created time.Time
+
+	// writing is held while an object changes, so that the condition of a put
+	// still holds when it is done.
+	writing sync.Mutex
 
 	mu      sync.RWMutex
 	entries []entry // by key
@@ -228,7 +232,7 @@ func (b *bucket) open(name, key string) (*gofakes3.Object, *os.File, error) {
 	}, f, nil
 }
 
-// The bucket is read-only.
+// There is one bucket, and no copying.
 
 // CreateBucket implements gofakes3.Backend.
 func (b *bucket) CreateBucket(string) error { return gofakes3.ErrNotImplemented }
@@ -238,21 +242,6 @@ func (b *bucket) DeleteBucket(string) error { return gofakes3.ErrNotImplemented 
 
 // ForceDeleteBucket implements gofakes3.Backend.
 func (b *bucket) ForceDeleteBucket(string) error { return gofakes3.ErrNotImplemented }
-
-// DeleteObject implements gofakes3.Backend.
-func (b *bucket) DeleteObject(string, string) (gofakes3.ObjectDeleteResult, error) {
-	return gofakes3.ObjectDeleteResult{}, gofakes3.ErrNotImplemented
-}
-
-// PutObject implements gofakes3.Backend.
-func (b *bucket) PutObject(string, string, map[string]string, io.Reader, int64, *gofakes3.PutConditions) (gofakes3.PutObjectResult, error) {
-	return gofakes3.PutObjectResult{}, gofakes3.ErrNotImplemented
-}
-
-// DeleteMulti implements gofakes3.Backend.
-func (b *bucket) DeleteMulti(string, ...string) (gofakes3.MultiDeleteResult, error) {
-	return gofakes3.MultiDeleteResult{}, gofakes3.ErrNotImplemented
-}
 
 // CopyObject implements gofakes3.Backend.
 func (b *bucket) CopyObject(string, string, string, string, map[string]string) (gofakes3.CopyObjectResult, error) {

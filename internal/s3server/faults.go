@@ -34,6 +34,8 @@ type Faults struct {
 // statusOf is the HTTP status of error codes that are not 403.
 func statusOf(code string) int {
 	switch code {
+	case "NotImplemented":
+		return http.StatusNotImplemented
 	case "NoSuchBucket", "NoSuchKey":
 		return http.StatusNotFound
 	case "ExpiredToken", "KMS.DisabledException", "KMS.NotFoundException":

@@ -36,6 +36,9 @@ type Config struct {
 	AccessKey, SecretKey string
 	// AllowUnsigned lets requests without a signature in.
 	AllowUnsigned bool
+	// Writable lets objects be written and deleted; else the bucket is read-only.
+	// Reads and listings show at once what was written.
+	Writable bool
 	// Addr is where to listen; default 127.0.0.1 on any free port.
 	Addr   string
 	Faults Faults
@@ -56,11 +59,14 @@ type Server struct {
 	seq              atomic.Int64
 	lists, gets      atomic.Int64
 	heads, faultsHit atomic.Int64
+	writes           atomic.Int64
 }
 
 // Counts are the requests a server has answered, faults among them.
 type Counts struct {
 	List, Get, Head int64
+	// Write is puts and deletes.
+	Write int64
 	// Faults is how many were answered by a fault.
 	Faults int64
 }
@@ -145,7 +151,7 @@ func (s *Server) Refresh() error { return s.bucket.refresh() }
 
 // Counts returns the requests so far.
 func (s *Server) Counts() Counts {
-	return Counts{List: s.lists.Load(), Get: s.gets.Load(), Head: s.heads.Load(), Faults: s.faultsHit.Load()}
+	return Counts{List: s.lists.Load(), Get: s.gets.Load(), Head: s.heads.Load(), Write: s.writes.Load(), Faults: s.faultsHit.Load()}
 }
 
 // Close ends the server and every open request, and waits for that.
@@ -163,7 +169,7 @@ func (s *Server) Close() error {
 func (s *Server) handler() http.Handler {
 	s3 := gofakes3.New(s.bucket, gofakes3.WithLogger(gofakes3.DiscardLog()), gofakes3.WithoutVersioning()).Server()
 	conditional := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.ifMatch(w, r) {
+		if s.refuseWrite(w, r) || !s.ifMatch(w, r) {
 			return
 		}
 		s3.ServeHTTP(w, r)
@@ -195,6 +201,8 @@ func (s *Server) count(r *http.Request) {
 		s.lists.Add(1)
 	case r.Method == http.MethodGet:
 		s.gets.Add(1)
+	case r.Method == http.MethodPut, r.Method == http.MethodDelete:
+		s.writes.Add(1)
 	}
 }
 
@@ -202,7 +210,7 @@ func (s *Server) count(r *http.Request) {
 func (s *Server) ifMatch(w http.ResponseWriter, r *http.Request) bool {
 	want := r.Header.Get("If-Match")
 	name, key := splitPath(r)
-	if want == "" || key == "" {
+	if want == "" || key == "" || r.Method == http.MethodPut {
 		return true
 	}
 	obj, f, err := s.bucket.open(name, key)
