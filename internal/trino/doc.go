@@ -9,13 +9,15 @@
 //
 //   - Its releases from 1.2.0 need a newer Go than this module, and it brings
 //     seven modules for Kerberos.
-//   - database/sql gives arrays and maps as untyped JSON values and their types
-//     as text only, so that both had to be parsed here anyway, after every cell
-//     had become an interface value.
+//   - database/sql gives what is in arrays and maps as untyped JSON values, so
+//     that a timestamp within one is text, and its type as text only. Both had to
+//     be parsed here anyway, after every cell had become an interface value:
+//     a million rows of five columns took twice the CPU time of this package.
+//   - It answers a local time that can mean two moments with one of them.
 //   - It takes a result that ends without the state FINISHED for complete, sends
 //     the password to any host that nextUri names, and asks for another page of
 //     a query before it cancels it.
-//   - It shifts the columns of syntax errors, see [Error].
+//   - It shifts the columns of syntax errors by 19, see the function statement.
 //
 // # Parameters
 //

@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,13 +32,15 @@ type server struct {
 	header    http.Header
 	asked     []string
 	ended     int
+	// deleted gets a value when a query is ended.
+	deleted chan struct{}
 	// intercept may answer a request instead.
 	intercept func(w http.ResponseWriter, r *http.Request, asked int) bool
 }
 
 func newServer(t *testing.T, pages ...string) *server {
 	t.Helper()
-	s := &server{pages: pages}
+	s := &server{pages: pages, deleted: make(chan struct{}, 1)}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
@@ -52,17 +55,20 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r.Method+" "+r.URL.Path)
 	asked, intercept := len(s.asked), s.intercept
-	n := 0
+	number, _ := strings.CutPrefix(r.URL.Path, "/page/")
+	n, _ := strconv.Atoi(number)
 	switch r.Method {
 	case http.MethodPost:
 		s.statement, s.header = string(body), r.Header
 	case http.MethodDelete:
 		s.ended++
+		select {
+		case s.deleted <- struct{}{}:
+		default:
+		}
 		w.WriteHeader(http.StatusNoContent)
 		s.mu.Unlock()
 		return
-	default:
-		fmt.Sscanf(r.URL.Path, "/page/%d", &n)
 	}
 	s.mu.Unlock()
 	if intercept != nil && intercept(w, r, asked) {
@@ -313,10 +319,10 @@ func TestQuery_cancelUnread(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	for deadline := time.Now().Add(5 * time.Second); s.deletes() == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the query was not ended")
-		}
+	select {
+	case <-s.deleted:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the query was not ended")
 	}
 	if r.Next() || !errors.Is(r.Err(), context.Canceled) {
 		t.Errorf("error %v", r.Err())
@@ -408,7 +414,7 @@ func TestPassword(t *testing.T) {
 	s := &server{pages: []string{queued, `{"id":"q1","error":{"message":"no","errorName":"X","errorType":"Y"},"stats":{"state":"FAILED"}}`}}
 	s.Server = httptest.NewUnstartedServer(s)
 	// It would report that a client did not trust it, which is the test.
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	s.StartTLS()
 	defer s.Close()
 	ca := filepath.Join(t.TempDir(), "ca.pem")

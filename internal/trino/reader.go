@@ -51,7 +51,10 @@ func newReader(q *query) (*reader, error) {
 			return r, nil
 		}
 		if len(p.Columns) > 0 {
-			return r, r.open(p)
+			if err := r.open(p); err != nil {
+				return nil, err
+			}
+			return r, nil
 		}
 		if len(p.Data) > 0 {
 			return nil, errors.New("the server sent rows before it named the columns")

@@ -130,7 +130,7 @@ func timestampType(s signature, zone string) (arrow.DataType, error) {
 	case precision <= 9:
 		return &arrow.TimestampType{Unit: arrow.Nanosecond, TimeZone: zone}, nil
 	}
-	return nil, errors.New("Arrow has nothing below a nanosecond; cast it to timestamp(6) in the query")
+	return nil, errors.New("nothing below a nanosecond can be said in Arrow; cast it to timestamp(6) in the query")
 }
 
 func listType(s signature, depth int) (arrow.DataType, error) {
