@@ -1,0 +1,8 @@
+package trinoserver
+
+import "syscall"
+
+// endWithParent has the kernel kill a child when this process ends.
+func endWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}
