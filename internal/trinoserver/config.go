@@ -93,7 +93,9 @@ func serverProperties(n node, install *Install, opts Options, coordinatorPort in
 
 // lakeProperties are those of the catalog for Parquet files below Root. Trino
 // lists files anew for each query unless told to cache, and reads timestamps to
-// the millisecond, as Athena does; both are left so.
+// the millisecond, as Athena does; both are left so. A projected partition
+// without files is an error for Trino unless told otherwise, for Athena it is
+// just empty.
 func lakeProperties(opts Options) properties {
 	return properties{
 		"connector.name":                    "hive",
@@ -101,6 +103,7 @@ func lakeProperties(opts Options) properties {
 		"hive.metastore.catalog.dir":        scheme + metastore,
 		"hive.security":                     "allow-all",
 		"hive.partition-projection-enabled": "true",
+		"hive.ignore-absent-partitions":     "true",
 		"fs.native-local.enabled":           "true",
 		"local.location":                    opts.Root,
 	}

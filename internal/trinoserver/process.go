@@ -33,8 +33,9 @@ type process struct {
 	err   error
 }
 
-// startProcess runs a program in dir, with its output in a log there.
-func startProcess(ctx context.Context, name, dir, program string, args ...string) (*process, error) {
+// startProcess runs a program in dir, with its output in a log there. Asked to
+// end, it has a time of grace until it is killed.
+func startProcess(ctx context.Context, name, dir string, grace time.Duration, program string, args ...string) (*process, error) {
 	p := &process{name: name, log: filepath.Join(dir, logName), ended: make(chan struct{})}
 	log, err := os.Create(p.log)
 	if err != nil {

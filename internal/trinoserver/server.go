@@ -126,7 +126,7 @@ func (s *Server) launch(ctx context.Context, install *Install, opts Options) err
 		if err := writeConfig(n, install, opts, s.port); err != nil {
 			return fmt.Errorf("write configuration: %w", err)
 		}
-		p, err := startProcess(life, n.name, n.dir, install.Java.Path, javaArguments(n, install, opts)...)
+		p, err := startProcess(life, n.name, n.dir, grace, install.Java.Path, javaArguments(n, install, opts)...)
 		if err != nil {
 			return err
 		}
