@@ -10,6 +10,6 @@
 //	accounts/current.parquet
 //	_plans/…                       who writes what, see [Write]
 //
-// Tables of events hold what was delivered, repeated deliveries included. The
-// engine's views (kms_events and the like) show each record once.
+// Trino and Athena compute a view anew wherever a query names it, so repeats are
+// taken out of the files and not by the views: see [Write].
 package lake

@@ -12,16 +12,16 @@ import (
 const changeEvents = "key_change_events"
 
 // Views lists the views that an engine needs over the tables of the lake, in
-// the order of creation: those that show each record once, then those of the
-// schema.
+// the order of creation: those with the names of the store's tables, then those
+// of the schema.
 func Views() []schema.View {
 	views := []schema.View{
-		{Name: schema.Corrections.Name, SQL: "select distinct " + names(schema.Corrections.Columns) + "\nfrom " + Corrections},
-		records(schema.KMSEvents.Name, Events),
-		records(changeEvents, ChangeEvents),
-		once(schema.RelatedEvents.Name, Related, "event_id, event_time", "object_written_at, log_file_id, record_index"),
-		once(schema.LogFiles.Name, LogFiles, "source, object_key", "ingested_at desc, etag"),
-		{Name: schema.Quarantine.Name, SQL: "select " + names(schema.Quarantine.Columns) + "\nfrom " + Quarantine},
+		plain(schema.KMSEvents.Name, Events),
+		plain(changeEvents, ChangeEvents),
+		plain(schema.RelatedEvents.Name, Related),
+		plain(schema.Quarantine.Name, Quarantine),
+		plain(schema.Corrections.Name, Corrections),
+		newest(schema.LogFiles.Name, LogFiles, "source, object_key", "ingested_at desc, etag"),
 	}
 	for _, v := range schema.Views() {
 		if v.Kept != nil && v.Kept.Kind == schema.KeptRows {
@@ -34,19 +34,14 @@ func Views() []schema.View {
 	return views
 }
 
-
-// records shows each record once, of two with one id and time that whose object
-// was written first, and none that CloudTrail corrected.
-func records(name, table string) schema.View {
-	v := once(name, table, "event_id, event_time", "object_written_at, log_file_id, record_index")
-	v.SQL += "\n  and event_id not in (select event_id from " + schema.Corrections.Name + ")"
-	return v
+// plain shows the rows of a table as they are.
+func plain(name, table string) schema.View {
+	return schema.View{Name: name, SQL: "select " + names(TableNamed(table).Of.Columns) + "\nfrom " + table}
 }
 
-// once shows of the rows that agree in some columns the first.
-func once(name, table, by, order string) schema.View {
-	t := TableNamed(table)
-	columns := names(t.Of.Columns)
+// newest shows of the rows that agree in some columns the first.
+func newest(name, table, by, order string) schema.View {
+	columns := names(TableNamed(table).Of.Columns)
 	return schema.View{Name: name, SQL: fmt.Sprintf(
 		"select %s\nfrom (\n    select %s,\n        row_number() over (partition by %s order by %s) as copy_number\n    from %s\n) as copies\nwhere copy_number = 1",
 		columns, columns, by, order, table)}
