@@ -27,6 +27,12 @@ type Bucket interface {
 	Create(ctx context.Context, name string, body []byte) error
 	// Get reads an object; fs.ErrNotExist when there is none.
 	Get(ctx context.Context, name string) ([]byte, error)
+	// GetVersion reads an object as Get does, and tells which version it is.
+	GetVersion(ctx context.Context, name string) (body []byte, version string, err error)
+	// Replace writes an object if it is still the version that was read; else it
+	// returns ErrChanged, which may also mean a version that the same call has
+	// written.
+	Replace(ctx context.Context, name, version string, body []byte) error
 	// List visits the names below a directory (a/b/, or "" for all), in the
 	// order of their bytes. An error of visit ends it and is returned.
 	List(ctx context.Context, dir string, visit func(name string, size int64) error) error

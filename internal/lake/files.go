@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/kmstrail/kmstrail/schema"
 )
 
 // FileTimes are those of the log file that a row comes from; zero when unknown.
@@ -24,6 +26,9 @@ type File struct {
 	Dir  string
 	Rows int64
 	Body []byte
+	// First and Last are the earliest and the latest event_time of its rows; zero
+	// for tables that have none.
+	First, Last time.Time
 }
 
 // Rows collects rows of one table and renders each partition as one Parquet
@@ -109,5 +114,12 @@ func (r *Rows) file(dir string, refs []ref) (File, error) {
 		}
 	}
 	body, err := w.close()
-	return File{Dir: dir, Rows: int64(len(refs)), Body: body}, err
+	f := File{Dir: dir, Rows: int64(len(refs)), Body: body}
+	if r.t.hasEvents() {
+		f.First, f.Last = time.UnixMicro(refs[0].order[0]).UTC(), time.UnixMicro(refs[len(refs)-1].order[0]).UTC()
+	}
+	return f, err
 }
+
+// hasEvents reports whether the table's rows are events.
+func (t *Table) hasEvents() bool { return t.Of == &schema.KMSEvents || t.Of == &schema.RelatedEvents }

@@ -45,7 +45,8 @@ import (
 //     to create it does as it says, so that it never depends on the worker
 //     whether a file's rows are in the lake.
 //  2. the data files, one per table and partition. Their name comes from the
-//     plan: source, unit, number, and a hash over the list of log files.
+//     plan: source, unit, number, and a hash over the list of log files. Then it
+//     drops what is in the lake twice now, see settle.go.
 //  3. the file of the ledger, log_files_parquet/delivery_day=…/NAME.parquet. It
 //     comes last and says that the plan is done.
 //
@@ -80,14 +81,15 @@ import (
 //   - Plans of an older kmstrail: what decodes differently could split a record
 //     between two files of which only one is new. So a worker of another version
 //     than the plan's maker replaces the plan's files instead of creating those
-//     that are missing. Plans of a newer format are refused.
+//     that are missing, and drops repeats afterwards. Plans of a newer format are
+//     refused.
 //   - Clocks differ: no decision but one compares times of two machines: a ledger
 //     shows of two entries for one file the later, so a plan's time is after that
 //     of all plans before it in its unit, whatever the clock says.
 //   - Listings lag: Create tells the truth where a listing may not.
 //   - The same bytes under two keys, or a file read again because it was touched:
-//     its records are in two plans, and twice in the files. The engine's views
-//     show each record once, that of the object that was written first.
+//     its records are in two plans. Whichever is carried out last drops them, and
+//     keeps those of the object that was written first.
 
 // The limits of a plan, if none are given. What one holds is in memory when it is
 // carried out, and makes one file per table and partition.
@@ -289,4 +291,15 @@ func firstBatch(objects []ingest.Object, maxBytes int64, maxFiles int) (batch []
 		size += objects[i].Size
 	}
 	return objects, size >= maxBytes || len(objects) >= maxFiles
+}
+
+// batches cuts all log files of a unit into lists that each make a plan, and
+// tells which of them are full.
+func batches(objects []ingest.Object) (lists [][]ingest.Object, full []bool) {
+	for len(objects) > 0 {
+		list, isFull := firstBatch(objects, DefaultPlanBytes, DefaultPlanFiles)
+		lists, full = append(lists, list), append(full, isFull)
+		objects = objects[len(list):]
+	}
+	return lists, full
 }

@@ -55,7 +55,6 @@ type unit struct {
 	files map[fileHash]fileState
 	// held are files to plan.
 	held []ingest.Object
-	size int64
 }
 
 // fileHash stands for key and ETag; of millions of files only this is kept.
@@ -116,13 +115,7 @@ func (p *planner) visit(ctx context.Context, page []ingest.Object) error {
 			continue
 		}
 		u.held = append(u.held, o)
-		u.size += o.Size
 		p.held++
-		if u.size >= p.o.PlanBytes || len(u.held) >= p.o.PlanFiles {
-			if err := p.makePlans(ctx, u); err != nil {
-				return err
-			}
-		}
 	}
 	if p.held > heldObjects {
 		return p.flush(ctx)
@@ -205,7 +198,7 @@ func (u *unit) take(p *plan, without []leftOut) {
 func (p *planner) makePlans(ctx context.Context, u *unit) error {
 	held := u.held
 	p.held -= len(held)
-	u.held, u.size = nil, 0
+	u.held = nil
 	for len(held) > 0 {
 		list, full := firstBatch(held, p.o.PlanBytes, p.o.PlanFiles)
 		held = held[len(list):]

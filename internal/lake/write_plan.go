@@ -76,12 +76,23 @@ func (w *writer) write(ctx context.Context, c *collected) error {
 	if err != nil {
 		return err
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(filesAtOnce)
-	for _, f := range data {
-		g.Go(func() error { return w.writeFile(gctx, c.plan, f) })
+	// Corrections come before the events that they hold for, see settle.go.
+	first := slices.IndexFunc(data, func(f File) bool { return !f.First.IsZero() })
+	if first < 0 {
+		first = len(data)
 	}
-	if err := g.Wait(); err != nil {
+	for _, files := range [][]File{data[:first], data[first:]} {
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(filesAtOnce)
+		for _, f := range files {
+			g.Go(func() error { return w.writeFile(gctx, c.plan, f) })
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+	settler := settler{b: w.o.Bucket, p: c.plan, corrected: map[string]bool{}, read: map[string]bool{}}
+	if err := settler.settle(ctx, data); err != nil {
 		return err
 	}
 	if err := w.writeFile(ctx, c.plan, ledger); err != nil {
@@ -97,7 +108,11 @@ func (w *writer) writeFile(ctx context.Context, p *plan, f File) error {
 	if p.PlannedBy != w.o.maker() {
 		place = w.o.Bucket.Put
 	}
-	err := place(ctx, f.Dir+p.fileName(), f.Body)
+	name := p.fileName()
+	if !f.First.IsZero() {
+		name = eventFileName(name, f.First, f.Last)
+	}
+	err := place(ctx, f.Dir+name, f.Body)
 	if err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}

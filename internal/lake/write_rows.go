@@ -157,7 +157,7 @@ func WriteTable(ctx context.Context, b Bucket, t *schema.Table, rows [][]any) (c
 		return false, fmt.Errorf("write table %s: it has more than one file", t.Name)
 	}
 	l := Tables()[i]
-	body, err := currentFile(ctx, &l, rows)
+	body, err := renderCurrent(ctx, &l, rows)
 	if err != nil {
 		return false, err
 	}
@@ -168,8 +168,8 @@ func WriteTable(ctx context.Context, b Bucket, t *schema.Table, rows [][]any) (c
 	return true, b.Put(ctx, name, body)
 }
 
-// currentFile renders a table; without rows too.
-func currentFile(ctx context.Context, t *Table, rows [][]any) ([]byte, error) {
+// renderCurrent renders a table; without rows too.
+func renderCurrent(ctx context.Context, t *Table, rows [][]any) ([]byte, error) {
 	r := NewRows(t)
 	if err := addRows(r, t.Of, rows); err != nil {
 		return nil, err

@@ -31,14 +31,12 @@ func (s *Server) refuseWrite(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // PutObject implements gofakes3.Backend. The object is there whole or not at all,
-// and of several conditional puts (If-None-Match: *) one succeeds.
+// and of several conditional puts (If-None-Match: *, or If-Match with one version)
+// one succeeds.
 func (b *bucket) PutObject(name, key string, _ map[string]string, body io.Reader, size int64, conditions *gofakes3.PutConditions) (gofakes3.PutObjectResult, error) {
 	var done gofakes3.PutObjectResult
 	if err := b.mayWrite(name, key); err != nil {
 		return done, err
-	}
-	if conditions != nil && conditions.IfMatch != nil {
-		return done, gofakes3.ErrNotImplemented
 	}
 	temporary, err := b.upload(body, size)
 	if err != nil {
@@ -46,7 +44,7 @@ func (b *bucket) PutObject(name, key string, _ map[string]string, body io.Reader
 	}
 	b.writing.Lock()
 	defer b.writing.Unlock()
-	if conditions != nil && conditions.IfNoneMatch != nil && b.has(key) {
+	if conditions != nil && (conditions.IfNoneMatch != nil && b.has(key) || conditions.IfMatch != nil && !b.isVersion(key, *conditions.IfMatch)) {
 		return done, b.discard(temporary, gofakes3.ErrPreconditionFailed)
 	}
 	if err := b.place(temporary, key); err != nil {
@@ -161,4 +159,10 @@ func (b *bucket) find(key string) (int, bool) {
 func (b *bucket) has(key string) bool {
 	info, err := b.root.Stat(filepath.FromSlash(key))
 	return err == nil && info.Mode().IsRegular()
+}
+
+// isVersion reports whether an object has an ETag.
+func (b *bucket) isVersion(key, etag string) bool {
+	info, err := b.root.Stat(filepath.FromSlash(key))
+	return err == nil && gofakes3.FormatETag(hash(key, info.Size(), info.ModTime())) == `"`+strings.Trim(etag, `"`)+`"`
 }
