@@ -76,6 +76,14 @@ update: toolchain ## rewrite golden files with what the tests get; read the diff
 generate: toolchain ## write the generated pages of docs/
 	go test ./internal/docgen ./cmd/kmstrail -run '^TestPages$$' -count=1 -update
 
+.PHONY: trino
+trino: ## download Trino for the tests that need one (800 MB, once; kept in the user's cache)
+	go run ./internal/trinoserver/run -fetch
+
+.PHONY: test-trinoserver
+test-trinoserver: ## start real Trino servers, see them work and end
+	go test -count=1 -tags '$(GOTAGS) trino' ./internal/trinoserver
+
 .PHONY: lint
 lint: bin/golangci-lint ## run the linters
 	bin/golangci-lint run

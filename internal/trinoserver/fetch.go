@@ -79,8 +79,8 @@ func ensure(ctx context.Context, r release, dir string, log *slog.Logger) error 
 	if err := os.RemoveAll(partial); err != nil {
 		return err
 	}
-	defer os.RemoveAll(partial)
-	return download(ctx, r, dir, partial, log)
+	err := download(ctx, r, dir, partial, log)
+	return errors.Join(err, os.RemoveAll(partial))
 }
 
 // download fetches, checks and unpacks below partial, then renames.
@@ -112,11 +112,12 @@ func download(ctx context.Context, r release, dir, partial string, log *slog.Log
 func maven(ctx context.Context, r release, repository string) (string, error) {
 	program, err := exec.LookPath("mvn")
 	if err != nil {
-		return "", errors.New("Maven, which downloads it, is not in PATH: install it (Debian, Fedora, Homebrew: maven)")
+		return "", errors.New("mvn, which downloads it, is not in PATH: install Maven (Debian, Fedora, Homebrew: maven)")
 	}
 	if err := os.MkdirAll(repository, 0o755); err != nil {
 		return "", err
 	}
+	//nolint:gosec // G204: the client of PATH, with what this file says
 	cmd := exec.CommandContext(ctx, program, "--batch-mode", "--quiet", "-Dmaven.repo.local="+repository,
 		"dependency:get", "-Dartifact=io.trino:trino-server:"+r.version+":tar.gz", "-Dtransitive=false")
 	cmd.Dir = repository // where no pom.xml has a say

@@ -134,7 +134,7 @@ func TestEnsure_errors(t *testing.T) {
 		want    string
 	}{
 		{
-			name: "no_maven", want: "Maven, which downloads it, is not in PATH: install it",
+			name: "no_maven", want: "mvn, which downloads it, is not in PATH: install Maven",
 			prepare: func(t *testing.T) release {
 				t.Setenv("PATH", t.TempDir())
 				return release{version: "9"}

@@ -76,7 +76,8 @@ type Server struct {
 }
 
 // Start fetches Trino unless it is in the cache, and starts it. The server ends
-// with ctx, with Close, and on Linux with this process.
+// with ctx, with Close, and on Linux with this process, however that ends. Only
+// Close removes what it wrote.
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	install, err := Fetch(ctx, opts.Logger)
 	if err != nil {
@@ -158,6 +159,12 @@ func plan(ctx context.Context, opts Options) ([]node, error) {
 func freePorts(ctx context.Context, n int) ([]int, error) {
 	const first, count, tries = 20000, 12000, 1000
 	var ports []int
+	var listeners []net.Listener // kept until all are found, so that none is found twice
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+	}()
 	var lc net.ListenConfig
 	for range tries {
 		port := first + rand.IntN(count)
@@ -165,8 +172,7 @@ func freePorts(ctx context.Context, n int) ([]int, error) {
 		if err != nil {
 			continue
 		}
-		// Kept until all are found, so that none is found twice.
-		defer l.Close()
+		listeners = append(listeners, l)
 		if ports = append(ports, port); len(ports) == n {
 			return ports, nil
 		}
@@ -184,7 +190,7 @@ func (s *Server) awaitReady(ctx context.Context, opts Options, nodes int) error 
 	for {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("not ready in time: %w; last answer: %v; the end of its log:\n%s", context.Cause(ctx), last, tail(s.processes[0].log))
+			return fmt.Errorf("not ready in time: %w; the end of its log:\n%s", errors.Join(context.Cause(ctx), last), tail(s.processes[0].log))
 		case <-tick.C:
 		}
 		if p := s.ended(); p != nil {

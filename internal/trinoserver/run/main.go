@@ -66,15 +66,15 @@ func run(ctx context.Context, args []string) error {
 		_, err := trinoserver.Fetch(ctx, opts.Logger)
 		return err
 	}
-	if opts.Root == "" {
-		root, err := os.MkdirTemp("", "kmstrail-lake-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(root)
-		opts.Root = root
+	if opts.Root != "" {
+		return beside(ctx, opts, flags.Args())
 	}
-	return beside(ctx, opts, flags.Args())
+	root, err := os.MkdirTemp("", "kmstrail-lake-")
+	if err != nil {
+		return err
+	}
+	opts.Root = root
+	return errors.Join(beside(ctx, opts, flags.Args()), os.RemoveAll(root))
 }
 
 // beside runs a command while a server runs.
@@ -87,7 +87,7 @@ func beside(ctx context.Context, opts trinoserver.Options, command []string) (er
 	if len(command) == 0 {
 		return server.Wait(ctx)
 	}
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // G204: to run it is what the user asks for
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), "KMSTRAIL_TEST_TRINO="+server.URL(), "KMSTRAIL_TEST_TRINO_ROOT="+server.Root)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
