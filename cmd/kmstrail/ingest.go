@@ -55,17 +55,24 @@ input could not be read; kmstrail status lists it.`,
 		Args: between(0, 1, "the source"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.ingest(cmd, args, &f) },
 	}
+	selectionFlags(cmd, &f.times)
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "list and estimate only; read and store nothing")
+	cmd.Flags().BoolVar(&f.reconcile, "reconcile", false, "read objects in quarantine again")
+	cmd.AddCommand(historyCommand(a))
+	return cmd
+}
+
+// selectionFlags adds the flags that say which log files to read, and how.
+func selectionFlags(cmd *cobra.Command, times *timeFlags) {
 	flags := cmd.Flags()
 	flags.StringSlice("account", nil, "only files of this account `ID` (repeatable)")
 	flags.StringSlice("region", nil, "only files of this `REGION` (repeatable)")
-	f.times.register(cmd)
+	times.register(cmd)
 	flags.String("organization-id", "", "only files of this organisation `ID`")
 	flags.String("profile", "", "AWS `PROFILE` of the shared configuration")
 	flags.String("endpoint-url", "", "`URL` of another S3 than AWS's")
 	flags.Int("concurrency", 0, "read `N` objects at once (default 16)")
 	flags.Bool("requester-pays", false, "agree to pay for requests to somebody else's bucket")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "list and estimate only; read and store nothing")
-	flags.BoolVar(&f.reconcile, "reconcile", false, "read objects in quarantine again")
 	for flag, path := range map[string]string{
 		"account": "ingest.accounts", "region": "ingest.regions", "organization-id": "ingest.organization_id",
 		"profile": "aws.profile", "endpoint-url": "aws.endpoint_url", "concurrency": "ingest.concurrency",
@@ -73,8 +80,14 @@ input could not be read; kmstrail status lists it.`,
 	} {
 		overrides(cmd, flag, path)
 	}
-	cmd.AddCommand(historyCommand(a))
-	return cmd
+}
+
+// selection returns which log files the configuration selects.
+func selection(cfg config.Config, from, to time.Time) ingest.Selection {
+	return ingest.Selection{
+		OrganizationID: cfg.Ingest.OrganizationID, Accounts: cfg.Ingest.Accounts, Regions: cfg.Ingest.Regions,
+		From: from, To: to,
+	}
 }
 
 func (a *app) ingest(cmd *cobra.Command, args []string, f *ingestFlags) (err error) {
@@ -106,10 +119,7 @@ func (a *app) ingest(cmd *cobra.Command, args []string, f *ingestFlags) (err err
 	defer closeStore(store, &err)
 	run := ingestRun{a: a, cfg: cfg, store: store, opts: ingest.Options{
 		Source: source, Sink: store,
-		Selection: ingest.Selection{
-			OrganizationID: cfg.Ingest.OrganizationID, Accounts: cfg.Ingest.Accounts, Regions: cfg.Ingest.Regions,
-			From: from, To: to,
-		},
+		Selection:   selection(cfg, from, to),
 		Concurrency: cfg.Ingest.Concurrency, Reconcile: f.reconcile, SelfPrincipals: cfg.SelfPrincipals, Logger: a.detailLogger(),
 	}}
 	return run.run(ctx, f.dryRun)
