@@ -159,13 +159,13 @@ compared as (            -- one row per entry, rule and tag of the key at that m
                 strpos(entries.context_value, ',') = 0
                 and strpos(
                     ',' || replace(replace(lower(tags.tag_value), ', ', ','), ' ', ',') || ',',
-                    ',' || lower(trim(entries.context_value)) || ','
+                    ',' || lower(trim(entries.context_value, ' ')) || ','
                 ) > 0
             when 'pattern' then
-                lower(trim(entries.context_value)) like
-                    replace(replace(replace(replace(lower(trim(tags.tag_value)), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
+                lower(trim(entries.context_value, ' ')) like
+                    replace(replace(replace(replace(lower(trim(tags.tag_value, ' ')), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
                     escape '\'
-            else lower(trim(entries.context_value)) = lower(trim(tags.tag_value))
+            else lower(trim(entries.context_value, ' ')) = lower(trim(tags.tag_value, ' '))
         end as agrees
     from entries
     join match_rules
@@ -253,7 +253,7 @@ resources_apart as (     -- one row per call and tag in which its resource and i
     where context_resources.event_time >= $window_start
       and context_resources.event_time < $window_end
       and resource_tags.tag_value is not null
-      and lower(trim(resource_tags.tag_value)) <> lower(trim(tags.tag_value))
+      and lower(trim(resource_tags.tag_value, ' ')) <> lower(trim(tags.tag_value, ' '))
       and tags.tag_key not like 'aws:%'
       and case
           when $compare_tags <> '' then strpos(',' || replace(lower($compare_tags), ' ', '') || ',', ',' || tags.tag_key || ',') > 0

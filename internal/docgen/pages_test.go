@@ -1,6 +1,8 @@
 package docgen_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/kmstrail/kmstrail/detectors"
@@ -26,6 +28,10 @@ func TestPages(t *testing.T) {
 			list, err := queries.Builtin()
 			return docgen.Queries(list), err
 		}},
+		{page: "portable-sql.md", make: func() (string, error) {
+			rules, err := sectionsOf("../sqllint/testdata/unseen.txt")
+			return docgen.PortableSQL(rules), err
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.page, func(t *testing.T) {
@@ -36,4 +42,19 @@ func TestPages(t *testing.T) {
 			golden.EqualString(t, got, "../../docs/"+tt.page)
 		})
 	}
+}
+
+// sectionsOf reads the headings of a file of cases.
+func sectionsOf(path string) ([]string, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for line := range strings.Lines(string(src)) {
+		if title, ok := strings.CutPrefix(strings.TrimSpace(line), "## "); ok {
+			list = append(list, title)
+		}
+	}
+	return list, nil
 }

@@ -10,124 +10,10 @@ import (
 
 // Problem is a construct that must be written in another way.
 type Problem struct {
-	Line    int
-	Rule    string
-	Message string
-}
-
-// functions are those that both engines have with the same meaning. Macros of
-// package schema supply what DuckDB lacks.
-var functions = strings.Fields(`
-	count sum min max avg min_by max_by array_agg bool_or bool_and count_if stddev_pop approx_percentile
-	row_number rank dense_rank lag lead first_value last_value ntile
-	coalesce nullif cast try_cast abs ceil floor round mod power sqrt ln exp
-	lower upper trim ltrim rtrim length substr replace split_part strpos lpad rpad starts_with reverse regexp_like
-	date_trunc extract to_unixtime day_of_week
-	element_at map_keys map_values unnest array_distinct`)
-
-// instead names the portable form for functions that are refused.
-var instead = map[string]string{
-	"greatest":        "NULL means different things: write case when a > b then a else b end",
-	"least":           "NULL means different things: write case when a < b then a else b end",
-	"date_diff":       "boundaries in DuckDB, whole units in Trino: write to_unixtime(b) - to_unixtime(a)",
-	"datediff":        "boundaries in DuckDB, whole units in Trino: write to_unixtime(b) - to_unixtime(a)",
-	"date_sub":        "write to_unixtime(b) - to_unixtime(a)",
-	"date_part":       "write extract(unit from t)",
-	"date_add":        "use a parameter of type days, or t + interval '1' day",
-	"dayofweek":       "Sunday is 0 or 7: write day_of_week(t)",
-	"concat":          "NULL means different things: write a || b",
-	"concat_ws":       "write a || b",
-	"list":            "write array_agg(x order by x)",
-	"string_agg":      "write array_agg(x order by x)",
-	"listagg":         "write array_agg(x order by x)",
-	"group_concat":    "write array_agg(x order by x)",
-	"arg_max":         "write max_by(x, y)",
-	"arg_min":         "write min_by(x, y)",
-	"any_value":       "write min(x), which does not depend on the order of rows",
-	"arbitrary":       "write min(x), which does not depend on the order of rows",
-	"first":           "write min_by(x, y)",
-	"last":            "write max_by(x, y)",
-	"cardinality":     "DuckDB knows it for maps only: count the rows of unnest",
-	"len":             "write length(s)",
-	"ifnull":          "write coalesce(a, b)",
-	"nvl":             "write coalesce(a, b)",
-	"if":              "write case when … then … end",
-	"iff":             "write case when … then … end",
-	"regexp_matches":  "write regexp_like(s, pattern)",
-	"strftime":        "times are formatted outside of SQL",
-	"date_format":     "times are formatted outside of SQL",
-	"format":          "text is formatted outside of SQL",
-	"printf":          "text is formatted outside of SQL",
-	"epoch":           "write to_unixtime(t)",
-	"approx_quantile": "write approx_percentile(x, fraction)",
-	"list_contains":   "write x in (…) or a join with unnest",
-	"contains":        "write strpos(s, part) > 0",
-	"instr":           "write strpos(s, part)",
-	"position":        "write strpos(s, part)",
-	"substring":       "write substr(s, start, length)",
-	"isodow":          "write day_of_week(t)",
-	"generate_series": "join with the rows there are",
-	"range":           "join with the rows there are",
-	"struct_pack":     "structs are not portable: return columns",
-	"row":             "structs are not portable: return columns",
-	"grouping":        "write a union all of two queries",
-}
-
-// clocks make a result depend on when, or how often, it is asked for.
-var clocks = strings.Fields(`
-	now today current_date current_time current_timestamp localtime localtimestamp get_current_timestamp
-	get_current_time transaction_timestamp clock_timestamp random rand uuid gen_random_uuid setseed shuffle nextval`)
-
-// beforeParenthesis are the words that may stand before a parenthesis without
-// being a function.
-var beforeParenthesis = strings.Fields(`
-	in and or not on when then else case where having select from join by as over filter exists any all some
-	values union except intersect between like with distinct using limit is interval array end partition rows
-	recursive materialized within group order lateral decimal varchar timestamp bigint integer double boolean`)
-
-// refusedWords are keywords outside of the shared subset.
-var refusedWords = map[string]string{
-	"qualify":     "put the window function into a CTE and filter it in the next",
-	"ilike":       "write lower(a) like lower(b)",
-	"glob":        "write like",
-	"asof":        "join on the interval: a.t >= b.valid_from and a.t < b.valid_to",
-	"semi":        "write where exists (…) or in (…)",
-	"anti":        "write where not exists (…)",
-	"pivot":       "write max(case when … end)",
-	"unpivot":     "write a union all",
-	"exclude":     "name the columns",
-	"sample":      "a sample gives another result each time",
-	"tablesample": "a sample gives another result each time",
-	"summarize":   "name the columns",
-	"positional":  "join on a key",
-	"similar":     "write regexp_like(s, pattern)",
-	"pragma":      "a query has no settings",
-	"attach":      "a query reads the store only",
-	"copy":        "a query reads the store only",
-	"dow":         "Sunday is 0 or 7: write day_of_week(t)",
-	"isodow":      "write day_of_week(t)",
-	"epoch":       "write to_unixtime(t)",
-	"json":        "JSON is not portable: use the typed columns",
-}
-
-// refusedSymbols are operators outside of the shared subset.
-var refusedSymbols = map[string]string{
-	"::":  "write cast(x as type)",
-	"->":  "lambdas and JSON access are not portable: use unnest or the typed columns",
-	"->>": "JSON access is not portable: use the typed columns",
-	"//":  "write floor(cast(a as double) / b)",
-	"**":  "write power(a, b)",
-	"!=":  "write <>",
-	"~":   "write regexp_like(s, pattern)",
-	"!~":  "write not regexp_like(s, pattern)",
-	"~~":  "write like",
-	":=":  "name arguments by position",
-	"=>":  "name arguments by position",
-	"{":   "structs are not portable: return columns",
-	"%":   "write mod(a, b)",
-	"^":   "write power(a, b)",
-	"?":   "name the parameter: $name",
-	"@":   "write abs(x)",
+	Line int
+	// Rule is the kind of mistake; Key is the word, symbol or rule of the
+	// lists that refuses it.
+	Rule, Key, Message string
 }
 
 // Portable reports what is outside of the shared subset.
@@ -146,8 +32,8 @@ type linter struct {
 	problems []Problem
 }
 
-func (l *linter) add(i int, rule, format string, args ...any) {
-	l.problems = append(l.problems, Problem{l.file.Line(l.tokens[i]), rule, fmt.Sprintf(format, args...)})
+func (l *linter) add(i int, rule, key, format string, args ...any) {
+	l.problems = append(l.problems, Problem{l.file.Line(l.tokens[i]), rule, key, fmt.Sprintf(format, args...)})
 }
 
 // is reports whether token i is the word or symbol text.
@@ -160,12 +46,23 @@ func (l *linter) is(i int, text string) bool {
 }
 
 func (l *linter) token(i int) {
-	t := l.tokens[i]
-	switch t.Kind {
+	l.check(constructs, "construct", i)
+	switch t := l.tokens[i]; t.Kind {
 	case sqlfile.Word:
 		l.word(i)
 	case sqlfile.Symbol:
-		l.symbol(i)
+		if text := refusedSymbols[t.Text]; text != "" {
+			l.add(i, "construct", t.Text, "%s is not portable: %s", t.Text, text)
+		}
+	}
+}
+
+// check asks every rule about token i.
+func (l *linter) check(rules []rule, name string, i int) {
+	for _, r := range rules {
+		if r.found(l, i) {
+			l.add(i, name, r.key, "%s is not portable: %s", r.what, r.message)
+		}
 	}
 }
 
@@ -175,41 +72,57 @@ func (l *linter) word(i int) {
 	if l.is(i-1, ".") && !call || l.is(i-1, "as") && !call {
 		return // a column or an alias
 	}
+	_, known := function(word)
 	switch {
 	case slices.Contains(clocks, word):
-		l.add(i, "clock", "%s makes the result depend on when it is asked for; use $window_start and $window_end", word)
-	case word == "group" && l.is(i+1, "by") && l.is(i+2, "all"), word == "order" && l.is(i+1, "by") && l.is(i+2, "all"):
-		l.add(i, "construct", "%s by all is not portable: name the columns", word)
-	case word == "distinct" && l.is(i+1, "on"):
-		l.add(i, "construct", "distinct on is not portable: filter a row_number()")
-	case word == "at" && l.is(i+1, "time") && l.is(i+2, "zone"):
-		l.add(i, "construct", "at time zone is not needed: all times are UTC")
+		l.add(i, "clock", word, "%s makes the result depend on when it is asked for; use $window_start and $window_end", word)
 	case strings.HasPrefix(word, "json_") || strings.HasPrefix(word, "json") && call:
-		l.add(i, "construct", "%s is not portable: use the typed columns", word)
+		l.add(i, "construct", "json", "%s is not portable: use the typed columns", word)
 	case refusedWords[word] != "" && !(call && word == "json"):
-		l.add(i, "construct", "%s is not portable: %s", word, refusedWords[word])
-	case call && !slices.Contains(beforeParenthesis, word) && !slices.Contains(functions, word):
-		l.call(i)
+		l.add(i, "construct", word, "%s is not portable: %s", word, refusedWords[word])
+	case call && known && !l.namesRelation(i):
+		l.known(i)
+	case call && !slices.Contains(beforeParenthesis, word) && !known:
+		l.unknown(i)
 	}
 }
 
-// call is a word with a parenthesis that is no known function.
-func (l *linter) call(i int) {
+// known is a call of an allowed function.
+func (l *linter) known(i int) {
+	l.check(calls, "function", i)
+	if l.is(i, "cast") {
+		l.check(casts, "cast", i)
+	}
+}
+
+// unknown is a word with a parenthesis that is no known function.
+func (l *linter) unknown(i int) {
 	word := l.tokens[i].Text
 	switch {
 	case l.is(i-1, "as"), l.namesRelation(i):
 		return // "as t (a, b)"
 	case instead[word] != "":
-		l.add(i, "function", "%s is not portable: %s", word, instead[word])
+		l.add(i, "function", word, "%s is not portable: %s", word, instead[word])
 	case strings.HasPrefix(word, "list_") || strings.HasPrefix(word, "array_") || strings.HasPrefix(word, "map_"):
-		l.add(i, "function", "%s is not on the list of portable functions: use unnest and array_agg", word)
+		l.add(i, "function", unlisted, "%s is not on the list of portable functions: use unnest and array_agg", word)
 	default:
 		text := fmt.Sprintf("%s is not on the list of portable functions", word)
-		if near := sqlfile.Nearest(word, functions); near != "" {
+		if near := sqlfile.Nearest(word, functionNames()); near != "" {
 			text += fmt.Sprintf("; did you mean %s?", near)
 		}
-		l.add(i, "function", "%s", text)
+		l.add(i, "function", unlisted, "%s", text)
 	}
+}
+
+// unlisted is the key of functions that no list has.
+const unlisted = "any other function"
+
+func functionNames() []string {
+	names := make([]string, len(functions))
+	for i, f := range functions {
+		names[i] = f.Name
+	}
+	return names
 }
 
 // namesRelation reports whether the word at i names a CTE with a list of
@@ -225,18 +138,6 @@ func (l *linter) namesRelation(i int) bool {
 		}
 	}
 	return false
-}
-
-func (l *linter) symbol(i int) {
-	symbol := l.tokens[i].Text
-	switch {
-	case refusedSymbols[symbol] != "":
-		l.add(i, "construct", "%s is not portable: %s", symbol, refusedSymbols[symbol])
-	case symbol == "[" && !l.is(i-1, "array"):
-		l.add(i, "construct", "[ is not portable: write element_at(x, k), or array_agg with a filter instead of a slice")
-	case symbol == "/" && !l.isDouble(i+1, true) && !l.isDouble(i-1, false):
-		l.add(i, "construct", "a / b of whole numbers is 3.5 or 3: write cast(a as double) / b")
-	}
 }
 
 // isDouble reports whether the operand that begins (right) or ends at token i
@@ -257,7 +158,7 @@ func (l *linter) isDouble(i int, right bool) bool {
 				return l.is(j-1, "double")
 			}
 		}
-	case right && t.Text == "to_unixtime", !right && l.is(i, ")") && l.is(i-1, "double"):
+	case right && l.is(i+1, "(") && slices.Contains(fractions, t.Text), !right && l.is(i, ")") && l.is(i-1, "double"):
 		return true
 	}
 	return false
@@ -280,22 +181,22 @@ func Outermost(f *sqlfile.File) []Problem {
 		}
 	}
 	if last < 0 {
-		l.problems = append(l.problems, Problem{f.Line(sqlfile.Token{}), "select", "the query has no select"})
+		l.problems = append(l.problems, Problem{f.Line(sqlfile.Token{}), "select", "", "the query has no select"})
 		return l.problems
 	}
 	for i := last + 1; i < len(l.tokens) && !(l.tokens[i].Depth == 0 && l.is(i, "from")); i++ {
 		before := l.is(i-1, "select") || l.is(i-1, "distinct") || l.is(i-1, ",") || l.is(i-1, ".")
 		if l.tokens[i].Depth == 0 && l.is(i, "*") && before {
-			l.add(i, "select_star", "the outermost select has a *: name the columns, so that the result stays what it is")
+			l.add(i, "select_star", "", "the outermost select has a *: name the columns, so that the result stays what it is")
 		}
 	}
 	if !ordered {
-		l.add(last, "order", "the outermost select has no order by: the rows would come in any order")
+		l.add(last, "order", "", "the outermost select has no order by: the rows would come in any order")
 	}
 	used := f.Used()
 	for _, name := range []string{sqlfile.WindowStart, sqlfile.WindowEnd} {
 		if !slices.Contains(used, name) {
-			l.add(last, "window", "the query does not use $%s: it would look at everything", name)
+			l.add(last, "window", "", "the query does not use $%s: it would look at everything", name)
 		}
 	}
 	return l.problems

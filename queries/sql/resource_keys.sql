@@ -61,7 +61,7 @@ touched as (             -- those about the resource asked for
        -- Some services name a resource by its id alone, which is the last part of its ARN.
        or $resource like 'arn:%'
             and resource not like 'arn:%'
-            and resource = reverse(split_part(reverse(replace($resource, '/', ':')), ':', 1))
+            and resource = split_part(replace($resource, '/', ':'), ':', length($resource) - length(replace(replace($resource, '/', ''), ':', '')) + 1)
             and split_part($resource, ':', 4) in ('', region)
             and split_part($resource, ':', 5) in ('', coalesce(caller_account_id, recipient_account_id))
 )

@@ -22,7 +22,7 @@ with limits as (         -- one row per account, Region and quota whose limit is
             case when quotas.account_id is not null then 0 else 4 end
                 + case when quotas.origin = 'override' then 0 else 2 end
                 + case when quotas.region is not null then 0 else 1 end
-        ) as requests_per_second
+        ) filter (where quotas.requests_per_second is not null) as requests_per_second
     from (select distinct account_id, region, quota_name from request_seconds) as asked
     join quotas
       on quotas.quota_name = asked.quota_name
@@ -49,7 +49,7 @@ select
     ranked.custom_key_store_id,
     cast(sum(ranked.request_count) as bigint) as request_count,
     cast(sum(ranked.throttled_count) as bigint) as throttled_count,
-    min_by(ranked.second, ranked.second_number) as peak_second,
+    min_by(ranked.second, ranked.second_number) filter (where ranked.second is not null) as peak_second,
     max(ranked.request_count) as peak_count,
     count(case when ranked.request_count >= 0.8e0 * limits.requests_per_second then 1 end) as near_seconds
 from ranked

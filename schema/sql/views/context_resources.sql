@@ -41,6 +41,6 @@ select
         when service = 'secretsmanager' and length(split_part(resource, ':', 7)) > 7
             then substr(split_part(resource, ':', 7), 1, length(split_part(resource, ':', 7)) - 7)
         when service = 'ssm' then substr(resource, strpos(resource, ':parameter/') + 11)
-        else reverse(split_part(reverse(resource), '/', 1))
+        else split_part(resource, '/', length(resource) - length(replace(resource, '/', '')) + 1)
     end as resource_name
 from named

@@ -44,14 +44,14 @@ select
     max(region) as region,
     max(case when step = 1 then grantee_principal end) as grantee_principal,
     max(case when step = 1 then retiring_principal end) as retiring_principal,
-    min_by(grant_operations, step) filter (where step = 1) as grant_operations,
+    min_by(grant_operations, step) filter (where step = 1 and grant_operations is not null) as grant_operations,
     max(case when step = 1 then service end) as service,
     max(case when step = 1 then known_principal_arn end) as created_by,
     max(case when step = 1 then event_time end) as created_at,
     max(case when step = 2 then event_time end) as ended_at,
     max(case when step = 2 then known_principal_arn end) as ended_by,
     max(case when step = 2 then event_name end) as end_name,
-    min_by(event_id, step) filter (where step = 1) as event_id,
-    min_by(event_id, step) filter (where step = 2) as end_event_id
+    min_by(event_id, step) filter (where step = 1 and event_id is not null) as event_id,
+    min_by(event_id, step) filter (where step = 2 and event_id is not null) as end_event_id
 from first_records
 group by grant_id, key_arn

@@ -155,7 +155,7 @@ calls as (               -- one row per call
     union all
     select
         call_id,
-        min_by(event_id, copy_number) as event_id,
+        min_by(event_id, copy_number) filter (where event_id is not null) as event_id,
         count(*) as copy_count,
         event_time,
         event_name,

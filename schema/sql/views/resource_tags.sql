@@ -30,7 +30,7 @@ named as (               -- the same with the name by which calls are matched
         tagging.*,
         map_keys(tags) as tag_keys,
         case
-            when resource_arn not like 'arn:%' and service = 'sqs' then reverse(split_part(reverse(resource_arn), '/', 1))
+            when resource_arn not like 'arn:%' and service = 'sqs' then split_part(resource_arn, '/', length(resource_arn) - length(replace(resource_arn, '/', '')) + 1)
             when resource_arn not like 'arn:%' and resource_arn like '/%' and service = 'ssm' then substr(resource_arn, 2)
             when resource_arn not like 'arn:%' then resource_arn
             when service in ('s3', 'sns', 'sqs') then split_part(resource_arn, ':', 6)
@@ -39,7 +39,7 @@ named as (               -- the same with the name by which calls are matched
             when service = 'secretsmanager' and length(split_part(resource_arn, ':', 7)) > 7
                 then substr(split_part(resource_arn, ':', 7), 1, length(split_part(resource_arn, ':', 7)) - 7)
             when service = 'ssm' then substr(resource_arn, strpos(resource_arn, ':parameter/') + 11)
-            else reverse(split_part(reverse(resource_arn), '/', 1))
+            else split_part(resource_arn, '/', length(resource_arn) - length(replace(resource_arn, '/', '')) + 1)
         end as resource_name
     from tagging
 ),
