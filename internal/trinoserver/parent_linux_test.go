@@ -56,7 +56,7 @@ func starter(ctx context.Context, what string) (*started, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := Start(ctx, Options{Root: dir, Workers: workers, MemoryMB: 1024, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	s, err := Start(ctx, Options{Root: dir, Dir: dir + "/trino", Workers: workers, MemoryMB: 1024, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return nil, err
 	}
