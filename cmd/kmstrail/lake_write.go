@@ -53,7 +53,7 @@ Exit code 4 says that some input could not be read; the next run tries again.`,
 	cmd.Flags().String("source", "", "read log files from `PLACE`: s3://BUCKET/PREFIX or a directory")
 	overrides(cmd, "source", "ingest.source")
 	selectionFlags(cmd, &f.times)
-	cmd.Flags().StringVar(&f.wait, "wait", "0s", "leave log files for a later run until they fill a file or are so `OLD`, such as 1h")
+	cmd.Flags().StringVar(&f.wait, "wait", "", "leave log files for a later run until they fill a file or are so `OLD`, such as 1h")
 	return cmd
 }
 
@@ -67,9 +67,11 @@ func (a *app) lakeWrite(cmd *cobra.Command, location string, f *lakeWriteFlags) 
 	if err != nil {
 		return err
 	}
-	wait, err := config.ParseDuration(f.wait)
-	if err != nil || wait < 0 {
-		return usagef("write 30m, 1h or 6h", "--wait: %q is no span of time", f.wait)
+	wait := time.Duration(0)
+	if f.wait != "" {
+		if wait, err = config.ParseDuration(f.wait); err != nil {
+			return usagef("write 30m, 1h or 6h", "--wait: %v", err)
+		}
 	}
 	if cfg.Ingest.Source == "" {
 		return usagef("add --source s3://BUCKET or --source DIR; or set ingest.source in kmstrail.yaml", "nothing to write: no source of log files given")

@@ -170,6 +170,11 @@ func sourceDir(source string) string {
 	return plansDir + hex.EncodeToString(sum[:4]) + "/"
 }
 
+// sourceTag is the name of that directory.
+func sourceTag(sourceDir string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(sourceDir, plansDir), "/")
+}
+
 // parsePlanName reads what a name below a source's directory says.
 func parsePlanName(name string) (id planID, without, ok bool) {
 	unit, file := path.Split(name)
@@ -189,8 +194,7 @@ func parsePlanName(name string) (id planID, without, ok bool) {
 // stem is how the names of a plan's files in the lake begin. It says whose they
 // are; the source is there too, since several may fill one lake.
 func (id planID) stem(sourceDir string) string {
-	tag := strings.TrimSuffix(strings.TrimPrefix(sourceDir, plansDir), "/")
-	return fmt.Sprintf("%s-%s-%06d", tag, strings.ReplaceAll(id.unit, "/", "-"), id.number)
+	return fmt.Sprintf("%s-%s-%06d", sourceTag(sourceDir), strings.ReplaceAll(id.unit, "/", "-"), id.number)
 }
 
 func (p *plan) id() planID { return planID{p.Unit, p.Number} }

@@ -91,6 +91,21 @@ func (p *planner) list(ctx context.Context) error {
 	})
 }
 
+// checkDone holds that what is done was planned: a new plan with the number of
+// one that was deleted would pass for done.
+func (p *planner) checkDone(done map[string]bool) error {
+	stems := make(map[string]bool, len(done))
+	for _, id := range p.plans() {
+		stems[id.stem(p.dir)] = true
+	}
+	for stem := range done {
+		if !stems[stem] {
+			return fmt.Errorf("%s/%s has no plan for the log files of %s*%s: plans must not be deleted", p.o.Bucket, p.dir, stem, parquetSuffix)
+		}
+	}
+	return nil
+}
+
 // plans returns all plans that are known.
 func (p *planner) plans() []planID {
 	var all []planID
@@ -159,7 +174,7 @@ func (p *planner) readUnit(ctx context.Context, u *unit) error {
 	for n := range plans {
 		id := planID{u.name, n}
 		if !f.plans[n] {
-			return fmt.Errorf("plan %s is missing in %s: plans must never be deleted one by one", id, p.o.Bucket)
+			return fmt.Errorf("plan %s is missing in %s/%s: plans must not be deleted", id, p.o.Bucket, p.dir)
 		}
 		g.Go(func() (err error) {
 			if plans[n], err = getPlan(ctx, p.o.Bucket, p.source, id); err != nil {

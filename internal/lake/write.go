@@ -184,7 +184,15 @@ func (w *writer) run(ctx context.Context) error {
 // plan makes the plans that are missing, and returns all that are not done.
 func (w *writer) plan(ctx context.Context) (todo []planID, partial, err error) {
 	p := &planner{o: w.o, dir: w.dir, source: w.o.Source.Name(), found: map[string]*foundUnit{}, units: map[string]*unit{}}
+	// Before the plans, so that every plan that is done is among them.
+	done, err := w.done(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := p.list(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := p.checkDone(done); err != nil {
 		return nil, nil, err
 	}
 	err = w.o.Source.List(ctx, w.o.Selection, func(page []ingest.Object) error {
@@ -203,10 +211,6 @@ func (w *writer) plan(ctx context.Context) (todo []planID, partial, err error) {
 	if err := p.flush(ctx); err != nil {
 		return nil, nil, err
 	}
-	done, err := w.done(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
 	for _, id := range p.plans() {
 		if !done[id.stem(w.dir)] {
 			todo = append(todo, id)
@@ -219,11 +223,13 @@ func (w *writer) plan(ctx context.Context) (todo []planID, partial, err error) {
 	return todo, partial, nil
 }
 
-// done returns the stems of all plans that are done.
+// done returns the stems of all plans of the source that are done.
 func (w *writer) done(ctx context.Context) (map[string]bool, error) {
 	done := map[string]bool{}
 	err := w.o.Bucket.List(ctx, LogFiles+"/", func(name string, _ int64) error {
-		done[stemOfLedgerName(name)] = true
+		if stem := stemOfLedgerName(name); strings.HasPrefix(stem, sourceTag(w.dir)+"-") {
+			done[stem] = true
+		}
 		return nil
 	})
 	return done, err
