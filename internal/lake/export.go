@@ -202,7 +202,7 @@ func (e *exporter) rows(ctx context.Context, t *Table, where string, args []any)
 		return err
 	}
 	defer r.Release()
-	w := partitionWriter{e: e, t: t, split: newSplitter(t), open: map[string]*fileWriter{}}
+	w := partitionWriter{e: e, t: t, split: newSplitter(t), open: map[string]*openFile{}}
 	for r.Next() {
 		if err := w.add(ctx, r.RecordBatch()); err != nil {
 			return err

@@ -22,7 +22,7 @@ func (e *exporter) ledger(ctx context.Context) error {
 	}
 	defer r.Release()
 	l := ledgerWriter{e: e, t: t, split: newSplitter(t), units: map[unitKey]*exportUnit{}}
-	l.loose = partitionWriter{e: e, t: t, split: l.split, open: map[string]*fileWriter{}}
+	l.loose = partitionWriter{e: e, t: t, split: l.split, open: map[string]*openFile{}}
 	for r.Next() {
 		if err := l.add(ctx, r.RecordBatch()); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -17,9 +18,17 @@ type partitionWriter struct {
 	t     *Table
 	split *splitter
 	// open has the file of each directory that more rows may come for.
-	open map[string]*fileWriter
+	open map[string]*openFile
 	// region is that of the last row.
 	region string
+}
+
+// openFile is one that is being written.
+type openFile struct {
+	*fileWriter
+
+	// first and last are the least and the greatest of what rows are sorted by.
+	first, last sortKey
 }
 
 // add writes rows to the files of their partitions.
@@ -61,12 +70,12 @@ func (w *partitionWriter) addPart(ctx context.Context, rec arrow.RecordBatch) er
 			return err
 		}
 	}
-	byDir := map[string][]position{}
+	byDir := map[string][]int{}
 	for i, dir := range placed.dirs {
-		byDir[dir] = append(byDir[dir], placed.rows[i])
+		byDir[dir] = append(byDir[dir], i)
 	}
 	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
-		if err := w.write(ctx, dir, placed.columns, byDir[dir]); err != nil {
+		if err := w.write(ctx, dir, placed, byDir[dir]); err != nil {
 			return err
 		}
 	}
@@ -94,16 +103,23 @@ func (w *partitionWriter) enter(ctx context.Context, rec arrow.RecordBatch) erro
 
 var otherRegionDir = "/" + regionColumn.Name + "=" + PartitionRegion("") + "/"
 
-func (w *partitionWriter) write(ctx context.Context, dir string, columns []arrow.Array, rows []position) error {
+// write writes those of the placed rows that belong to a directory.
+func (w *partitionWriter) write(ctx context.Context, dir string, from placed, which []int) error {
 	f := w.open[dir]
 	if f == nil {
-		var err error
-		if f, err = newFileWriter(w.t); err != nil {
+		writer, err := newFileWriter(w.t)
+		if err != nil {
 			return err
 		}
+		f = &openFile{fileWriter: writer, first: from.order[which[0]], last: from.order[which[0]]}
 		w.open[dir] = f
 	}
-	if err := f.write(gatherAll(w.t, [][]arrow.Array{columns}, rows), len(rows)); err != nil {
+	rows := make([]position, len(which))
+	for i, at := range which {
+		rows[i] = from.rows[at]
+		f.first, f.last = minKey(f.first, from.order[at]), maxKey(f.last, from.order[at])
+	}
+	if err := f.write(gatherAll(w.t, [][]arrow.Array{from.columns}, rows), len(rows)); err != nil {
 		return err
 	}
 	w.e.progress(int64(len(rows)), 0)
@@ -111,6 +127,20 @@ func (w *partitionWriter) write(ctx context.Context, dir string, columns []arrow
 		return nil
 	}
 	return w.end(ctx, dir)
+}
+
+func minKey(a, b sortKey) sortKey {
+	if a.compare(b) < 0 {
+		return a
+	}
+	return b
+}
+
+func maxKey(a, b sortKey) sortKey {
+	if a.compare(b) > 0 {
+		return a
+	}
+	return b
 }
 
 // end writes the open file of a directory to the lake.
@@ -123,8 +153,11 @@ func (w *partitionWriter) end(ctx context.Context, dir string) error {
 	}
 	name := fmt.Sprintf("%sstore-%06d%s", dir, w.e.numbers[dir], parquetSuffix)
 	w.e.numbers[dir]++
-	if w.t.Current {
+	switch {
+	case w.t.Current:
 		name = dir + currentName
+	case w.t.hasEvents():
+		name = eventFileName(name, time.UnixMicro(f.first[0]), time.UnixMicro(f.last[0]))
 	}
 	return w.e.put(ctx, w.t, name, body, f.rows)
 }
@@ -137,7 +170,7 @@ func (w *partitionWriter) close(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w.open[dir] = f
+		w.open[dir] = &openFile{fileWriter: f}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(w.open)) {
 		if err := w.end(ctx, dir); err != nil {
