@@ -22,7 +22,7 @@ import (
 func TestUnitOf(t *testing.T) {
 	for key, want := range map[string]string{
 		"AWSLogs/111122223333/CloudTrail/us-east-1/2026/01/04/111122223333_CloudTrail_us-east-1_20260104T2355Z_abcdefghijklmnop.json.gz": "2026-01-04/us-east-1",
-		"p/AWSLogs/o-exampleorgid/111122223333/CloudTrail/eu-west-1/2026/01/04/x.json.gz":                                               "2026-01-04/eu-west-1",
+		"p/AWSLogs/o-exampleorgid/111122223333/CloudTrail/eu-west-1/2026/01/04/x.json.gz":                                                "2026-01-04/eu-west-1",
 		"111122223333_CloudTrail_us-east-1_20260104T2355Z_abcdefghijklmnop.json.gz":                                                      "2026-01-04/us-east-1",
 		"loose/x.json": "undated",
 	} {
@@ -275,5 +275,42 @@ func TestWriteTable(t *testing.T) {
 	}
 	if _, err := WriteTable(t.Context(), b, TableNamed(Events).Of, nil); err == nil {
 		t.Error("a table of many files was taken")
+	}
+}
+
+// TestWrite_corrected holds that an event that CloudTrail corrected goes, whether
+// it is written before its correction or after, even when both have one id.
+func TestWrite_corrected(t *testing.T) {
+	for _, sameID := range []bool{false, true} {
+		for _, originalFirst := range []bool{false, true} {
+			t.Run(fmt.Sprint(sameID, originalFirst), func(t *testing.T) {
+				l, b := newLogs(t, 1), newMemory()
+				original := func() { l.one("a", "a", day) }
+				correction := func() {
+					e := cttest.Sample("Decrypt", "111122223333", day)
+					e.ID, e.Agent = cttest.EventID("b"), "corrected"
+					if sameID {
+						e.ID = cttest.EventID("a")
+					}
+					e.Extra = `"addendum":{"reason":"UPDATED_DATA","originalEventID":"` + cttest.EventID("a") + `"}`
+					l.write(cttest.Key("", "", "111122223333", "us-east-1", day.Add(time.Minute), cttest.Suffix("b")), cttest.LogFile(e.JSON()))
+				}
+				steps := []func(){correction, original}
+				if originalFirst {
+					steps = []func(){original, correction}
+				}
+				for _, step := range steps {
+					step()
+					mustWrite(t, l.options(b))
+				}
+				rows, noted := lakeRows(t, b, Events), lakeRows(t, b, Quarantine)
+				if len(rows) != 1 || rows[0]["user_agent"] != "corrected" {
+					t.Errorf("events %v", rows)
+				}
+				if len(noted) != 1 || noted[0]["reason"] != "superseded" {
+					t.Errorf("quarantine %v", noted)
+				}
+			})
+		}
 	}
 }
