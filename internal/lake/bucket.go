@@ -78,13 +78,15 @@ func openFileURL(location string) (Bucket, error) {
 	return openDir(filepath.FromSlash(u.Path))
 }
 
+// createProof is the object by which CheckCreate finds out.
+const createProof = "_plans/.create-is-atomic"
+
 // CheckCreate finds out whether the bucket honours Create. There are services
 // that answer S3 requests and ignore the condition; two writers would overwrite
 // each other there and nobody would notice.
 func CheckCreate(ctx context.Context, b Bucket) error {
-	const name = "_plans/.create-is-atomic"
 	for range 2 {
-		err := b.Create(ctx, name, []byte("This object was created once, by a conditional write.\n"))
+		err := b.Create(ctx, createProof, []byte("This object was created once, by a conditional write.\n"))
 		if errors.Is(err, ErrExists) {
 			return nil
 		}

@@ -90,6 +90,9 @@ func (e *exporter) run(ctx context.Context) error {
 	if err := e.makeRoom(ctx); err != nil {
 		return err
 	}
+	if err := MakeTables(ctx, e.bucket); err != nil {
+		return err
+	}
 	if err := e.countAll(ctx); err != nil {
 		return err
 	}
@@ -121,6 +124,9 @@ func (e *exporter) makeRoom(ctx context.Context) error {
 	for _, dir := range dirs {
 		var old []string
 		err := e.bucket.List(ctx, dir, func(name string, _ int64) error {
+			if isEmptyObject(name) {
+				return nil
+			}
 			if !e.o.Replace {
 				return fmt.Errorf("%w: %s/%s", ErrNotEmpty, e.bucket, name)
 			}

@@ -159,7 +159,7 @@ func TestExport(t *testing.T) {
 	if done.Rows[Events] != 40 || done.Rows[ChangeEvents] != 20 || done.Rows["quotas"] != 1 || done.Deleted != 0 {
 		t.Errorf("got %+v", done)
 	}
-	if last.Rows != last.RowsAll || last.Rows != 61 || last.Bytes != done.Bytes || done.Files != int64(len(lakeNames(t, b, ""))) {
+	if last.Rows != last.RowsAll || last.Rows != 61 || last.Bytes != done.Bytes || done.Files != int64(len(lakeNames(t, b, "")))-6 {
 		t.Errorf("ended at %+v, exported %+v", last, done)
 	}
 	want := []string{
@@ -170,7 +170,7 @@ func TestExport(t *testing.T) {
 		"region=sa-east-1/day=2026-01-04/store-000000-1767484800-1767556800.parquet",
 		"region=sa-east-1/day=2026-01-05/store-000000-1767574800-1767646800.parquet",
 	}
-	names := lakeNames(t, b, Events+"/")
+	names := slices.DeleteFunc(lakeNames(t, b, Events+"/"), func(name string) bool { return !strings.HasSuffix(name, parquetSuffix) })
 	for i := range names {
 		names[i] = strings.TrimPrefix(names[i], Events+"/")
 	}
@@ -188,8 +188,8 @@ func TestExport(t *testing.T) {
 		t.Errorf("%d events are in the lake", len(ids))
 	}
 	for _, table := range Tables() {
-		if len(table.Partitions) == 0 && len(lakeNames(t, b, table.Name+"/")) != 1 {
-			t.Errorf("%s has no file", table.Name)
+		if len(lakeNames(t, b, table.Name+"/")) == 0 {
+			t.Errorf("%s has no directory", table.Name)
 		}
 	}
 	if rows := lakeRows(t, b, "quotas"); len(rows) != 1 || rows[0]["requests_per_second"] != "5500.5" || rows[0]["region"] != array.NullValueStr {

@@ -162,10 +162,9 @@ func (w *partitionWriter) end(ctx context.Context, dir string) error {
 	return w.e.put(ctx, w.t, name, body, f.rows)
 }
 
-// close writes what is open. A table that has no partitions gets a file even when
-// it has no rows: not every engine reads a table without a directory.
+// close writes what is open. A table that is replaced has a file without rows too.
 func (w *partitionWriter) close(ctx context.Context) error {
-	if dir := w.t.Name + "/"; len(w.t.Partitions) == 0 && w.open[dir] == nil && w.e.numbers[dir] == 0 {
+	if dir := w.t.Name + "/"; w.t.Current && w.open[dir] == nil {
 		f, err := newFileWriter(w.t)
 		if err != nil {
 			return err
