@@ -52,13 +52,13 @@ func (b *dirBucket) String() string {
 
 // open returns the root; fs.ErrNotExist when the directory is not there and
 // should not be made.
-func (b *dirBucket) open(make bool) (*os.Root, error) {
+func (b *dirBucket) open(create bool) (*os.Root, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.root != nil {
 		return b.root, nil
 	}
-	if make {
+	if create {
 		if err := os.MkdirAll(b.dir, 0o777); err != nil {
 			return nil, fmt.Errorf("make directory of lake: %w", err)
 		}

@@ -1,6 +1,7 @@
 package lake
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -207,7 +208,7 @@ func TestExport_again(t *testing.T) {
 	first := mustExport(t, s, b, ExportOptions{})
 	mustExport(t, s, other, ExportOptions{})
 	for name, body := range b.objects {
-		if string(body) != string(other.objects[name]) {
+		if !bytes.Equal(body, other.objects[name]) {
 			t.Errorf("%s differs", name)
 		}
 	}
