@@ -45,8 +45,8 @@ import (
 //     to create it does as it says, so that it never depends on the worker
 //     whether a file's rows are in the lake.
 //  2. the data files, one per table and partition. Their name comes from the
-//     plan: source, unit, number, and a hash over the list of log files. Then it
-//     drops what is in the lake twice now, see settle.go.
+//     plan: source, unit, number, and a hash over the list of log files and the
+//     version of the program. Then it drops what is in the lake twice now, see settle.go.
 //  3. the file of the ledger, log_files_parquet/delivery_day=…/NAME.parquet. It
 //     comes last and says that the plan is done.
 //
@@ -54,8 +54,8 @@ import (
 // records is kept does not depend on the order of reading, times of writing are
 // the plan's, and so are the principals that count as kmstrail itself (two
 // workers may be configured differently; the plan's maker decides). So all
-// workers write the same files under the same names, and that a name is taken
-// already is as good as having written it.
+// workers of one version write the same files under the same names, and that a
+// name is taken already is as good as having written it.
 //
 // A plan without its file in the ledger is not done, whoever made it, and every
 // worker carries out every plan that is not. They take them in random order,
@@ -78,11 +78,11 @@ import (
 //     says that it failed: the rows are true, and nobody can read the rest.
 //   - A log file is broken (no gzip, no JSON): it is quarantined, in the ledger
 //     as in the store, and the plan gets done.
-//   - Plans of an older kmstrail: what decodes differently could split a record
-//     between two files of which only one is new. So a worker of another version
-//     than the plan's maker replaces the plan's files instead of creating those
-//     that are missing, and drops repeats afterwards. Plans of a newer format are
-//     refused.
+//   - Workers of several versions: what decodes differently could split a record
+//     between two files of which only one is new. So the version is in the name
+//     of data files, and a plan is carried out as a whole by each worker that
+//     begins with it; what two have written is then a repeat like any other, and
+//     is dropped. Plans of a newer format are refused.
 //   - Clocks differ: no decision but one compares times of two machines: a ledger
 //     shows of two entries for one file the later, so a plan's time is after that
 //     of all plans before it in its unit, whatever the clock says.
@@ -200,8 +200,9 @@ func (id planID) stem(sourceDir string) string {
 func (p *plan) id() planID { return planID{p.Unit, p.Number} }
 
 // fileName is the name of the plan's files in the lake: its stem and a hash over
-// the log files that their rows come from.
-func (p *plan) fileName() string {
+// the log files that their rows come from, and over who read them: what other
+// versions of the program make of log files may differ.
+func (p *plan) fileName(maker string) string {
 	h := sha256.New()
 	add := func(parts ...string) {
 		for _, s := range parts {
@@ -209,7 +210,7 @@ func (p *plan) fileName() string {
 			h.Write([]byte(s))
 		}
 	}
-	add(p.Source)
+	add(p.Source, maker)
 	for i := range p.Files {
 		add(p.Files[i].Key, p.Files[i].ETag)
 	}
@@ -218,7 +219,7 @@ func (p *plan) fileName() string {
 
 // ledgerName is the name of the file that says that the plan is done.
 func (p *plan) ledgerName() string {
-	return LogFiles + "/" + deliveryDayColumn.Name + "=" + p.Day + "/" + p.fileName()
+	return LogFiles + "/" + deliveryDayColumn.Name + "=" + p.Day + "/" + p.fileName("")
 }
 
 // stemOfLedgerName is the inverse, without the hash.

@@ -49,7 +49,15 @@ func eventFileName(name string, first, last time.Time) string {
 	return fmt.Sprintf("%s-%d-%d%s", strings.TrimSuffix(name, parquetSuffix), max(0, first.Unix()), max(0, last.Unix()), parquetSuffix)
 }
 
-// timesInName is the inverse; a name without times may have any.
+// nameOf returns a file's name, with times where it has events.
+func (f *File) nameOf(name string) string {
+	if f.First.IsZero() {
+		return name
+	}
+	return eventFileName(name, f.First, f.Last)
+}
+
+// timesInName is the inverse of eventFileName; a name without times may have any.
 func timesInName(name string) (first, last int64) {
 	parts := strings.Split(strings.TrimSuffix(path.Base(name), parquetSuffix), "-")
 	if n := len(parts); n > 2 {
@@ -205,6 +213,9 @@ func (s *settler) quarantine(ctx context.Context, f *eventFile, l loser) error {
 	r := &f.rows[l.row]
 	reason, detail := "superseded", "CloudTrail corrected this event"
 	if w := l.winner; w.file != nil {
+		if other := &w.file.rows[w.row]; r.file == other.file && r.index == other.index {
+			return nil // the same record, read by two versions of the program
+		}
 		columns, err := differing(ctx, f, l.row, w.file, w.row)
 		if err != nil || len(columns) == 0 {
 			return err

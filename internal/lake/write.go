@@ -33,8 +33,7 @@ type WriteOptions struct {
 	SelfPrincipals []string
 	// Concurrency is how many log files are read at once; 0 is the default.
 	Concurrency int
-	// Version is that of the program. Files of a plan that another version made
-	// are replaced where they are there already.
+	// Version is that of the program.
 	Version string
 	// Wait leaves log files of a Region and day for a later run until they fill a
 	// plan, or the oldest of them is so old: many small files make engines slow.
@@ -50,7 +49,7 @@ type WriteOptions struct {
 	Logger     *slog.Logger
 }
 
-// maker says who makes a plan: what another maker's files may differ from.
+// maker says who makes plans and files: what another makes may differ.
 func (o *WriteOptions) maker() string { return o.Version + " " + schema.TablesHash()[:12] }
 
 func (o *WriteOptions) withDefaults() (*WriteOptions, error) {

@@ -76,6 +76,7 @@ func (w *writer) write(ctx context.Context, c *collected) error {
 	if err != nil {
 		return err
 	}
+	name := c.plan.fileName(w.o.maker())
 	// Corrections come before the events that they hold for, see settle.go.
 	first := slices.IndexFunc(data, func(f File) bool { return !f.First.IsZero() })
 	if first < 0 {
@@ -85,7 +86,7 @@ func (w *writer) write(ctx context.Context, c *collected) error {
 		g, gctx := errgroup.WithContext(ctx)
 		g.SetLimit(filesAtOnce)
 		for _, f := range files {
-			g.Go(func() error { return w.writeFile(gctx, c.plan, f) })
+			g.Go(func() error { return w.writeFile(gctx, f.Dir+f.nameOf(name), f) })
 		}
 		if err := g.Wait(); err != nil {
 			return err
@@ -95,24 +96,16 @@ func (w *writer) write(ctx context.Context, c *collected) error {
 	if err := settler.settle(ctx, data); err != nil {
 		return err
 	}
-	if err := w.writeFile(ctx, c.plan, ledger); err != nil {
+	if err := w.writeFile(ctx, c.plan.ledgerName(), ledger); err != nil {
 		return err
 	}
 	w.update(func(g *ingest.Progress, s *WriteSummary) { s.add(c, g) })
 	return nil
 }
 
-// writeFile writes a file of a plan, unless a worker of the same version has.
-func (w *writer) writeFile(ctx context.Context, p *plan, f File) error {
-	place := w.o.Bucket.Create
-	if p.PlannedBy != w.o.maker() {
-		place = w.o.Bucket.Put
-	}
-	name := p.fileName()
-	if !f.First.IsZero() {
-		name = eventFileName(name, f.First, f.Last)
-	}
-	err := place(ctx, f.Dir+name, f.Body)
+// writeFile writes a file, unless another worker has.
+func (w *writer) writeFile(ctx context.Context, name string, f File) error {
+	err := w.o.Bucket.Create(ctx, name, f.Body)
 	if err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
