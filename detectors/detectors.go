@@ -93,16 +93,20 @@ func Severities() []string { return []string{"critical", "high", "medium", "low"
 // SQL returns the detector's query as written, without its header.
 func (d *Detector) SQL() string { return d.file.SQL }
 
-// Bind returns the query with placeholders and its arguments in order.
-func (d *Detector) Bind(given map[string]string, w Window) (string, []any, error) {
+// Bind returns the query ready to run. given are parameters as text; the others
+// have their defaults.
+func (d *Detector) Bind(given map[string]string, w Window) (sqlfile.Statement, error) {
 	if err := w.Validate(); err != nil {
-		return "", nil, fmt.Errorf("bind detector %s: %w", d.ID, err)
+		return sqlfile.Statement{}, fmt.Errorf("bind detector %s: %w", d.ID, err)
 	}
-	sql, args, err := d.file.Bind(d.Params, given, w)
+	st, err := d.file.Bind(d.Params, given, w)
 	if err != nil {
-		return "", nil, fmt.Errorf("bind detector %s: %w", d.ID, err)
+		return sqlfile.Statement{}, fmt.Errorf("bind detector %s: %w", d.ID, err)
 	}
-	return sql, args, nil
+	if first := w.Start.UTC().AddDate(0, 0, -d.LookbackDays); st.Events != (Window{}) && first.Before(st.Events.Start) {
+		st.Events.Start = first
+	}
+	return st, nil
 }
 
 //go:embed sql

@@ -10,14 +10,14 @@ import (
 
 // Find returns what the detector finds in exactly this window, sorted, and
 // writes nothing. [Run] does it for whole days and keeps what it finds.
-func (d *Detector) Find(ctx context.Context, s Store, given map[string]string, w Window) ([]Finding, error) {
-	sql, args, err := d.Bind(given, w)
+func (d *Detector) Find(ctx context.Context, e Engine, given map[string]string, w Window) ([]Finding, error) {
+	st, err := d.Bind(given, w)
 	if err != nil {
 		return nil, err
 	}
 	var out []Finding
 	seen := map[string]bool{}
-	err = readRows(ctx, s, sql, args, func(row map[string]any) error {
+	err = runRows(ctx, e, st, func(row map[string]any) error {
 		f, err := d.finding(row)
 		if err != nil {
 			return err

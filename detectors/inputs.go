@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kmstrail/kmstrail/internal/sqlfile"
+	"github.com/kmstrail/kmstrail/schema"
 )
 
 // inputs are hashes over what findings depend on besides the events: the
@@ -61,7 +64,7 @@ func (d *Detector) paramsInForce(given map[string]string) (string, error) {
 }
 
 // inputs reads the tables of the configuration and hashes everything.
-func (d *Detector) inputs(ctx context.Context, s Store, params string) (inputs, error) {
+func (d *Detector) inputs(ctx context.Context, e Engine, params string) (inputs, error) {
 	definition, err := json.Marshal([]any{d.Version, d.Severity, d.Summary, d.Identity, d.Merge, d.LookbackDays, d.file.SQL})
 	if err != nil {
 		return inputs{}, err
@@ -72,7 +75,7 @@ func (d *Detector) inputs(ctx context.Context, s Store, params string) (inputs, 
 		if !tables[t.Name] {
 			continue
 		}
-		lines, err := tableLines(ctx, s, t.Name)
+		lines, err := tableLines(ctx, e, t)
 		if err != nil {
 			return inputs{}, err
 		}
@@ -82,15 +85,20 @@ func (d *Detector) inputs(ctx context.Context, s Store, params string) (inputs, 
 }
 
 // tableLines returns the rows of a small table, in an order of their own.
-func tableLines(ctx context.Context, s Store, table string) ([]string, error) {
+func tableLines(ctx context.Context, e Engine, table *schema.Table) ([]string, error) {
+	columns := make([]string, len(table.Columns))
+	for i, c := range table.Columns {
+		columns[i] = c.Name
+	}
 	var lines []string
-	err := readRows(ctx, s, "select * from "+table, nil, func(row map[string]any) error {
+	st := sqlfile.Statement{SQL: "select " + strings.Join(columns, ", ") + " from " + table.Name}
+	err := runRows(ctx, e, st, func(row map[string]any) error {
 		line, err := json.Marshal(row)
 		lines = append(lines, string(line))
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", table, err)
+		return nil, fmt.Errorf("read %s: %w", table.Name, err)
 	}
 	slices.Sort(lines)
 	return lines, nil

@@ -2,6 +2,7 @@ package detectors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -62,14 +63,32 @@ type plan struct {
 	from day
 }
 
-func readPlan(ctx context.Context, s Store) (*plan, error) {
+func readPlan(ctx context.Context, s Store, opts *RunOptions) (*plan, error) {
 	p := &plan{events: map[day]bool{}, cells: map[day]cell{}, runs: map[string]map[day]lastRun{}, found: map[string]map[day]bool{}, from: -1 << 62}
-	for _, read := range []func(context.Context, Store) error{p.readCells, p.readEvents, p.readRuns, p.readFound, p.readExpired} {
+	reads := []func(context.Context, Store) error{p.readRuns, p.readFound}
+	if opts.Engine == nil {
+		opts.Engine = s
+		reads = append(reads, p.readCells, p.readEvents, p.readExpired)
+	} else if err := p.everyDay(opts); err != nil {
+		return nil, err
+	}
+	for _, read := range reads {
 		if err := read(ctx, s); err != nil {
 			return nil, fmt.Errorf("plan the run: %w", err)
 		}
 	}
 	return p, nil
+}
+
+// everyDay plans for events that lie elsewhere: what arrived when is not known.
+func (p *plan) everyDay(opts *RunOptions) error {
+	if opts.Scheduled {
+		return errors.New("only the store knows what has changed since the last run: name a window")
+	}
+	for d := dayOf(opts.Window.Start); d.start().Before(opts.Window.End); d++ {
+		p.events[d] = true
+	}
+	return nil
 }
 
 func (p *plan) readCells(ctx context.Context, s Store) error {

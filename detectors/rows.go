@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/kmstrail/kmstrail/internal/rows"
+	"github.com/kmstrail/kmstrail/internal/sqlfile"
 	"github.com/kmstrail/kmstrail/schema"
 )
 
@@ -31,6 +32,15 @@ type ReplaceFunc = func(t *schema.Table, where string, args []any, rec arrow.Rec
 // readRows runs a query and hands each row to visit, the values by column name.
 func readRows(ctx context.Context, s Store, sql string, args []any, visit func(row map[string]any) error) error {
 	r, err := s.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	return rows.Each(r, visit)
+}
+
+// runRows runs a statement and hands each row to visit.
+func runRows(ctx context.Context, e Engine, st sqlfile.Statement, visit func(row map[string]any) error) error {
+	r, err := e.Run(ctx, st)
 	if err != nil {
 		return err
 	}

@@ -19,9 +19,17 @@ import (
 // Window is the half-open time range [Start, End) of events, UTC.
 type Window = sqlfile.Window
 
-// Store is what detectors need of the database. It is used by several
-// goroutines at once.
+// Engine runs the queries of detectors where the events are. It is used by
+// several goroutines at once.
+type Engine interface {
+	// Run streams a result; the caller releases the reader.
+	Run(ctx context.Context, st sqlfile.Statement) (array.RecordReader, error)
+}
+
+// Store is what detectors need of the database, which also keeps what they
+// find. It is used by several goroutines at once.
 type Store interface {
+	Engine
 	// Query streams a result; the caller releases the reader.
 	Query(ctx context.Context, sql string, args ...any) (array.RecordReader, error)
 	// Change runs work in one transaction, while nobody else writes.
@@ -30,6 +38,9 @@ type Store interface {
 
 // RunOptions say what a run looks at.
 type RunOptions struct {
+	// Engine has the events and the configuration; nil when the store has them.
+	// With one every day of the window is looked at.
+	Engine Engine
 	// Window is looked at, rounded outwards to whole UTC days.
 	Window Window
 	// Scheduled looks at every day, in the window or not, on which a detector
@@ -83,11 +94,11 @@ func Run(ctx context.Context, s Store, list []*Detector, opts RunOptions) (RunRe
 	if err := checkParams(list, opts); err != nil {
 		return RunResult{}, fmt.Errorf("run detectors: %w", err)
 	}
-	plan, err := readPlan(ctx, s)
+	opts.Window = wholeDays(opts.Window)
+	plan, err := readPlan(ctx, s, &opts)
 	if err != nil {
 		return RunResult{}, fmt.Errorf("run detectors: %w", err)
 	}
-	opts.Window = wholeDays(opts.Window)
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -108,7 +119,7 @@ func checkParams(list []*Detector, opts RunOptions) error {
 	ids := make([]string, 0, len(list))
 	for _, d := range list {
 		ids = append(ids, d.ID)
-		if _, _, err := d.Bind(opts.Params[d.ID], opts.Window); err != nil {
+		if _, err := d.Bind(opts.Params[d.ID], opts.Window); err != nil {
 			return err
 		}
 	}
@@ -186,7 +197,7 @@ func (r *detectorRun) choose(ctx context.Context) error {
 	if r.params, err = r.d.paramsInForce(given); err != nil {
 		return err
 	}
-	if r.inputs, err = r.d.inputs(ctx, r.store, r.params); err != nil {
+	if r.inputs, err = r.d.inputs(ctx, r.opts.Engine, r.params); err != nil {
 		return err
 	}
 	reach, err := r.d.reach(given)
@@ -222,9 +233,9 @@ func (r *detectorRun) findAll(ctx context.Context) {
 
 func (r *detectorRun) find(ctx context.Context, d *dayRun) {
 	d.started = r.opts.Now().UTC()
-	d.findings, d.err = r.d.Find(ctx, r.store, r.opts.Params[r.d.ID], d.day.window())
+	d.findings, d.err = r.d.Find(ctx, r.opts.Engine, r.opts.Params[r.d.ID], d.day.window())
 	if d.err == nil {
-		d.err = addLogFiles(ctx, r.store, d.day.window(), d.findings)
+		d.err = addLogFiles(ctx, r.opts.Engine, d.day.window(), d.findings)
 	}
 	d.took = r.opts.Now().Sub(d.started)
 }
@@ -254,32 +265,22 @@ func (r *detectorRun) failure() error {
 }
 
 // addLogFiles looks up where the records of the evidence lie.
-func addLogFiles(ctx context.Context, s Store, w Window, findings []Finding) error {
-	var ids []string
+func addLogFiles(ctx context.Context, e Engine, w Window, findings []Finding) error {
+	var ids []any
 	for i := range findings {
-		ids = append(ids, findings[i].EventIDs...)
+		for _, id := range findings[i].EventIDs {
+			ids = append(ids, id)
+		}
 	}
-	if len(ids) == 0 {
-		return nil
-	}
-	// Literal times let DuckDB skip what was written at other times.
-	const layout = "2006-01-02 15:04:05"
-	part := func(table string) string {
-		return `select event_id, log_file_id, record_index from ` + table + `
-	where event_time >= timestamp '` + w.Start.UTC().Format(layout) + `' and event_time < timestamp '` + w.End.UTC().Format(layout) + `'
-	and event_id in (select try_cast(unnest(?) as uuid))`
-	}
-	sql := `select cast(records.event_id as varchar) as event_id,
-	log_files.source || '/' || log_files.object_key || '#' || cast(records.record_index as varchar) as place
-from (` + part("kms_events") + " union all " + part("related_events") + `) as records
-join log_files on log_files.log_file_id = records.log_file_id`
 	places := make(map[string]string, len(ids))
-	err := readRows(ctx, s, sql, []any{ids, ids}, func(row map[string]any) error {
-		places[text(row["event_id"])] = text(row["place"])
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("look up log files: %w", err)
+	for chunk := range slices.Chunk(ids, 1000) {
+		err := runRows(ctx, e, placesOf(chunk, w), func(row map[string]any) error {
+			places[text(row["event_id"])] = text(row["place"])
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("look up log files: %w", err)
+		}
 	}
 	for i := range findings {
 		f := &findings[i]
@@ -289,6 +290,25 @@ join log_files on log_files.log_file_id = records.log_file_id`
 		}
 	}
 	return nil
+}
+
+// placesOf asks where the records of events lie.
+func placesOf(ids []any, w Window) sqlfile.Statement {
+	// Literal times let DuckDB skip what was written at other times.
+	const layout = "2006-01-02 15:04:05"
+	marks := strings.TrimSuffix(strings.Repeat("?, ", len(ids)), ", ")
+	part := func(table string) string {
+		return `select event_id, log_file_id, record_index
+	from ` + table + `
+	where event_time >= timestamp '` + w.Start.UTC().Format(layout) + `'
+	and event_time < timestamp '` + w.End.UTC().Format(layout) + `'
+	and event_id in (` + marks + `)`
+	}
+	sql := `select cast(records.event_id as varchar) as event_id,
+	log_files.source || '/' || log_files.object_key || '#' || cast(records.record_index as varchar) as place
+from (` + part("kms_events") + " union all " + part("related_events") + `) as records
+join log_files on log_files.log_file_id = records.log_file_id`
+	return sqlfile.Statement{SQL: sql, Args: slices.Concat(ids, ids), Events: w}
 }
 
 // result reads back what is found now.

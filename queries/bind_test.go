@@ -37,7 +37,7 @@ func TestBind(t *testing.T) {
 		{"no window", nil, queries.Window{}, "the window has no start or no end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sql, args, err := q.Bind(c.params, c.window)
+			st, err := q.Bind(c.params, c.window)
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Fatalf("got error %v, want one with %q", err, c.want)
@@ -47,8 +47,8 @@ func TestBind(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := strings.Count(sql, "?"); n != len(args) || strings.Contains(sql, "$") {
-				t.Errorf("%d placeholders, %d arguments, in\n%s", n, len(args), sql)
+			if n := strings.Count(st.SQL, "?"); n != len(st.Args) || strings.Contains(st.SQL, "$") {
+				t.Errorf("%d placeholders, %d arguments, in\n%s", n, len(st.Args), st.SQL)
 			}
 		})
 	}

@@ -45,17 +45,17 @@ type Window = sqlfile.Window
 // SQL returns the query as written, without its header.
 func (q *Query) SQL() string { return q.file.SQL }
 
-// Bind returns the query with placeholders and its arguments in order. given
-// are parameters as text; the others have their defaults.
-func (q *Query) Bind(given map[string]string, w Window) (sql string, args []any, err error) {
+// Bind returns the query ready to run. given are parameters as text; the others
+// have their defaults.
+func (q *Query) Bind(given map[string]string, w Window) (sqlfile.Statement, error) {
 	if err := w.Validate(); err != nil {
-		return "", nil, fmt.Errorf("bind query %s: %w", q.ID, err)
+		return sqlfile.Statement{}, fmt.Errorf("bind query %s: %w", q.ID, err)
 	}
-	sql, args, err = q.file.Bind(q.Params, given, w)
+	st, err := q.file.Bind(q.Params, given, w)
 	if err != nil {
-		return "", nil, fmt.Errorf("bind query %s: %w", q.ID, err)
+		return sqlfile.Statement{}, fmt.Errorf("bind query %s: %w", q.ID, err)
 	}
-	return sql, args, nil
+	return st, nil
 }
 
 //go:embed sql

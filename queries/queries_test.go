@@ -49,11 +49,11 @@ func describe(t *testing.T, s *casestore.Store, q *queries.Query) []queries.Colu
 			required[name] = "1"
 		}
 	}
-	sql, _, err := q.Bind(required, queries.Window{Start: someTime(0), End: someTime(1)})
+	st, err := q.Bind(required, queries.Window{Start: someTime(0), End: someTime(1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	columns, err := s.Describe(t.Context(), sql)
+	columns, err := s.Describe(t.Context(), st.SQL)
 	if err != nil {
 		t.Fatalf("describe %s: %v", q.ID, err)
 	}
@@ -103,11 +103,11 @@ func run(t *testing.T, q *queries.Query, c *sqlcase.Case) [][]string {
 	if err := c.Load(t.Context(), s, false); err != nil {
 		t.Fatal(err)
 	}
-	sql, args, err := q.Bind(c.Params, c.Window)
+	st, err := q.Bind(c.Params, c.Window)
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := s.Query(context.WithoutCancel(t.Context()), sql, args...)
+	result, err := s.Run(context.WithoutCancel(t.Context()), st)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,11 +58,11 @@ func verdicts(t *testing.T, s *casestore.Store, w queries.Window) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sql, args, err := q.Bind(nil, w)
+	st, err := q.Bind(nil, w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := s.Query(t.Context(), sql, args...)
+	result, err := s.Run(t.Context(), st)
 	if err != nil {
 		t.Fatal(err)
 	}

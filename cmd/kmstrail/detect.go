@@ -30,6 +30,7 @@ type detectFlags struct {
 
 func (f *detectFlags) register(cmd *cobra.Command) {
 	f.times.register(cmd)
+	registerEngine(cmd)
 	cmd.Flags().StringSliceVar(&f.ids, "detector", nil, "run only the detector with this `ID` (repeatable)")
 	cmd.Flags().StringArrayVar(&f.params, "param", nil, "set a parameter: `DETECTOR.NAME=VALUE` (repeatable)")
 	cmd.Flags().StringVar(&f.dir, "detector-dir", "", "also run the detectors in `DIR`")
@@ -143,12 +144,7 @@ func (a *app) runDetectors(cmd *cobra.Command, f *detectFlags) (*detection, erro
 		return nil, err
 	}
 	d := &detection{store: store, detectors: list}
-	if d.window, err = a.window(ctx, store, &f.times); err == nil {
-		d.result, d.err = detectors.Run(ctx, store, list, detectors.RunOptions{
-			Window: d.window, Scheduled: f.times == timeFlags{}, Params: params, Now: a.now,
-		})
-		err = ctx.Err()
-	}
+	err = a.runOn(ctx, cfg, d, &f.times, detectors.RunOptions{Params: params, Now: a.now})
 	if err == nil && d.err != nil && len(d.result.Runs) == 0 {
 		err = d.err
 	}
@@ -156,6 +152,29 @@ func (a *app) runDetectors(cmd *cobra.Command, f *detectFlags) (*detection, erro
 		return nil, errors.Join(err, store.Close())
 	}
 	return d, nil
+}
+
+// runOn runs the detectors on the engine of the configuration.
+func (a *app) runOn(ctx context.Context, cfg config.Config, d *detection, times *timeFlags, opts detectors.RunOptions) (err error) {
+	events := engine(d.store)
+	if cfg.Engine == trinoEngine {
+		l, err := openTrino(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		events, opts.Engine = l, l
+	}
+	opts.Scheduled = *times == timeFlags{}
+	if opts.Scheduled && opts.Engine != nil {
+		return usagef("add --last 24h, or --from and --to", "on Trino it is not known what has changed since the last run: say which days to look at")
+	}
+	if d.window, err = a.window(ctx, events, times); err != nil {
+		return err
+	}
+	opts.Window = d.window
+	d.result, d.err = detectors.Run(ctx, d.store, d.detectors, opts)
+	return ctx.Err()
 }
 
 // mustExist refuses to create the store.
@@ -170,7 +189,7 @@ func mustExist(cfg config.Config) error {
 }
 
 // window is the time range asked for; open ends are those of the data.
-func (a *app) window(ctx context.Context, store *duck.Store, f *timeFlags) (detectors.Window, error) {
+func (a *app) window(ctx context.Context, store engine, f *timeFlags) (detectors.Window, error) {
 	from, to, err := f.window(a.now())
 	if err != nil {
 		return detectors.Window{}, err

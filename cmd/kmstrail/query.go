@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
 	"github.com/kmstrail/kmstrail/internal/sqlfile"
 	"github.com/kmstrail/kmstrail/queries"
@@ -98,24 +97,24 @@ func (a *app) query(cmd *cobra.Command, name string, f *queryFlags) error {
 	if _, _, err := f.times.window(a.now()); err != nil {
 		return err
 	}
-	store, err := a.openToRead(ctx, cfg)
+	e, err := a.openEngine(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
-	window, err := a.window(ctx, store, &f.times)
+	defer e.Close()
+	window, err := a.window(ctx, e, &f.times)
 	if err != nil {
 		return err
 	}
-	sql, args, err := q.Bind(params, window)
+	st, err := q.Bind(params, window)
 	if err != nil {
 		return usagef("see kmstrail query show "+name, "%v", err)
 	}
-	return a.runQuery(cmd, store, sql, args, f, window)
+	return a.runQuery(cmd, e, st, f, window)
 }
 
-func (a *app) runQuery(cmd *cobra.Command, store *duck.Store, sql string, args []any, f *queryFlags, w queries.Window) error {
-	r, err := store.Query(cmd.Context(), sql, args...)
+func (a *app) runQuery(cmd *cobra.Command, e engine, st sqlfile.Statement, f *queryFlags, w queries.Window) error {
+	r, err := e.Run(cmd.Context(), st)
 	if err != nil {
 		return err
 	}

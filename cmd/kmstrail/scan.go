@@ -3,12 +3,18 @@ package main
 import (
 	"context"
 
-	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
 	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
+// asker answers questions in SQL.
+type asker interface {
+	Query(ctx context.Context, sql string, args ...any) (array.RecordReader, error)
+}
+
 // eachRow runs one of our own queries.
-func eachRow(ctx context.Context, store *duck.Store, sql string, args []any, visit func(r rows.Row)) error {
+func eachRow(ctx context.Context, store asker, sql string, args []any, visit func(r rows.Row)) error {
 	reader, err := store.Query(ctx, sql, args...)
 	if err != nil {
 		return err

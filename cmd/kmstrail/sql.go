@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
 )
 
@@ -24,7 +23,8 @@ in docs/data-dictionary.md; "show tables" lists them, "describe kms_calls" shows
 one.
 
 Queries only read: one SELECT, EXPLAIN, DESCRIBE or SHOW, no files, no network,
-bounded by limits.query_time and limits.query_rows of the configuration.
+bounded by limits.query_time and limits.query_rows of the configuration. On
+Trino, whose access rules hold, only these bounds apply.
 
 Timestamps come out in RFC 3339 (UTC), MAPs as JSON objects, numbers of any size
 as numbers; what JSON has no word for (NaN) is null there. Logs hold text that
@@ -46,16 +46,11 @@ text that a spreadsheet would take for a formula (--raw-csv leaves that out).`,
 			if err != nil {
 				return err
 			}
-			store, err := a.openToRead(cmd.Context(), cfg)
+			r, done, err := a.userQuery(cmd.Context(), cfg, text)
 			if err != nil {
 				return err
 			}
-			defer store.Close()
-			r, err := store.UserQuery(cmd.Context(), text, duck.Limits{Rows: int64(cfg.Limits.QueryRows), Time: cfg.Limits.QueryTime})
-			if err != nil {
-				return err
-			}
-			defer r.Release()
+			defer done()
 			if limit > 0 {
 				r = output.Limit(r, limit)
 			}
@@ -63,6 +58,7 @@ text that a spreadsheet would take for a formula (--raw-csv leaves that out).`,
 		},
 	}
 	flags.register(cmd)
+	registerEngine(cmd)
 	cmd.Flags().Int64Var(&limit, "limit", 0, "print at most `N` rows")
 	return cmd
 }

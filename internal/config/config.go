@@ -10,6 +10,10 @@ import (
 type Config struct {
 	// DB is the path of the store.
 	DB string `yaml:"db" kind:"path"`
+	// Engine is duckdb, or trino for events in a lake that Trino reads. It runs
+	// the queries; what detectors find is kept in the store in any case.
+	Engine string `yaml:"engine" kind:"engine"`
+	Trino  Trino  `yaml:"trino"`
 	// TrustedAccounts may use every key of the organisation.
 	TrustedAccounts []string `yaml:"trusted_accounts" kind:"account"`
 	// Trust holds finer rules: an account, and for which keys it is trusted.
@@ -31,6 +35,18 @@ type Config struct {
 
 	origins map[string]Origin
 	file    string
+}
+
+// Trino says how to reach the Trino that reads the lake.
+type Trino struct {
+	URL     string `yaml:"url" kind:"url"`
+	Catalog string `yaml:"catalog"`
+	Schema  string `yaml:"schema"`
+	User    string `yaml:"user"`
+	// Password needs https. It is better set by its variable than in a file.
+	Password string `yaml:"password" kind:"secret"`
+	// CAFile holds certificates to trust besides the system's.
+	CAFile string `yaml:"ca_file" kind:"path"`
 }
 
 // TrustRule trusts one account for the keys that meet all of its conditions.
@@ -143,6 +159,8 @@ type Limits struct {
 func Defaults() Config {
 	return Config{
 		DB:     "kmstrail.duckdb",
+		Engine: "duckdb",
+		Trino:  Trino{Catalog: "hive", Schema: "kmstrail", User: "kmstrail"},
 		Ingest: Ingest{FirstRun: 7 * 24 * time.Hour},
 		// Where work has been done and what is left of it: nobody asks after a year.
 		Retention: Retention{ChangedCells: Keep(400 * 24 * time.Hour), DetectorRuns: Keep(400 * 24 * time.Hour)},

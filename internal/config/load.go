@@ -99,7 +99,7 @@ func exists(name string) bool {
 // resolvePaths makes paths written in the file relative to the file, so that
 // its meaning does not depend on where kmstrail is started.
 func resolvePaths(c *Config, dir, home string) {
-	for path, p := range map[string]*string{"db": &c.DB, "ingest.source": &c.Ingest.Source} {
+	for path, p := range map[string]*string{"db": &c.DB, "ingest.source": &c.Ingest.Source, "trino.ca_file": &c.Trino.CAFile} {
 		switch {
 		case !c.IsSet(path) || *p == "" || filepath.IsAbs(*p) || strings.Contains(*p, "://") || *p == ":memory:":
 		case strings.HasPrefix(*p, "~/") && home != "":

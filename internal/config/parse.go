@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,6 +115,9 @@ var (
 	sizePattern      = regexp.MustCompile(`^[1-9][0-9]*(\.[0-9]+)? ?(MB|GB|TB|MiB|GiB|TiB)$`)
 )
 
+// Engines lists the engines that run queries.
+func Engines() []string { return []string{"duckdb", "trino"} }
+
 // CheckValue says what is wrong with value as a kind: account, region,
 // key_arn, principal, organization and the other kinds the fields of Config
 // name.
@@ -150,6 +154,10 @@ func CheckValue(kind, value string) error {
 	case "url":
 		if !strings.HasPrefix(value, "http://") && !strings.HasPrefix(value, "https://") {
 			return fmt.Errorf("%q is not a URL; it begins with http:// or https://", value)
+		}
+	case "engine":
+		if !slices.Contains(Engines(), value) {
+			return fmt.Errorf("unknown engine %q%s; there are %s", value, didYouMean(value, Engines()), strings.Join(Engines(), " and "))
 		}
 	case "path", "source":
 		if strings.ContainsRune(value, 0) {

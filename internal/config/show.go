@@ -12,8 +12,7 @@ import (
 )
 
 // Write prints the effective configuration as YAML that Load accepts, each
-// value with a comment that says where it comes from. Passwords inside URLs
-// are hidden.
+// value with a comment that says where it comes from. Passwords are hidden.
 func (c Config) Write(w io.Writer) error {
 	var lines []shownLine
 	showStruct(&c, reflect.ValueOf(c), "", 0, &lines)
@@ -44,7 +43,11 @@ func showStruct(c *Config, v reflect.Value, path string, depth int, lines *[]sho
 		if name == "" {
 			continue
 		}
-		showValue(c, v.Field(i), name, join(path, name), depth, lines)
+		value := v.Field(i)
+		if v.Type().Field(i).Tag.Get("kind") == "secret" && !value.IsZero() {
+			value = reflect.ValueOf("********")
+		}
+		showValue(c, value, name, join(path, name), depth, lines)
 	}
 }
 

@@ -16,6 +16,9 @@ func validate(c *Config, errs *Error) {
 	validateTrust(c, errs)
 	validateQuotas(c, errs)
 	validateContextRules(c, errs)
+	if c.Engine == "trino" && c.Trino.URL == "" {
+		errs.add(c.place("engine"), "engine is trino and trino.url is empty; give Trino's address, such as https://trino.example.com")
+	}
 	if c.DB == "" {
 		errs.add(c.place("db"), "db is empty; name the file of the store")
 	}

@@ -100,11 +100,11 @@ func (b *builder) ask(ctx context.Context, id string, params map[string]string, 
 	if err != nil {
 		return err
 	}
-	sql, args, err := q.Bind(params, w)
+	st, err := q.Bind(params, w)
 	if err != nil {
 		return err
 	}
-	return b.each(ctx, "query "+id, sql, args, visit)
+	return b.each(ctx, "query "+id, st.SQL, st.Args, visit)
 }
 
 // builtin are the named queries, parsed once.

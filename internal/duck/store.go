@@ -19,6 +19,8 @@ import (
 	bindings "github.com/duckdb/duckdb-go-bindings"
 	duckdb "github.com/duckdb/duckdb-go/v2"
 	"github.com/gofrs/flock"
+
+	"github.com/kmstrail/kmstrail/internal/sqlfile"
 )
 
 // Memory is the path of a database that lives in memory and ends with the store.
@@ -313,6 +315,12 @@ func (s *Store) Query(ctx context.Context, sql string, args ...any) (array.Recor
 		return nil, fmt.Errorf("query database: %w", err)
 	}
 	return s.track(r)
+}
+
+// Run is [Store.Query] for a bound file. DuckDB finds by itself which rows it
+// need not read.
+func (s *Store) Run(ctx context.Context, st sqlfile.Statement) (array.RecordReader, error) {
+	return s.Query(ctx, st.SQL, st.Args...)
 }
 
 // connect opens a connection for one request.

@@ -254,6 +254,12 @@ func text(v any) string {
 	return strings.ToLower(s)
 }
 
+// Cut returns a reader of r that ends in a *LimitError where lim.Rows or
+// lim.Bytes are used up. Releasing it releases r.
+func Cut(r array.RecordReader, lim Limits) array.RecordReader {
+	return &limited{RecordReader: r, limits: lim}
+}
+
 // limited cuts a result off at its limits.
 type limited struct {
 	array.RecordReader

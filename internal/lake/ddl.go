@@ -66,6 +66,24 @@ func DDL(o DDLOptions) ([]Statement, error) {
 	return statements, nil
 }
 
+// Script returns the statements as text for Trino's command line or Athena's
+// console.
+func Script(o DDLOptions) (string, error) {
+	statements, err := DDL(o)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for i, st := range statements {
+		b.WriteString(st.SQL + ";\n\n")
+		if i == 0 && o.Dialect == Trino && o.Catalog != "" {
+			// Names in views mean what they mean to who makes the view.
+			b.WriteString("USE " + o.Catalog + "." + o.Schema + ";\n\n")
+		}
+	}
+	return b.String(), nil
+}
+
 func (o *DDLOptions) validate() error {
 	switch {
 	case !slices.Contains(Dialects(), string(o.Dialect)):

@@ -3,7 +3,6 @@ package lake
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/kmstrail/kmstrail/schema"
 )
@@ -53,14 +52,4 @@ func names(columns []schema.Column) string {
 		list[i] = c.Name
 	}
 	return strings.Join(list, ", ")
-}
-
-// Within returns a query that reads only the events of [from, to), and the rest
-// of the days that these begin and end on: views over the events are spelt out
-// in it, so that the engine opens no file of other days. What follows from
-// events that change keys still knows all of those.
-func Within(sql string, from, to time.Time) string {
-	first, last := from.UTC().Format(time.DateOnly), to.UTC().Add(-time.Microsecond).Format(time.DateOnly)
-	events := fmt.Sprintf("(select * from %s where day >= '%s' and day <= '%s')", Events, first, last)
-	return schema.Substitute(Views(), sql, map[string]string{Events: events})
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kmstrail/kmstrail/internal/rows"
+	"github.com/kmstrail/kmstrail/internal/sqlfile"
 	"github.com/kmstrail/kmstrail/queries"
 )
 
@@ -68,13 +69,13 @@ func (b *builder) verdicts(ctx context.Context, known []Detector) error {
 	if !w.Start.Before(w.End) {
 		return nil
 	}
-	sql, args, err := boundVerdicts(w)
+	st, err := boundVerdicts(w)
 	if err != nil {
 		return err
 	}
 	byID := map[string]*DetectorVerdicts{}
-	sql = "select detector_id, account_id, region, verdict, reason from (" + sql + ") as verdicts order by detector_id, account_id, region"
-	err = b.each(ctx, query{name: "verdicts", sql: sql, args: args}, func(r rows.Row) {
+	sql := "select detector_id, account_id, region, verdict, reason from (" + st.SQL + ") as verdicts order by detector_id, account_id, region"
+	err = b.each(ctx, query{name: "verdicts", sql: sql, args: st.Args}, func(r rows.Row) {
 		d := byID[r.Text(0)]
 		if d == nil {
 			d = newDetectorVerdicts(r.Text(0), known)
@@ -93,14 +94,14 @@ func (b *builder) verdicts(ctx context.Context, known []Detector) error {
 	return nil
 }
 
-func boundVerdicts(w Window) (sql string, args []any, err error) {
+func boundVerdicts(w Window) (sqlfile.Statement, error) {
 	list, err := queries.Builtin()
 	if err != nil {
-		return "", nil, err
+		return sqlfile.Statement{}, err
 	}
 	i := slices.IndexFunc(list, func(q *queries.Query) bool { return q.ID == "verdicts" })
 	if i < 0 {
-		return "", nil, errors.New("there is no query named verdicts")
+		return sqlfile.Statement{}, errors.New("there is no query named verdicts")
 	}
 	return list[i].Bind(nil, queries.Window{Start: w.Start, End: w.End})
 }

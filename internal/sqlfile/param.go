@@ -31,10 +31,14 @@ type Param struct {
 // Params are the parameters of a file by name.
 type Params map[string]Param
 
+// timestampType has the precision that times have in Go; Trino's timestamp alone
+// has milliseconds.
+const timestampType = "timestamp(6)"
+
 // sqlTypes maps parameter types to SQL.
 var sqlTypes = map[string]string{
 	"integer": "bigint", "days": "bigint", "double": "double",
-	"varchar": "varchar", "boolean": "boolean", "timestamp": "timestamp",
+	"varchar": "varchar", "boolean": "boolean", "timestamp": timestampType,
 }
 
 // Window is the half-open time range [Start, End) that a query looks at, UTC.
@@ -190,14 +194,14 @@ func parseValue(typ string, raw any) (any, error) {
 // there is none of that name.
 func (p Params) typeOf(name string) string {
 	if name == WindowStart || name == WindowEnd {
-		return "timestamp"
+		return timestampType
 	}
 	if def, ok := p[name]; ok {
 		return sqlTypes[def.Type]
 	}
 	for n, def := range p {
 		if def.Type == "days" && startOf(n) == name {
-			return "timestamp"
+			return timestampType
 		}
 	}
 	return ""
@@ -238,22 +242,21 @@ func (f *File) Prepare(p Params) (sql string, order []string, err error) {
 	return b.String(), order, nil
 }
 
-// Bind is Prepare with the arguments: for each placeholder in order a string,
-// int64, float64, bool, time.Time or nil.
-func (f *File) Bind(p Params, given map[string]string, w Window) (sql string, args []any, err error) {
+// Bind is Prepare with the arguments.
+func (f *File) Bind(p Params, given map[string]string, w Window) (Statement, error) {
 	values, err := p.Values(given, w)
 	if err != nil {
-		return "", nil, err
+		return Statement{}, err
 	}
 	sql, order, err := f.Prepare(p)
 	if err != nil {
-		return "", nil, err
+		return Statement{}, err
 	}
-	args = make([]any, len(order))
+	args := make([]any, len(order))
 	for i, name := range order {
 		args[i] = values[name]
 	}
-	return sql, args, nil
+	return Statement{SQL: sql, Args: args, Events: f.events(values, p, w)}, nil
 }
 
 // CheckUse reports parameters that the header declares and the query does not

@@ -33,17 +33,17 @@ func TestBind_replacesParametersOnly(t *testing.T) {
 		"a":      {Type: "varchar", Default: "z", Doc: "d"},
 		"b_days": {Type: "days", Default: 14, Doc: "d"},
 	}
-	sql, args, err := f.Bind(params, map[string]string{"a": "given"}, january)
+	st, err := f.Bind(params, map[string]string{"a": "given"}, january)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `select '$a', "$a", cast(? as varchar), cast(? as timestamp) -- $a
-/* $a */ from t where s = 'it''s $a' and x >= cast(? as timestamp) and x < cast(? as timestamp) and y = cast(? as varchar)`
-	if diff := cmp.Diff(want, sql); diff != "" {
+	want := `select '$a', "$a", cast(? as varchar), cast(? as timestamp(6)) -- $a
+/* $a */ from t where s = 'it''s $a' and x >= cast(? as timestamp(6)) and x < cast(? as timestamp(6)) and y = cast(? as varchar)`
+	if diff := cmp.Diff(want, st.SQL); diff != "" {
 		t.Error(diff)
 	}
 	wantArgs := []any{"given", january.Start.AddDate(0, 0, -14), january.Start, january.End, "given"}
-	if diff := cmp.Diff(wantArgs, args); diff != "" {
+	if diff := cmp.Diff(wantArgs, st.Args); diff != "" {
 		t.Error(diff)
 	}
 }

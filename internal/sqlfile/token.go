@@ -175,3 +175,20 @@ func isNameStart(c byte) bool {
 }
 
 func isNamePart(c byte) bool { return isNameStart(c) || isDigit(c) }
+
+// WithoutComments returns SQL with a blank in place of each comment.
+func WithoutComments(sql string) (string, error) {
+	tokens, err := tokenize(sql, 0)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	at := 0
+	for _, t := range tokens {
+		if t.Kind == Comment {
+			b.WriteString(sql[at:t.Start] + " ")
+			at = t.End
+		}
+	}
+	return b.String() + sql[at:], nil
+}
