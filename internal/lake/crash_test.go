@@ -85,7 +85,16 @@ func testKills(t *testing.T, location string, env []string) {
 		}
 		wg.Wait()
 	}
-	t.Logf("%d processes were killed before their end", killed.Load())
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		t.Setenv(name, value)
+	}
+	b, err := Open(t.Context(), location, s3source.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d processes were killed before their end; %d objects of plans were there by then, %d plans done",
+		killed.Load(), len(listed(t, b, plansDir)), len(listed(t, b, LogFiles+"/")))
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
@@ -95,13 +104,5 @@ func testKills(t *testing.T, location string, env []string) {
 		})
 	}
 	wg.Wait()
-	for _, e := range env {
-		name, value, _ := strings.Cut(e, "=")
-		t.Setenv(name, value)
-	}
-	b, err := Open(t.Context(), location, s3source.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	l.checkLake(t, b)
 }
