@@ -94,17 +94,20 @@ with calls as (          -- one row per call that uses a key for data, or hands 
 ),
 foreign_uses as (        -- one row per call and key of another account
     select
-        'inward' as direction, calls.*, key_arn as used_key_arn, key_account_id as used_account_id,
-        caller_account_id as stranger_account_id
+        directions.direction,
+        calls.*,
+        case directions.direction when 'inward' then calls.key_arn else calls.destination_key_arn end as used_key_arn,
+        case directions.direction when 'inward' then calls.key_account_id else calls.destination_key_account_id end as used_account_id,
+        case directions.direction when 'inward' then calls.caller_account_id else calls.destination_key_account_id end as stranger_account_id
     from calls
-    where caller_account_id <> coalesce(key_account_id, caller_account_id)
-    union all
-    select
-        'outward' as direction, calls.*, destination_key_arn as used_key_arn, destination_key_account_id as used_account_id,
-        destination_key_account_id as stranger_account_id
-    from calls
-    where event_name = 'ReEncrypt'
-      and caller_account_id <> coalesce(destination_key_account_id, caller_account_id)
+    cross join unnest(array['inward', 'outward']) as directions (direction)
+    where case directions.direction
+        when 'inward' then
+            calls.caller_account_id <> coalesce(calls.key_account_id, calls.caller_account_id)
+        else
+            calls.event_name = 'ReEncrypt'
+            and calls.caller_account_id <> coalesce(calls.destination_key_account_id, calls.caller_account_id)
+    end
 ),
 trusted as (             -- one row per use that a rule wants, by call and direction
     select distinct foreign_uses.event_id, foreign_uses.direction
@@ -145,33 +148,48 @@ numbered as (            -- the same, numbered per finding
     select uses.*, row_number() over (partition by use_group order by event_time, event_id) as call_number
     from uses
 ),
-resources as (           -- one row per finding and resource, those with most calls first
-    select use_group, resource, row_number() over (partition by use_group order by count(*) desc, resource) as n
-    from uses
-    where resource is not null
-    group by use_group, resource
+told as (                -- one row per finding, list and value in it; calls after the twentieth share a row without id
+    select
+        numbered.use_group,
+        numbered.direction,
+        numbered.outcome,
+        numbered.used_key_arn,
+        numbered.used_account_id,
+        numbered.caller_account_id,
+        numbered.caller_id,
+        lists.list,
+        case lists.list
+            when 'event_ids' then case when numbered.call_number <= 20 then cast(numbered.event_id as varchar) end
+            when 'operations' then numbered.event_name
+            when 'services' then numbered.service
+            when 'resources' then numbered.resource
+            else numbered.source_ip_address
+        end as value,
+        count(*) as call_count,
+        min(numbered.call_number) as first_call,
+        min(numbered.event_time) as first_seen,
+        max(numbered.event_time) as last_seen,
+        max(numbered.principal_arn) as principal_arn,
+        count(case when numbered.outcome = 'allowed' and numbered.error_code is not null then 1 end) as failed_count
+    from numbered
+    cross join unnest(array['event_ids', 'operations', 'services', 'resources', 'source_ip_addresses']) as lists (list)
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 ),
-resource_lists as (      -- one row per finding with resources
-    select use_group, array_agg(resource order by n) as resources
-    from resources
-    where n <= 10
-    group by use_group
-),
-addresses as (           -- one row per finding and source address, those with most calls first
-    select use_group, source_ip_address, row_number() over (partition by use_group order by count(*) desc, source_ip_address) as n
-    from uses
-    where source_ip_address is not null
-    group by use_group, source_ip_address
-),
-address_lists as (       -- one row per finding with addresses
-    select use_group, array_agg(source_ip_address order by n) as source_ip_addresses
-    from addresses
-    where n <= 10
-    group by use_group
+listed as (              -- the same, numbered per list: calls by time, operations and services by name, others by most calls
+    select
+        told.*,
+        row_number() over (
+            partition by use_group, list
+            order by
+                case list when 'event_ids' then first_call when 'operations' then 0 when 'services' then 0 else 0 - call_count end,
+                value
+        ) as n
+    from told
+    where value is not null
+       or list = 'event_ids'
 ),
 findings as (            -- one row per key, caller, direction and outcome
     select
-        use_group,
         direction,
         outcome,
         used_key_arn,
@@ -179,37 +197,37 @@ findings as (            -- one row per key, caller, direction and outcome
         caller_account_id,
         caller_id,
         max(principal_arn) as principal_arn,
-        min(event_time) as first_seen,
-        max(event_time) as last_seen,
-        count(*) as event_count,
-        array_agg(cast(event_id as varchar) order by call_number) filter (where call_number <= 20) as event_ids,
-        array_agg(distinct event_name order by event_name) as operations,
-        array_agg(distinct service order by service) filter (where service is not null) as services,
-        count(case when outcome = 'allowed' and error_code is not null then 1 end) as failed_count
-    from numbered
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen,
+        cast(sum(case when list = 'event_ids' then call_count end) as bigint) as event_count,
+        array_agg(value order by n) filter (where list = 'event_ids' and n <= 20) as event_ids,
+        array_agg(value order by n) filter (where list = 'operations') as operations,
+        array_agg(value order by n) filter (where list = 'services') as services,
+        array_agg(value order by n) filter (where list = 'resources' and n <= 10) as resources,
+        array_agg(value order by n) filter (where list = 'source_ip_addresses' and n <= 10) as source_ip_addresses,
+        cast(sum(case when list = 'event_ids' then failed_count end) as bigint) as failed_count
+    from listed
     group by use_group, direction, outcome, used_key_arn, used_account_id, caller_account_id, caller_id
 )
 select
-    case when findings.direction = 'outward' then findings.caller_account_id else findings.used_account_id end as account_id,
-    split_part(findings.used_key_arn, ':', 4) as region,
-    findings.used_key_arn as key_arn,
-    findings.principal_arn,
-    findings.first_seen,
-    findings.last_seen,
-    findings.event_count,
-    findings.event_ids,
-    case when findings.outcome = 'denied' then 'medium' else 'high' end as severity,
-    findings.direction,
-    findings.outcome,
-    findings.used_account_id as key_account_id,
-    findings.caller_account_id,
-    findings.caller_id,
-    findings.operations,
-    findings.services,
-    resource_lists.resources,
-    address_lists.source_ip_addresses,
-    findings.failed_count
+    case when direction = 'outward' then caller_account_id else used_account_id end as account_id,
+    split_part(used_key_arn, ':', 4) as region,
+    used_key_arn as key_arn,
+    principal_arn,
+    first_seen,
+    last_seen,
+    event_count,
+    event_ids,
+    case when outcome = 'denied' then 'medium' else 'high' end as severity,
+    direction,
+    outcome,
+    used_account_id as key_account_id,
+    caller_account_id,
+    caller_id,
+    operations,
+    services,
+    resources,
+    source_ip_addresses,
+    failed_count
 from findings
-left join resource_lists on resource_lists.use_group = findings.use_group
-left join address_lists on address_lists.use_group = findings.use_group
-order by findings.used_key_arn, findings.caller_account_id, findings.caller_id, findings.direction, findings.outcome
+order by used_key_arn, caller_account_id, caller_id, direction, outcome

@@ -84,160 +84,48 @@ with calls as (          -- one row per successful call
 ),
 sides as (               -- one row per call and side that takes a context; ReEncrypt has two
     select
-        event_id, event_time, 'source' as side, key_arn, encryption_context as context,
-        map_keys(encryption_context) as context_keys, service
+        calls.event_id,
+        calls.event_time,
+        sides.side,
+        case sides.side when 'source' then calls.key_arn else calls.destination_key_arn end as key_arn,
+        case sides.side when 'source' then calls.encryption_context else calls.destination_encryption_context end as context,
+        map_keys(case sides.side when 'source' then calls.encryption_context else calls.destination_encryption_context end) as context_keys,
+        calls.service
     from calls
-    where key_arn is not null
-      and event_name in (
-          'Encrypt', 'Decrypt', 'ReEncrypt', 'GenerateDataKey', 'GenerateDataKeyWithoutPlaintext',
-          'GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext'
-      )
-      and coalesce(algorithm, 'SYMMETRIC_DEFAULT') = 'SYMMETRIC_DEFAULT'
-    union all
-    select
-        event_id, event_time, 'destination' as side, destination_key_arn as key_arn, destination_encryption_context as context,
-        map_keys(destination_encryption_context) as context_keys, service
-    from calls
-    where event_name = 'ReEncrypt'
-      and destination_key_arn is not null
+    cross join unnest(array['source', 'destination']) as sides (side)
+    where case sides.side
+        when 'source' then
+            calls.key_arn is not null
+            and calls.event_name in (
+                'Encrypt', 'Decrypt', 'ReEncrypt', 'GenerateDataKey', 'GenerateDataKeyWithoutPlaintext',
+                'GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext'
+            )
+            and coalesce(calls.algorithm, 'SYMMETRIC_DEFAULT') = 'SYMMETRIC_DEFAULT'
+        else
+            calls.destination_key_arn is not null
+            and calls.event_name = 'ReEncrypt'
+    end
 ),
-entries as (             -- one row per call, side and key of its context
+facts as (               -- one row per call, side and key of its context, and one per call and tag of its resource
     select
         sides.event_id,
         sides.event_time,
+        'value' as kind,
         sides.side,
         sides.key_arn,
-        lower(keys.context_key) as context_key,
-        element_at(sides.context, keys.context_key) as context_value
+        lower(keys.context_key) as fact_key,
+        element_at(sides.context, keys.context_key) as fact_value
     from sides
     cross join unnest(sides.context_keys) as keys (context_key)
-),
-tags as (                -- one row per interval in which a key had a tag
-    select key_arn, lower(name) as tag_key, value as tag_value, valid_from, valid_to
-    from key_timeline
-    where kind = 'tag'
-      and value is not null
-),
-aliases as (             -- one row per interval in which a key had an alias
-    select key_arn, name, valid_from, valid_to
-    from key_timeline
-    where kind = 'alias'
-),
-match_rules as (         -- one row per rule on values: the configured ones, or same name
-    select
-        rule_id,
-        lower(context_key) as context_key,
-        lower(tag_key) as tag_key,
-        comparison,
-        key_arn,
-        alias_pattern
-    from context_rules
-    where kind = 'match'
     union all
-    select distinct
-        0 as rule_id,
-        tag_key as context_key,
-        tag_key,
-        'equal' as comparison,
-        cast(null as varchar) as key_arn,
-        cast(null as varchar) as alias_pattern
-    from tags
-    where not exists (select 1 from context_rules where kind = 'match')
-),
-compared as (            -- one row per entry, rule and tag of the key at that moment
     select
-        entries.event_id,
-        entries.side,
-        entries.key_arn,
-        entries.context_key,
-        entries.context_value,
-        match_rules.rule_id,
-        tags.tag_key,
-        tags.tag_value,
-        case match_rules.comparison
-            when 'one_of' then
-                strpos(entries.context_value, ',') = 0
-                and strpos(
-                    ',' || replace(replace(lower(tags.tag_value), ', ', ','), ' ', ',') || ',',
-                    ',' || lower(trim(entries.context_value, ' ')) || ','
-                ) > 0
-            when 'pattern' then
-                lower(trim(entries.context_value, ' ')) like
-                    replace(replace(replace(replace(lower(trim(tags.tag_value, ' ')), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
-                    escape '\'
-            else lower(trim(entries.context_value, ' ')) = lower(trim(tags.tag_value, ' '))
-        end as agrees
-    from entries
-    join match_rules
-      on match_rules.context_key = entries.context_key
-     and (match_rules.key_arn is null or match_rules.key_arn = entries.key_arn)
-    join tags
-      on tags.key_arn = entries.key_arn
-     and tags.tag_key = match_rules.tag_key
-     and entries.event_time >= tags.valid_from
-     and (tags.valid_to is null or entries.event_time < tags.valid_to)
-    left join aliases
-      on aliases.key_arn = entries.key_arn
-     and aliases.name like match_rules.alias_pattern
-     and entries.event_time >= aliases.valid_from
-     and (aliases.valid_to is null or entries.event_time < aliases.valid_to)
-    where match_rules.alias_pattern is null
-       or aliases.name is not null
-),
-values_apart as (        -- one row per call, side and rule whose values disagree; keys spelt in two cases agree if one does
-    select
-        event_id,
-        key_arn,
-        'value' as kind,
-        context_key,
-        tag_key,
-        min(tag_value) as tag_value,
-        min(context_value) as found_value,
-        rule_id
-    from compared
-    group by event_id, side, key_arn, context_key, tag_key, rule_id
-    having not bool_or(coalesce(agrees, false))
-),
-required as (            -- one row per rule on a key that must be there
-    select rule_id, lower(context_key) as context_key, key_arn, alias_pattern
-    from context_rules
-    where kind = 'required'
-),
-missing as (             -- one row per call, side and rule whose key is not there
-    select distinct
-        sides.event_id,
-        sides.side,
-        sides.key_arn,
-        required.context_key,
-        required.rule_id
-    from sides
-    join required
-      on (required.key_arn is null or required.key_arn = sides.key_arn)
-    left join aliases
-      on aliases.key_arn = sides.key_arn
-     and aliases.name like required.alias_pattern
-     and sides.event_time >= aliases.valid_from
-     and (aliases.valid_to is null or sides.event_time < aliases.valid_to)
-    left join entries
-      on entries.event_id = sides.event_id
-     and entries.side = sides.side
-     and entries.context_key = required.context_key
-    where entries.event_id is null
-      and (required.alias_pattern is null or aliases.name is not null)
-      -- What AWS services put into the context is theirs to decide.
-      and (
-          sides.service is null
-          or required.context_key like 'aws:%'
-          or required.context_key in ('secretarn', 'parameter_arn')
-      )
-),
-resources_apart as (     -- one row per call and tag in which its resource and its key disagree
-    select distinct
         context_resources.event_id,
+        context_resources.event_time,
+        'resource' as kind,
+        cast(null as varchar) as side,
         context_resources.key_arn,
-        tags.tag_key,
-        tags.tag_value,
-        resource_tags.tag_value as found_value
+        lower(resource_tags.tag_key) as fact_key,
+        resource_tags.tag_value as fact_value
     from context_resources
     join resource_tags
       on resource_tags.service = context_resources.service
@@ -245,32 +133,131 @@ resources_apart as (     -- one row per call and tag in which its resource and i
      and (context_resources.account_id is null or resource_tags.account_id = context_resources.account_id)
      and context_resources.event_time >= resource_tags.valid_from
      and (resource_tags.valid_to is null or context_resources.event_time < resource_tags.valid_to)
-    join tags
-      on tags.key_arn = context_resources.key_arn
-     and tags.tag_key = lower(resource_tags.tag_key)
-     and context_resources.event_time >= tags.valid_from
-     and (tags.valid_to is null or context_resources.event_time < tags.valid_to)
     where context_resources.event_time >= $window_start
       and context_resources.event_time < $window_end
       and resource_tags.tag_value is not null
-      and lower(trim(resource_tags.tag_value, ' ')) <> lower(trim(tags.tag_value, ' '))
-      and tags.tag_key not like 'aws:%'
-      and case
-          when $compare_tags <> '' then strpos(',' || replace(lower($compare_tags), ' ', '') || ',', ',' || tags.tag_key || ',') > 0
-          else strpos(',' || replace(lower($ignore_tags), ' ', '') || ',', ',' || tags.tag_key || ',') = 0
-      end
 ),
-deviations as (          -- one row per call and deviation
-    select event_id, key_arn, kind, context_key, tag_key, tag_value, found_value, rule_id
-    from values_apart
+aliases as (             -- one row per interval in which a key had an alias
+    select key_arn, name, valid_from, valid_to
+    from key_timeline
+    where kind = 'alias'
+),
+tags as (                -- one row per interval in which a key had a tag, and kind of fact to compare it with
+    select
+        key_timeline.key_arn,
+        lower(key_timeline.name) as tag_key,
+        key_timeline.value as tag_value,
+        key_timeline.valid_from,
+        key_timeline.valid_to,
+        kinds.kind
+    from key_timeline
+    cross join unnest(array['value', 'resource']) as kinds (kind)
+    where key_timeline.kind = 'tag'
+      and key_timeline.value is not null
+),
+expected as (            -- one row per tag and what it is compared with: by the configured rules, or by the same name
+    select
+        tags.*,
+        coalesce(rules.rule_id, 0) as rule_id,
+        coalesce(lower(rules.context_key), tags.tag_key) as fact_key,
+        coalesce(rules.comparison, 'equal') as comparison,
+        rules.alias_pattern
+    from tags
+    left join context_rules as rules
+      on rules.kind = 'match'
+     and tags.kind = 'value'
+     and lower(rules.tag_key) = tags.tag_key
+     and (rules.key_arn is null or rules.key_arn = tags.key_arn)
+    where rules.rule_id is not null
+       or tags.kind = 'value' and not exists (select 1 from context_rules where kind = 'match')
+       or tags.kind = 'resource'
+            and tags.tag_key not like 'aws:%'
+            and case
+                when $compare_tags <> '' then strpos(',' || replace(lower($compare_tags), ' ', '') || ',', ',' || tags.tag_key || ',') > 0
+                else strpos(',' || replace(lower($ignore_tags), ' ', '') || ',', ',' || tags.tag_key || ',') = 0
+            end
+),
+compared as (            -- one row per fact, rule and tag of the key at that moment
+    select
+        facts.event_id,
+        facts.kind,
+        facts.side,
+        facts.key_arn,
+        case when facts.kind = 'value' then facts.fact_key end as context_key,
+        facts.fact_value,
+        expected.rule_id,
+        expected.tag_key,
+        expected.tag_value,
+        -- Of a resource every pair that disagrees counts.
+        case when facts.kind = 'resource' then facts.fact_value end as resource_value,
+        case when facts.kind = 'resource' then expected.tag_value end as resource_tag_value,
+        case expected.comparison
+            when 'one_of' then
+                strpos(facts.fact_value, ',') = 0
+                and strpos(
+                    ',' || replace(replace(lower(expected.tag_value), ', ', ','), ' ', ',') || ',',
+                    ',' || lower(trim(facts.fact_value, ' ')) || ','
+                ) > 0
+            when 'pattern' then
+                lower(trim(facts.fact_value, ' ')) like
+                    replace(replace(replace(replace(lower(trim(expected.tag_value, ' ')), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
+                    escape '\'
+            else lower(trim(facts.fact_value, ' ')) = lower(trim(expected.tag_value, ' '))
+        end as agrees
+    from facts
+    join expected
+      on expected.kind = facts.kind
+     and expected.fact_key = facts.fact_key
+     and expected.key_arn = facts.key_arn
+     and facts.event_time >= expected.valid_from
+     and (expected.valid_to is null or facts.event_time < expected.valid_to)
+    left join aliases
+      on aliases.key_arn = facts.key_arn
+     and aliases.name like expected.alias_pattern
+     and facts.event_time >= aliases.valid_from
+     and (aliases.valid_to is null or facts.event_time < aliases.valid_to)
+    where expected.alias_pattern is null
+       or aliases.name is not null
+),
+missing as (             -- one row per call, side and rule whose key is not there
+    select sides.event_id, sides.key_arn, lower(required.context_key) as context_key, required.rule_id
+    from (
+        select
+            sides.*,
+            -- Calls without a context have a row as well.
+            case when element_at(context_keys, 1) is null then array[''] else context_keys end as present_keys
+        from sides
+    ) as sides
+    cross join unnest(sides.present_keys) as present (context_key)
+    join context_rules as required
+      on required.kind = 'required'
+     and (required.key_arn is null or required.key_arn = sides.key_arn)
+    left join aliases
+      on aliases.key_arn = sides.key_arn
+     and aliases.name like required.alias_pattern
+     and sides.event_time >= aliases.valid_from
+     and (aliases.valid_to is null or sides.event_time < aliases.valid_to)
+    where (required.alias_pattern is null or aliases.name is not null)
+      -- What AWS services put into the context is theirs to decide.
+      and (
+          sides.service is null
+          or lower(required.context_key) like 'aws:%'
+          or lower(required.context_key) in ('secretarn', 'parameter_arn')
+      )
+    group by sides.event_id, sides.side, sides.key_arn, lower(required.context_key), required.rule_id
+    having not bool_or(lower(present.context_key) = lower(required.context_key))
+),
+deviations as (          -- one row per call and deviation; keys spelt in two cases agree if one does
+    select
+        event_id, key_arn, kind, context_key, tag_key, min(tag_value) as tag_value, min(fact_value) as found_value, rule_id
+    from compared
+    group by event_id, kind, side, key_arn, context_key, tag_key, rule_id, resource_value, resource_tag_value
+    having not bool_or(coalesce(agrees, false))
     union all
     select
         event_id, key_arn, 'missing' as kind, context_key, cast(null as varchar) as tag_key, cast(null as varchar) as tag_value,
         cast(null as varchar) as found_value, rule_id
     from missing
-    union all
-    select event_id, key_arn, 'resource' as kind, cast(null as varchar) as context_key, tag_key, tag_value, found_value, 0 as rule_id
-    from resources_apart
 ),
 supported as (           -- the same with what is known of the call
     select
@@ -294,45 +281,59 @@ supported as (           -- the same with what is known of the call
     from deviations
     join calls on calls.event_id = deviations.event_id
 ),
-numbered as (            -- one row per call and finding; a ReEncrypt that deviates on both sides is one call
+numbered as (            -- the same, its calls numbered; a ReEncrypt that deviates on both sides is one call
     select
         supported.*,
-        row_number() over (partition by finding_group order by event_time, event_id) as call_number
-    from (
-        select
-            supported.*,
-            row_number() over (partition by finding_group, event_id order by rule_id, tag_value, found_value) as repetition
-        from supported
-    ) as supported
-    where repetition = 1
-),
-found_values as (        -- one row per finding and value that disagrees, those with most calls first
-    select finding_group, found_value, row_number() over (partition by finding_group order by count(*) desc, found_value) as n
+        dense_rank() over (partition by finding_group order by event_time, event_id) as call_number,
+        row_number() over (partition by finding_group, event_id order by rule_id, tag_value, found_value) as repetition
     from supported
-    where found_value is not null
-    group by finding_group, found_value
 ),
-found_lists as (         -- one row per finding with such values
-    select finding_group, array_agg(found_value order by n) as found
-    from found_values
-    where n <= 10
-    group by finding_group
-),
-resources as (           -- one row per finding and resource, those with most calls first
-    select finding_group, resource, row_number() over (partition by finding_group order by count(*) desc, resource) as n
+told as (                -- one row per finding, list and value in it; calls after the twentieth share a row without id
+    select
+        numbered.finding_group,
+        numbered.key_arn,
+        numbered.kind,
+        numbered.context_key,
+        numbered.tag_key,
+        numbered.caller_account_id,
+        numbered.caller_id,
+        lists.list,
+        case lists.list
+            when 'event_ids' then case when numbered.call_number <= 20 then cast(numbered.event_id as varchar) end
+            when 'operations' then numbered.event_name
+            when 'services' then numbered.service
+            when 'resources' then numbered.resource
+            else numbered.found_value
+        end as value,
+        count(*) as call_count,
+        min(numbered.call_number) as first_call,
+        min(numbered.event_time) as first_seen,
+        max(numbered.event_time) as last_seen,
+        max(numbered.principal_arn) as principal_arn,
+        min(numbered.rule_id) as rule_id,
+        max(case when numbered.tag_value is not null then numbered.call_number end) as tag_call,
+        max_by(numbered.tag_value, numbered.call_number) filter (where numbered.tag_value is not null) as tag_value
     from numbered
-    where resource is not null
-    group by finding_group, resource
+    cross join unnest(array['event_ids', 'operations', 'services', 'resources', 'context_values']) as lists (list)
+    where numbered.repetition = 1
+       or lists.list = 'context_values'
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 ),
-resource_lists as (      -- one row per finding with resources
-    select finding_group, array_agg(resource order by n) as resources
-    from resources
-    where n <= 10
-    group by finding_group
+listed as (              -- the same, numbered per list: calls by time, operations and services by name, others by most calls
+    select
+        told.*,
+        row_number() over (
+            partition by finding_group, list
+            order by
+                case list when 'event_ids' then first_call when 'operations' then 0 when 'services' then 0 else 0 - call_count end,
+                value
+        ) as n
+    from told
+    where value is not null
+       or list = 'event_ids'
 ),
 findings as (            -- one row per key, caller and kind of deviation
     select
-        finding_group,
         key_arn,
         kind,
         context_key,
@@ -340,38 +341,38 @@ findings as (            -- one row per key, caller and kind of deviation
         max(principal_arn) as principal_arn,
         caller_account_id,
         caller_id,
-        min(event_time) as first_seen,
-        max(event_time) as last_seen,
-        count(*) as event_count,
-        array_agg(cast(event_id as varchar) order by call_number) filter (where call_number <= 20) as event_ids,
-        max_by(tag_value, call_number) filter (where tag_value is not null) as tag_value,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen,
+        cast(sum(case when list = 'event_ids' then call_count end) as bigint) as event_count,
+        array_agg(value order by n) filter (where list = 'event_ids' and n <= 20) as event_ids,
+        max_by(tag_value, tag_call) filter (where list = 'event_ids' and tag_value is not null) as tag_value,
+        array_agg(value order by n) filter (where list = 'context_values' and n <= 10) as context_values,
+        array_agg(value order by n) filter (where list = 'resources' and n <= 10) as resources,
         min(rule_id) as rule_id,
-        array_agg(distinct event_name order by event_name) as operations,
-        array_agg(distinct service order by service) filter (where service is not null) as services
-    from numbered
+        array_agg(value order by n) filter (where list = 'operations') as operations,
+        array_agg(value order by n) filter (where list = 'services') as services
+    from listed
     group by finding_group, key_arn, kind, context_key, tag_key, caller_account_id, caller_id
 )
 select
-    split_part(findings.key_arn, ':', 5) as account_id,
-    split_part(findings.key_arn, ':', 4) as region,
-    findings.key_arn,
-    findings.principal_arn,
-    findings.first_seen,
-    findings.last_seen,
-    findings.event_count,
-    findings.event_ids,
-    findings.kind,
-    findings.context_key,
-    findings.tag_key,
-    findings.tag_value,
-    found_lists.found as context_values,
-    resource_lists.resources,
-    case when findings.rule_id = 0 then 'default' else cast(findings.rule_id as varchar) end as rule,
-    findings.caller_account_id,
-    findings.caller_id,
-    findings.operations,
-    findings.services
+    split_part(key_arn, ':', 5) as account_id,
+    split_part(key_arn, ':', 4) as region,
+    key_arn,
+    principal_arn,
+    first_seen,
+    last_seen,
+    event_count,
+    event_ids,
+    kind,
+    context_key,
+    tag_key,
+    tag_value,
+    context_values,
+    resources,
+    case when rule_id = 0 then 'default' else cast(rule_id as varchar) end as rule,
+    caller_account_id,
+    caller_id,
+    operations,
+    services
 from findings
-left join found_lists on found_lists.finding_group = findings.finding_group
-left join resource_lists on resource_lists.finding_group = findings.finding_group
-order by findings.key_arn, findings.caller_account_id, findings.caller_id, findings.kind, findings.context_key, findings.tag_key
+order by key_arn, caller_account_id, caller_id, kind, context_key, tag_key
