@@ -50,92 +50,99 @@ wanted as (              -- keys that are asked for
     where $key_arn in (key_arn, split_part(key_arn, '/', 2), alias_name, split_part(key_arn, ':key/', 1) || ':' || alias_name)
 ),
 sides as (               -- one row per call and side that takes a context
-    select event_time, caller_id, key_arn, 'source' as side, encryption_context as context, map_keys(encryption_context) as context_keys
-    from kms_calls
-    where event_time >= $window_start
-      and event_time < $window_end
-      and error_class is null
-      and event_name in (
+    select
+        calls.event_time,
+        calls.caller_id,
+        sides.side,
+        case sides.side when 'source' then calls.key_arn else calls.destination_key_arn end as key_arn,
+        case sides.side when 'source' then calls.encryption_context else calls.destination_encryption_context end as context,
+        map_keys(case sides.side when 'source' then calls.encryption_context else calls.destination_encryption_context end) as context_keys
+    from kms_calls as calls
+    cross join unnest(array['source', 'destination']) as sides (side)
+    where calls.event_time >= $window_start
+      and calls.event_time < $window_end
+      and calls.error_class is null
+      and calls.event_name in (
           'Encrypt', 'Decrypt', 'ReEncrypt', 'GenerateDataKey', 'GenerateDataKeyWithoutPlaintext',
           'GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext'
       )
-      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
-      and key_arn in (select key_arn from wanted)
-    union all
+      and (
+          $key_arn like '%alias/%'
+          or $key_arn in (calls.key_arn, split_part(calls.key_arn, '/', 2))
+          or $key_arn in (calls.destination_key_arn, split_part(calls.destination_key_arn, '/', 2))
+      )
+      and (sides.side = 'source' or calls.event_name = 'ReEncrypt')
+),
+entries as (             -- one row per call, side and key of its context, and one for a call without
     select
-        event_time, caller_id, destination_key_arn as key_arn, 'destination' as side,
-        destination_encryption_context as context, map_keys(destination_encryption_context) as context_keys
-    from kms_calls
-    where event_time >= $window_start
-      and event_time < $window_end
-      and error_class is null
-      and event_name = 'ReEncrypt'
-      and ($key_arn like '%alias/%' or $key_arn in (destination_key_arn, split_part(destination_key_arn, '/', 2)))
-      and destination_key_arn in (select key_arn from wanted)
+        sides.event_time,
+        sides.caller_id,
+        sides.key_arn,
+        sides.side,
+        names.context_key,
+        element_at(sides.context, names.context_key) as context_value,
+        -- Each call counts once, by the first of its keys.
+        coalesce(names.context_key, '') = coalesce(element_at(sides.context_keys, 1), '') as is_first
+    from (
+        select
+            sides.*,
+            case when element_at(context_keys, 1) is null then array[cast(null as varchar)] else context_keys end as names
+        from sides
+        where key_arn in (select key_arn from wanted)
+    ) as sides
+    cross join unnest(sides.names) as names (context_key)
 ),
-totals as (              -- one row per key and side
-    select key_arn, side, count(*) as call_count
-    from sides
-    group by key_arn, side
-),
-entries as (             -- one row per call, side and key of its context
-    select sides.event_time, sides.caller_id, sides.key_arn, sides.side, names.context_key, element_at(sides.context, names.context_key) as context_value
-    from sides
-    cross join unnest(sides.context_keys) as names (context_key)
-),
-ranked as (              -- one row per value, the most frequent first
+counted as (             -- one row per key, side, context key, value and caller
     select
         key_arn,
         side,
         context_key,
         context_value,
-        row_number() over (partition by key_arn, side, context_key order by count(*) desc, context_value) as value_number
+        caller_id,
+        count(*) as call_count,
+        count(case when is_first then 1 end) as first_count,
+        min(event_time) as first_seen,
+        max(event_time) as last_seen
     from entries
-    group by key_arn, side, context_key, context_value
+    group by key_arn, side, context_key, context_value, caller_id
 ),
-examples as (            -- one row per context key
+summed as (              -- the same, with all calls of the value
+    select counted.*, sum(call_count) over (partition by key_arn, side, context_key, context_value) as value_calls
+    from counted
+),
+ranked as (              -- the same, the most frequent value first
+    select
+        summed.*,
+        dense_rank() over (partition by key_arn, side, context_key order by value_calls desc, context_value) as value_number
+    from summed
+),
+profile as (             -- one row per context key, and one for the calls without
     select
         key_arn,
         side,
         context_key,
-        count(*) as value_count,
-        array_agg(context_value order by context_value) filter (where value_number <= 5) as examples
+        count(distinct context_value) as value_count,
+        cast(sum(call_count) as bigint) as call_count,
+        cast(sum(first_count) as bigint) as first_count,
+        count(distinct caller_id) as caller_count,
+        array_agg(distinct context_value order by context_value) filter (where value_number <= 5 and context_key is not null) as examples,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen
     from ranked
     group by key_arn, side, context_key
-),
-profile as (             -- one row per context key, and one for the calls without
-    select
-        key_arn, side, context_key, count(*) as call_count, count(distinct caller_id) as caller_count,
-        min(event_time) as first_seen, max(event_time) as last_seen
-    from entries
-    group by key_arn, side, context_key
-    union all
-    select
-        key_arn, side, cast(null as varchar) as context_key, count(*) as call_count, count(distinct caller_id) as caller_count,
-        min(event_time) as first_seen, max(event_time) as last_seen
-    from sides
-    where element_at(context_keys, 1) is null
-    group by key_arn, side
 )
 select
     profile.key_arn,
     labels.aliases,
     profile.side,
     profile.context_key,
-    coalesce(examples.value_count, 0) as value_count,
+    profile.value_count,
     profile.call_count,
-    cast(profile.call_count as double) / cast(totals.call_count as double) as share,
+    cast(profile.call_count as double) / cast(sum(profile.first_count) over (partition by profile.key_arn, profile.side) as double) as share,
     profile.caller_count,
-    examples.examples,
+    profile.examples,
     profile.first_seen,
     profile.last_seen
 from profile
-join totals
-  on totals.key_arn = profile.key_arn
- and totals.side = profile.side
-left join examples
-  on examples.key_arn = profile.key_arn
- and examples.side = profile.side
- and examples.context_key = profile.context_key
 left join labels on labels.key_arn = profile.key_arn
 order by profile.key_arn, profile.side desc, profile.call_count desc, profile.context_key nulls last

@@ -94,76 +94,86 @@ uses as (                -- one row per key, caller, service, operation, outcome
       and (error_class is not null or event_name not in (select event_name from key_change_records))
     group by 1, 2, 3, 4, 5, 6, 7
 ),
-callers as (             -- one row per caller, by the name that any copy tells
-    select caller_id, coalesce(max(principal_arn), caller_id) as caller
+named_uses as (          -- the same, with the name of the caller that any copy tells
+    select uses.*, coalesce(max(principal_arn) over (partition by caller_id), caller_id) as caller
     from uses
-    group by caller_id
 ),
-contexts as (            -- one row per key, context value and time; what names a resource is among the resources
+changed as (             -- one row per change of the key itself, its copies as one
     select
         key_arn,
-        context_key || '=' || context_value as name,
-        event_time >= $window_start as in_window,
-        count(*) as calls,
-        min(event_time) as first_seen,
-        max(event_time) as last_seen
+        change_id,
+        event_name,
+        event_time,
+        coalesce(max(principal_arn), max(service)) as done_by
+    from key_change_records
+    where event_time >= $baseline_start
+      and event_time < $window_end
+      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
+    group by key_arn, change_id, event_name, event_time
+),
+mentions as (            -- one row per call and context value, per call and resource, and per change of the key
+    -- What names a resource is among the resources, of S3 objects the bucket.
+    select key_arn, 'context' as kind, context_key || '=' || context_value as name, cast(null as varchar) as done_by, event_time
     from encryption_context
     where event_time >= $baseline_start
       and event_time < $window_end
       and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
-      and key_arn in (select key_arn from wanted)
       and context_key not like 'aws:%'
       and context_key not in ('SecretARN', 'PARAMETER_ARN')
-    group by 1, 2, 3
-),
-resources as (           -- one row per key, resource and time; of S3 objects the bucket
+    union all
     select
-        key_arn,
+        key_arn, 'resource' as kind,
         case when service <> '' then service || ':' || resource_name else resource_name end as name,
-        event_time >= $window_start as in_window,
-        count(*) as calls,
-        min(event_time) as first_seen,
-        max(event_time) as last_seen
+        cast(null as varchar) as done_by, event_time
     from context_resources
     where event_time >= $baseline_start
       and event_time < $window_end
       and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
-      and key_arn in (select key_arn from wanted)
-    group by 1, 2, 3
+    union all
+    select key_arn, 'lifecycle' as kind, event_name as name, done_by, event_time
+    from changed
 ),
 entries as (             -- one row per key, kind, name, time and origin
-    select key_arn, 'volume' as kind, 'all calls' as name, in_window, calls, first_seen, last_seen
-    from uses
+    select
+        named_uses.key_arn,
+        kinds.kind,
+        case kinds.kind
+            when 'volume' then 'all calls'
+            when 'caller' then named_uses.caller
+            when 'account' then named_uses.caller_account_id
+            when 'service' then coalesce(named_uses.service, 'direct')
+            when 'operation' then named_uses.event_name
+            else named_uses.error_class
+        end as name,
+        cast(null as varchar) as done_by,
+        named_uses.in_window,
+        named_uses.calls,
+        named_uses.first_seen,
+        named_uses.last_seen
+    from named_uses
+    cross join unnest(array['volume', 'caller', 'account', 'service', 'operation', 'error']) as kinds (kind)
+    where (kinds.kind <> 'account' or named_uses.caller_account_id is not null)
+      and (kinds.kind <> 'error' or named_uses.error_class is not null)
     union all
-    select uses.key_arn, 'caller' as kind, callers.caller as name, uses.in_window, uses.calls, uses.first_seen, uses.last_seen
-    from uses
-    join callers on callers.caller_id = uses.caller_id
-    union all
-    select key_arn, 'account' as kind, caller_account_id as name, in_window, calls, first_seen, last_seen
-    from uses
-    where caller_account_id is not null
-    union all
-    select key_arn, 'service' as kind, coalesce(service, 'direct') as name, in_window, calls, first_seen, last_seen
-    from uses
-    union all
-    select key_arn, 'operation' as kind, event_name as name, in_window, calls, first_seen, last_seen
-    from uses
-    union all
-    select key_arn, 'error' as kind, error_class as name, in_window, calls, first_seen, last_seen
-    from uses
-    where error_class is not null
-    union all
-    select key_arn, 'context' as kind, name, in_window, calls, first_seen, last_seen
-    from contexts
-    union all
-    select key_arn, 'resource' as kind, name, in_window, calls, first_seen, last_seen
-    from resources
-),
-compared as (            -- one row per key, kind and name, both times side by side
     select
         key_arn,
         kind,
         name,
+        done_by,
+        event_time >= $window_start as in_window,
+        count(*) as calls,
+        min(event_time) as first_seen,
+        max(event_time) as last_seen
+    from mentions
+    where key_arn in (select key_arn from wanted)
+    group by 1, 2, 3, 4, 5
+),
+compared as (            -- one row per key, kind, name and who changed it, both times side by side
+    select
+        key_arn,
+        kind,
+        name,
+        done_by,
         max(case when in_window then 0 else 1 end) as seen_before,
         max(case when in_window then 1 else 0 end) as seen_in_window,
         sum(case when in_window then 0 else calls end) as before_count,
@@ -171,7 +181,7 @@ compared as (            -- one row per key, kind and name, both times side by s
         min(first_seen) as first_seen,
         max(last_seen) as last_seen
     from entries
-    group by key_arn, kind, name
+    group by key_arn, kind, name, done_by
 ),
 rated as (               -- the same, by the day
     select
@@ -185,6 +195,7 @@ judged as (              -- the same, with what changed
     select
         rated.*,
         case
+            when kind = 'lifecycle' then case when window_count > 0 then 'done' end
             when seen_before = 0 then 'new'
             when seen_in_window = 0 then 'gone'
             when kind <> 'volume' then null
@@ -199,88 +210,31 @@ ranked as (              -- what changed, most calls first
         row_number() over (partition by key_arn, kind, change order by window_count desc, before_count desc, name) as name_number
     from judged
     where change is not null
-),
-changed as (             -- one row per change of the key itself, its copies as one
-    select
-        key_arn,
-        change_id,
-        event_name,
-        event_time,
-        coalesce(max(principal_arn), max(service)) as done_by
-    from key_change_records
-    where event_time >= $baseline_start
-      and event_time < $window_end
-      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
-      and key_arn in (select key_arn from wanted)
-    group by key_arn, change_id, event_name, event_time
-),
-done as (                -- one row per operation and principal that changed the key in the window
-    select
-        key_arn,
-        event_name,
-        done_by,
-        count(case when event_time < $window_start then 1 end) as before_count,
-        count(case when event_time >= $window_start then 1 end) as window_count,
-        min(event_time) as first_seen,
-        max(event_time) as last_seen
-    from changed
-    group by key_arn, event_name, done_by
-),
-changes as (             -- changes of the key, then those of its use
-    select
-        done.key_arn,
-        1 as kind_rank,
-        'lifecycle' as kind,
-        done.event_name as name,
-        'done' as change,
-        done.done_by,
-        done.before_count,
-        done.window_count,
-        case when spans.before_days > 0e0 then cast(done.before_count as double) / cast(spans.before_days as double) end as before_per_day,
-        cast(done.window_count as double) / cast(spans.window_days as double) as window_per_day,
-        done.first_seen,
-        done.last_seen
-    from done
-    cross join spans
-    where done.window_count > 0
-    union all
-    select
-        key_arn,
-        case kind when 'volume' then 2 when 'caller' then 3 when 'account' then 4 when 'service' then 5
-            when 'operation' then 6 when 'error' then 7 when 'context' then 8 else 9 end as kind_rank,
-        kind,
-        name,
-        change,
-        cast(null as varchar) as done_by,
-        before_count,
-        window_count,
-        before_per_day,
-        window_per_day,
-        first_seen,
-        last_seen
-    from ranked
-    where name_number <= $max_names
 )
 select
-    changes.key_arn,
+    ranked.key_arn,
     labels.aliases,
-    changes.kind,
-    changes.name,
-    changes.change,
-    changes.done_by,
-    cast(changes.before_count as bigint) as before_count,
-    cast(changes.window_count as bigint) as window_count,
-    changes.before_per_day,
-    changes.window_per_day,
-    changes.first_seen,
-    changes.last_seen
-from changes
-left join labels on labels.key_arn = changes.key_arn
+    ranked.kind,
+    ranked.name,
+    ranked.change,
+    ranked.done_by,
+    cast(ranked.before_count as bigint) as before_count,
+    cast(ranked.window_count as bigint) as window_count,
+    ranked.before_per_day,
+    ranked.window_per_day,
+    ranked.first_seen,
+    ranked.last_seen
+from ranked
+left join labels on labels.key_arn = ranked.key_arn
+-- What was done to the key shows in full.
+where ranked.kind = 'lifecycle'
+   or ranked.name_number <= $max_names
 order by
-    changes.key_arn,
-    changes.kind_rank,
-    changes.change desc,
-    changes.window_count desc,
-    changes.before_count desc,
-    changes.name,
-    changes.done_by
+    ranked.key_arn,
+    case ranked.kind when 'lifecycle' then 1 when 'volume' then 2 when 'caller' then 3 when 'account' then 4 when 'service' then 5
+        when 'operation' then 6 when 'error' then 7 when 'context' then 8 else 9 end,
+    ranked.change desc,
+    ranked.window_count desc,
+    ranked.before_count desc,
+    ranked.name,
+    ranked.done_by

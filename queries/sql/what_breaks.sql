@@ -103,64 +103,55 @@ uses as (                -- one row per key, caller, service and operation, coun
     where key_arn in (select key_arn from wanted)
     group by key_arn, caller_id, caller_account_id, service, event_name
 ),
-callers as (             -- one row per caller, by the name that any copy tells
-    select caller_id, coalesce(max(principal_arn), caller_id) as caller
+named_uses as (          -- the same, with the name of the caller that any copy tells
+    select uses.*, coalesce(max(principal_arn) over (partition by caller_id), caller_id) as caller
     from uses
-    group by caller_id
 ),
 touched as (             -- one row per successful call and key with a resource
     select
-        key_arn,
-        coalesce(caller_account_id, recipient_account_id) as account_id,
-        event_name,
-        event_time,
-        resource
-    from kms_calls
-    where event_time >= $window_start
-      and event_time < $window_end
-      and operation_class = 'cryptographic'
-      and error_class is null
-      and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
-      and key_arn in (select key_arn from wanted)
-    union all
-    select
-        destination_key_arn as key_arn,
-        coalesce(caller_account_id, recipient_account_id) as account_id,
-        event_name,
-        event_time,
+        case sides.side when 'source' then calls.key_arn else calls.destination_key_arn end as key_arn,
+        coalesce(calls.caller_account_id, calls.recipient_account_id) as account_id,
+        calls.event_name,
+        calls.event_time,
         -- Copies of a volume or a database are encrypted anew for the copy.
         coalesce(
-            element_at(destination_encryption_context, 'aws:rds:db-id'),
-            element_at(destination_encryption_context, 'aws:elasticfilesystem:filesystem:id'),
-            element_at(destination_encryption_context, 'aws:ebs:id'),
-            resource
+            case when sides.side = 'destination' then element_at(calls.destination_encryption_context, 'aws:rds:db-id') end,
+            case when sides.side = 'destination' then element_at(calls.destination_encryption_context, 'aws:elasticfilesystem:filesystem:id') end,
+            case when sides.side = 'destination' then element_at(calls.destination_encryption_context, 'aws:ebs:id') end,
+            calls.resource
         ) as resource
-    from kms_calls
-    where event_time >= $window_start
-      and event_time < $window_end
-      and event_name = 'ReEncrypt'
-      and error_class is null
-      and destination_key_arn <> coalesce(key_arn, '')
-      and ($key_arn like '%alias/%' or $key_arn in (destination_key_arn, split_part(destination_key_arn, '/', 2)))
-      and destination_key_arn in (select key_arn from wanted)
+    from kms_calls as calls
+    cross join unnest(array['source', 'destination']) as sides (side)
+    where calls.event_time >= $window_start
+      and calls.event_time < $window_end
+      and calls.operation_class = 'cryptographic'
+      and calls.error_class is null
+      and (
+          $key_arn like '%alias/%'
+          or $key_arn in (calls.key_arn, split_part(calls.key_arn, '/', 2))
+          or $key_arn in (calls.destination_key_arn, split_part(calls.destination_key_arn, '/', 2))
+      )
+      and (sides.side = 'source' or calls.event_name = 'ReEncrypt' and calls.destination_key_arn <> coalesce(calls.key_arn, ''))
 ),
 losses as (              -- one row per key, kind, name, account and operation
     select
-        key_arn, 'service' as kind, coalesce(service, 'direct') as name, cast(null as varchar) as account_id,
-        event_name, calls, first_used, last_used
-    from uses
-    union all
-    select
-        uses.key_arn, 'caller' as kind, callers.caller as name, uses.caller_account_id as account_id,
-        uses.event_name, uses.calls, uses.first_used, uses.last_used
-    from uses
-    join callers on callers.caller_id = uses.caller_id
+        named_uses.key_arn,
+        kinds.kind,
+        case kinds.kind when 'service' then coalesce(named_uses.service, 'direct') else named_uses.caller end as name,
+        case kinds.kind when 'caller' then named_uses.caller_account_id end as account_id,
+        named_uses.event_name,
+        named_uses.calls,
+        named_uses.first_used,
+        named_uses.last_used
+    from named_uses
+    cross join unnest(array['service', 'caller']) as kinds (kind)
     union all
     select
         key_arn, 'resource' as kind, resource as name, max(account_id) as account_id,
         event_name, count(*) as calls, min(event_time) as first_used, max(event_time) as last_used
     from touched
     where resource is not null
+      and key_arn in (select key_arn from wanted)
     group by key_arn, resource, event_name
 )
 select
