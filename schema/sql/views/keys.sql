@@ -76,31 +76,29 @@ known as (               -- one row per key
     from used
     full outer join changed on changed.key_arn = used.key_arn
 ),
-numbered as (            -- one row per key and alias it has now
-    select key_arn, name, row_number() over (partition by key_arn order by name) as alias_number
-    from key_timeline
-    where kind = 'alias'
-      and valid_to is null
-),
-aliases as (             -- one row per key
+numbered as (            -- one row per key and thing that is known of it now
     select
         key_arn,
-        max(case when alias_number = 1 then name else '' end)
-            || max(case when alias_number = 2 then ', ' || name else '' end)
-            || max(case when alias_number = 3 then ', ' || name else '' end)
-            || case when count(*) > 3 then ', …' else '' end as names
-    from numbered
-    group by key_arn
+        kind,
+        name,
+        value,
+        deletion_date,
+        row_number() over (partition by key_arn, kind order by name) as n
+    from key_timeline
+    where kind in ('state', 'rotation', 'alias')
+      and valid_to is null
 ),
-states as (              -- one row per key whose state or rotation is known
+told as (                -- one row per key
     select
         key_arn,
         max(case when kind = 'state' then value end) as state,
         max(case when kind = 'state' then deletion_date end) as deletion_date,
-        max(case when kind = 'rotation' then value end) as rotation
-    from key_timeline
-    where kind in ('state', 'rotation')
-      and valid_to is null
+        max(case when kind = 'rotation' then value end) as rotation,
+        max(case when kind = 'alias' and n = 1 then name end)
+            || max(case when kind = 'alias' and n = 2 then ', ' || name else '' end)
+            || max(case when kind = 'alias' and n = 3 then ', ' || name else '' end)
+            || case when count(case when kind = 'alias' then 1 end) > 3 then ', …' else '' end as aliases
+    from numbered
     group by key_arn
 )
 select
@@ -109,10 +107,10 @@ select
     split_part(known.key_arn, ':', 4) as region,
     split_part(split_part(known.key_arn, ':', 6), '/', 2) as key_id,
     -- An alias that calls name serves where its creation lies before the logs.
-    coalesce(aliases.names, known.alias_name) as aliases,
-    states.state,
-    states.deletion_date,
-    states.rotation,
+    coalesce(told.aliases, known.alias_name) as aliases,
+    told.state,
+    told.deletion_date,
+    told.rotation,
     known.key_spec,
     known.key_usage,
     known.key_origin,
@@ -125,5 +123,4 @@ select
     known.call_count,
     known.caller_count
 from known
-left join aliases on aliases.key_arn = known.key_arn
-left join states on states.key_arn = known.key_arn
+left join told on told.key_arn = known.key_arn
