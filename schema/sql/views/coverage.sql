@@ -14,119 +14,153 @@
 -- state VARCHAR: proven: a digest says that all log files were read; no row has it yet, because digests are not read. observed: KMS records arrived. silent: records arrived, none of KMS. gap: no log file was delivered, or none could be read. excluded_or_write_only: records arrive, but the KMS reads that should be among them do not.
 -- reason VARCHAR: Why, in a sentence; NULL when there is nothing to say.
 
-with files as (          -- one row per account, Region and day of delivery
-    select account_id, region, day, log_file_count, failed_file_count, record_count, quarantined_count
-    from log_file_days
-    where log_file_count + failed_file_count > 0
-),
-events as (              -- one row per recipient account, Region and day of events
+with files as (          -- one row per account, Region and day of delivery, with the days until the next
     select
         account_id,
         region,
         day,
+        log_file_count,
+        failed_file_count,
+        record_count,
+        quarantined_count,
+        -- After the last files of a place the days go on to the last of anybody.
+        cast(round((
+            to_unixtime(cast(coalesce(
+                lead(day) over (partition by account_id, region order by day),
+                cast(max(day) over () + interval '1' day as date)
+            ) as timestamp)) - to_unixtime(cast(day as timestamp))
+        ) / 86400e0) as integer) as day_count
+    from log_file_days
+    where log_file_count + failed_file_count > 0
+),
+runs as (                -- the same, with the digits of the numbers below day_count
+    select
+        files.*,
+        case when day_count > 1000 then array[0, 1, 2, 3, 4, 5, 6, 7, 8, 9] else array[0] end as thousands,
+        case when day_count > 100 then array[0, 1, 2, 3, 4, 5, 6, 7, 8, 9] else array[0] end as hundreds,
+        case when day_count > 10 then array[0, 1, 2, 3, 4, 5, 6, 7, 8, 9] else array[0] end as tens,
+        case when day_count > 1 then array[0, 1, 2, 3, 4, 5, 6, 7, 8, 9] else array[0] end as ones
+    from files
+),
+sightings as (           -- what is known of an account, Region and day, from files and from events
+    -- The first files bring events from before midnight, and late ones from
+    -- long before. Of those days the rest is not known: they have no files.
+    select
+        runs.account_id,
+        runs.region,
+        cast(runs.day + (1000 * a.digit + 100 * b.digit + 10 * c.digit + d.digit) * interval '1' day as date) as day,
+        true as has_files,
+        case when a.digit + b.digit + c.digit + d.digit = 0 then runs.log_file_count end as log_file_count,
+        case when a.digit + b.digit + c.digit + d.digit = 0 then runs.failed_file_count end as failed_file_count,
+        case when a.digit + b.digit + c.digit + d.digit = 0 then runs.record_count end as record_count,
+        case when a.digit + b.digit + c.digit + d.digit = 0 then runs.quarantined_count end as quarantined_count,
+        cast(null as bigint) as kms_event_count,
+        cast(null as bigint) as kms_read_count,
+        cast(null as timestamp) as first_event_time,
+        cast(null as timestamp) as last_event_time
+    from runs
+    cross join unnest(runs.thousands) as a (digit)
+    cross join unnest(runs.hundreds) as b (digit)
+    cross join unnest(runs.tens) as c (digit)
+    cross join unnest(runs.ones) as d (digit)
+    where 1000 * a.digit + 100 * b.digit + 10 * c.digit + d.digit < runs.day_count
+    union all
+    select
+        account_id,
+        region,
+        day,
+        false as has_files,
+        cast(null as bigint) as log_file_count,
+        cast(null as bigint) as failed_file_count,
+        cast(null as bigint) as record_count,
+        cast(null as bigint) as quarantined_count,
+        kms_event_count,
+        kms_read_count,
+        first_event_time,
+        last_event_time
+    from arrivals
+    where account_id is not null
+      and region is not null
+      and kms_event_count > 0
+),
+cells as (               -- one row per account, Region and day
+    select
+        account_id,
+        region,
+        day,
+        bool_or(has_files) as has_files,
+        sum(log_file_count) as log_file_count,
+        sum(failed_file_count) as failed_file_count,
+        sum(record_count) as record_count,
+        sum(quarantined_count) as quarantined_count,
         sum(kms_event_count) as kms_event_count,
         sum(kms_read_count) as kms_read_count,
         min(first_event_time) as first_event_time,
         max(last_event_time) as last_event_time
-    from arrivals
-    where account_id is not null
-      and kms_event_count > 0
+    from sightings
     group by account_id, region, day
 ),
-places as (              -- one row per account and Region with log files
-    select account_id, region, min(day) as first_day
-    from files
-    group by account_id, region
-),
-digits as (              -- 0 to 9
-    select digit
-    from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as d (digit)
-),
-offsets as (             -- 0 to 9999 days
-    select a.digit + 10 * b.digit + 100 * c.digit + 1000 * d.digit as n
-    from digits as a
-    cross join digits as b
-    cross join digits as c
-    cross join digits as d
-),
-span as (                -- first and last day with log files of anybody
-    select min(day) as first_day, max(day) as last_day
-    from files
-),
-calendar as (            -- one row per day of it
-    select cast(span.first_day + offsets.n * interval '1' day as date) as day
-    from span
-    cross join offsets
-    where cast(span.first_day + offsets.n * interval '1' day as date) <= span.last_day
-),
-cells as (               -- one row per account, Region and day to judge
-    -- The first files bring events from before midnight, and late ones from
-    -- long before. Of those days the rest is not known: they have no row.
-    select places.account_id, places.region, calendar.day, true as has_files
-    from places
-    join calendar on calendar.day >= places.first_day
-    union all
-    select events.account_id, events.region, events.day, false as has_files
-    from events
-    left join places
-      on places.account_id = events.account_id
-     and places.region = events.region
-    where places.account_id is null
-),
-days as (                -- the same with files and events, and a number that rises on each day with KMS reads
+numbered as (            -- the same with a number that rises on each day with KMS reads
     select
-        cells.account_id,
-        cells.region,
-        cells.day,
-        coalesce(files.log_file_count, 0) as log_file_count,
-        coalesce(files.failed_file_count, 0) as failed_file_count,
-        coalesce(files.record_count, 0) as record_count,
-        coalesce(events.kms_event_count, 0) as kms_event_count,
-        coalesce(events.kms_read_count, 0) as kms_read_count,
-        coalesce(files.quarantined_count, 0) as quarantined_count,
-        events.first_event_time,
-        events.last_event_time,
-        -- Whatever else happened on the day would have come in files of the day.
-        cells.has_files
-            and files.log_file_count is null
-            and events.first_event_time >= cast(cells.day as timestamp) + interval '23' hour as only_its_end,
-        sum(case when events.kms_read_count > 0 then 1 else 0 end)
-            over (partition by cells.account_id, cells.region order by cells.day) as stretch
+        cells.*,
+        sum(case when has_files and kms_read_count > 0 then 1 else 0 end)
+            over (partition by account_id, region order by day rows between unbounded preceding and current row) as stretch,
+        max(case when has_files then 1 else 0 end)
+            over (partition by account_id, region order by day rows between unbounded preceding and unbounded following) as place_has_files
     from cells
-    left join files
-      on files.account_id = cells.account_id
-     and files.region = cells.region
-     and files.day = cells.day
-    left join events
-      on events.account_id = cells.account_id
-     and events.region = cells.region
-     and events.day = cells.day
 ),
-totals as (              -- one row per account and Region; quiet days have files and no KMS read after some day had one
+days as (                -- those to judge; quiet days have files and no KMS read after some day had one
     select
         account_id,
         region,
+        day,
+        coalesce(log_file_count, 0) as log_file_count,
+        coalesce(failed_file_count, 0) as failed_file_count,
+        coalesce(record_count, 0) as record_count,
+        coalesce(kms_event_count, 0) as kms_event_count,
+        coalesce(kms_read_count, 0) as kms_read_count,
+        coalesce(quarantined_count, 0) as quarantined_count,
+        first_event_time,
+        last_event_time,
+        -- Whatever else happened on the day would have come in files of the day.
+        has_files
+            and log_file_count is null
+            and first_event_time >= cast(day as timestamp) + interval '23' hour as only_its_end,
+        stretch,
+        case when coalesce(kms_read_count, 0) = 0 and log_file_count > 0 and stretch > 0 then 1 else 0 end as is_quiet
+    from numbered
+    where has_files
+       or place_has_files = 0
+),
+stretches as (           -- one row per account, Region and stretch
+    select
+        account_id,
+        region,
+        stretch,
         sum(record_count) as record_count,
         sum(kms_event_count) as kms_event_count,
         sum(kms_read_count) as kms_read_count,
         sum(case when kms_read_count > 0 then record_count else 0 end) as busy_record_count,
         count(case when kms_read_count > 0 then 1 end) as busy_days,
-        count(case when kms_read_count = 0 and log_file_count > 0 and stretch > 0 then 1 end) as quiet_days
+        sum(is_quiet) as quiet_days,
+        sum(is_quiet * record_count) as quiet_record_count
     from days
-    group by account_id, region
+    group by account_id, region, stretch
 ),
-stretches as (           -- one row per account, Region and stretch of quiet days
+totals as (              -- the same with what account and Region have in all
     select
         account_id,
         region,
         stretch,
-        count(*) as quiet_days,
-        sum(record_count) as quiet_record_count
-    from days
-    where kms_read_count = 0
-      and log_file_count > 0
-      and stretch > 0
-    group by account_id, region, stretch
+        quiet_days,
+        quiet_record_count,
+        sum(record_count) over (partition by account_id, region) as record_count,
+        sum(kms_event_count) over (partition by account_id, region) as kms_event_count,
+        sum(kms_read_count) over (partition by account_id, region) as kms_read_count,
+        sum(busy_record_count) over (partition by account_id, region) as busy_record_count,
+        sum(busy_days) over (partition by account_id, region) as busy_days,
+        sum(quiet_days) over (partition by account_id, region) as all_quiet_days
+    from stretches
 ),
 judged as (              -- one row per account, Region and day, with its state
     select
@@ -142,10 +176,10 @@ judged as (              -- one row per account, Region and day, with its state
              and totals.kms_read_count = 0
              and totals.kms_event_count >= 5
              and totals.record_count >= 100 then 'excluded_or_write_only'
-            when days.log_file_count > 0
+            when days.is_quiet = 1
              and totals.busy_record_count > 0
-             and stretches.quiet_record_count * totals.kms_read_count >= 20 * totals.busy_record_count
-             and stretches.quiet_days * totals.busy_days >= 20 * (totals.quiet_days - stretches.quiet_days + 1) then 'excluded_or_write_only'
+             and totals.quiet_record_count * totals.kms_read_count >= 20 * totals.busy_record_count
+             and totals.quiet_days * totals.busy_days >= 20 * (totals.all_quiet_days - totals.quiet_days + 1) then 'excluded_or_write_only'
             when days.kms_event_count > 0 and not days.only_its_end then 'observed'
             when days.log_file_count > 0 then 'silent'
             else 'gap'
@@ -154,10 +188,7 @@ judged as (              -- one row per account, Region and day, with its state
     join totals
       on totals.account_id = days.account_id
      and totals.region = days.region
-    left join stretches
-      on stretches.account_id = days.account_id
-     and stretches.region = days.region
-     and stretches.stretch = days.stretch
+     and totals.stretch = days.stretch
 )
 select
     account_id,
