@@ -30,26 +30,26 @@ columns:
   - {name: stale_days, type: BIGINT, doc: Days of which records arrived after the detector ran.}
 ---*/
 with days as (           -- one row per account, Region and day with logs or without
-    select account_id, region, day, state, failed_file_count
+    select
+        account_id,
+        region,
+        state,
+        failed_file_count,
+        day >= cast($window_start as date) and cast(day as timestamp) < $window_end as in_window
     from coverage
-    where day >= cast($window_start as date)
-      and cast(day as timestamp) < $window_end
 ),
 spans as (               -- one row per account and Region of which there ever were logs
     select
-        pairs.account_id,
-        pairs.region,
-        count(case when days.state in ('observed', 'proven') then 1 end) as observed_days,
-        count(case when days.state = 'silent' then 1 end) as silent_days,
-        count(case when days.state = 'excluded_or_write_only' then 1 end) as excluded_days,
-        coalesce(sum(days.failed_file_count), 0) as failed_file_count,
+        account_id,
+        region,
+        count(case when in_window and state in ('observed', 'proven') then 1 end) as observed_days,
+        count(case when in_window and state = 'silent' then 1 end) as silent_days,
+        count(case when in_window and state = 'excluded_or_write_only' then 1 end) as excluded_days,
+        sum(case when in_window then failed_file_count else 0 end) as failed_file_count,
         -- Days before the first logs and after the last are not in the view.
         cast(ceil((to_unixtime($window_end) - to_unixtime(date_trunc('day', $window_start))) / 86400e0) as bigint) as day_count
-    from (select distinct account_id, region from coverage) as pairs
-    left join days
-      on days.account_id = pairs.account_id
-     and days.region = pairs.region
-    group by pairs.account_id, pairs.region
+    from days
+    group by account_id, region
 ),
 detectors as (           -- one row per detector that ever ran
     select distinct detector_id
