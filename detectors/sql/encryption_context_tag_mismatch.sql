@@ -82,7 +82,7 @@ with calls as (          -- one row per successful call
       and not is_self
       and operation_class = 'cryptographic'
 ),
-sides as (               -- one row per call and side that takes a context; ReEncrypt has two
+needs as (               -- one row per call and side that takes a context; ReEncrypt has two
     select
         calls.event_id,
         calls.event_time,
@@ -105,6 +105,10 @@ sides as (               -- one row per call and side that takes a context; ReEn
             calls.destination_key_arn is not null
             and calls.event_name = 'ReEncrypt'
     end
+),
+sides as (               -- the same, with a list of keys that has an empty one where there is no context
+    select needs.*, case when element_at(context_keys, 1) is null then array[''] else context_keys end as present_keys
+    from needs
 ),
 facts as (               -- one row per call, side and key of its context, and one per call and tag of its resource
     select
@@ -155,20 +159,24 @@ tags as (                -- one row per interval in which a key had a tag, and k
     where key_timeline.kind = 'tag'
       and key_timeline.value is not null
 ),
-expected as (            -- one row per tag and what it is compared with: by the configured rules, or by the same name
+expected as (            -- one row per tag and what it is compared with: by the configured rules, while the key has their alias, or by the same name
     select
         tags.*,
         coalesce(rules.rule_id, 0) as rule_id,
         coalesce(lower(rules.context_key), tags.tag_key) as fact_key,
         coalesce(rules.comparison, 'equal') as comparison,
-        rules.alias_pattern
+        aliases.valid_from as alias_from,
+        aliases.valid_to as alias_to
     from tags
     left join context_rules as rules
       on rules.kind = 'match'
      and tags.kind = 'value'
      and lower(rules.tag_key) = tags.tag_key
      and (rules.key_arn is null or rules.key_arn = tags.key_arn)
-    where rules.rule_id is not null
+    left join aliases
+      on aliases.key_arn = tags.key_arn
+     and aliases.name like rules.alias_pattern
+    where rules.rule_id is not null and (rules.alias_pattern is null or aliases.name is not null)
        or tags.kind = 'value' and not exists (select 1 from context_rules where kind = 'match')
        or tags.kind = 'resource'
             and tags.tag_key not like 'aws:%'
@@ -211,41 +219,43 @@ compared as (            -- one row per fact, rule and tag of the key at that mo
      and expected.key_arn = facts.key_arn
      and facts.event_time >= expected.valid_from
      and (expected.valid_to is null or facts.event_time < expected.valid_to)
+     and (expected.alias_from is null or facts.event_time >= expected.alias_from)
+     and (expected.alias_to is null or facts.event_time < expected.alias_to)
+),
+present as (             -- one row per call, side and key of its context, and one for a side without
+    select sides.event_id, sides.event_time, sides.side, sides.key_arn, sides.service, lower(keys.context_key) as context_key
+    from sides
+    cross join unnest(sides.present_keys) as keys (context_key)
+),
+required as (            -- one row per rule on a key that must be there, and interval in which a key has its alias
+    select
+        rules.rule_id,
+        lower(rules.context_key) as context_key,
+        coalesce(aliases.key_arn, rules.key_arn) as key_arn,
+        aliases.valid_from,
+        aliases.valid_to
+    from context_rules as rules
     left join aliases
-      on aliases.key_arn = facts.key_arn
-     and aliases.name like expected.alias_pattern
-     and facts.event_time >= aliases.valid_from
-     and (aliases.valid_to is null or facts.event_time < aliases.valid_to)
-    where expected.alias_pattern is null
-       or aliases.name is not null
+      on aliases.name like rules.alias_pattern
+     and (rules.key_arn is null or rules.key_arn = aliases.key_arn)
+    where rules.kind = 'required'
+      and (rules.alias_pattern is null or aliases.name is not null)
 ),
 missing as (             -- one row per call, side and rule whose key is not there
-    select sides.event_id, sides.key_arn, lower(required.context_key) as context_key, required.rule_id
-    from (
-        select
-            sides.*,
-            -- Calls without a context have a row as well.
-            case when element_at(context_keys, 1) is null then array[''] else context_keys end as present_keys
-        from sides
-    ) as sides
-    cross join unnest(sides.present_keys) as present (context_key)
-    join context_rules as required
-      on required.kind = 'required'
-     and (required.key_arn is null or required.key_arn = sides.key_arn)
-    left join aliases
-      on aliases.key_arn = sides.key_arn
-     and aliases.name like required.alias_pattern
-     and sides.event_time >= aliases.valid_from
-     and (aliases.valid_to is null or sides.event_time < aliases.valid_to)
-    where (required.alias_pattern is null or aliases.name is not null)
-      -- What AWS services put into the context is theirs to decide.
-      and (
-          sides.service is null
-          or lower(required.context_key) like 'aws:%'
-          or lower(required.context_key) in ('secretarn', 'parameter_arn')
-      )
-    group by sides.event_id, sides.side, sides.key_arn, lower(required.context_key), required.rule_id
-    having not bool_or(lower(present.context_key) = lower(required.context_key))
+    select present.event_id, present.key_arn, required.context_key, required.rule_id
+    from present
+    join required
+      on (required.key_arn is null or required.key_arn = present.key_arn)
+     and (required.valid_from is null or present.event_time >= required.valid_from)
+     and (required.valid_to is null or present.event_time < required.valid_to)
+     -- What AWS services put into the context is theirs to decide.
+     and (
+         present.service is null
+         or required.context_key like 'aws:%'
+         or required.context_key in ('secretarn', 'parameter_arn')
+     )
+    group by present.event_id, present.side, present.key_arn, required.context_key, required.rule_id
+    having not bool_or(present.context_key = required.context_key)
 ),
 deviations as (          -- one row per call and deviation; keys spelt in two cases agree if one does
     select
