@@ -94,21 +94,28 @@ calls as (               -- one row per call that needs a key and was no matter 
 ),
 touched as (             -- one row per call and key; ReEncrypt needs two
     select
-        event_id, event_time, event_name, key_arn, principal_arn, caller_account_id, caller_id, service, error_class, resource,
+        calls.event_id,
+        calls.event_time,
+        calls.event_name,
+        case sides.side when 'source' then calls.key_arn else calls.destination_key_arn end as key_arn,
+        calls.principal_arn,
+        calls.caller_account_id,
+        calls.caller_id,
+        calls.service,
+        calls.error_class,
+        case sides.side when 'source' then calls.resource else element_at(calls.destination_encryption_context, 'aws:s3:arn') end as resource,
         -- KMS names the key it refuses.
-        coalesce(error_class, '') = 'pending_deletion'
-            and (destination_key_arn is null or strpos(coalesce(error_message, ''), destination_key_arn) = 0) as refused
+        coalesce(calls.error_class, '') = 'pending_deletion'
+            and case sides.side
+                when 'source' then calls.destination_key_arn is null or strpos(coalesce(calls.error_message, ''), calls.destination_key_arn) = 0
+                else strpos(coalesce(calls.error_message, ''), calls.destination_key_arn) > 0
+            end as refused
     from calls
-    where key_arn is not null
-    union all
-    select
-        event_id, event_time, event_name, destination_key_arn as key_arn, principal_arn, caller_account_id, caller_id, service,
-        error_class, element_at(destination_encryption_context, 'aws:s3:arn') as resource,
-        coalesce(error_class, '') = 'pending_deletion'
-            and strpos(coalesce(error_message, ''), destination_key_arn) > 0 as refused
-    from calls
-    where destination_key_arn is not null
-      and destination_key_arn <> coalesce(key_arn, '')
+    cross join unnest(array['source', 'destination']) as sides (side)
+    where case sides.side
+        when 'source' then calls.key_arn is not null
+        else calls.destination_key_arn is not null and calls.destination_key_arn <> coalesce(calls.key_arn, '')
+    end
 ),
 uses as (                -- one row per call with a key that was pending deletion
     select
@@ -127,25 +134,25 @@ uses as (                -- one row per call with a key that was pending deletio
        -- second of the scheduling happened before it.
        or touched.event_time > pending.valid_from
 ),
-numbered as (            -- the same, numbered per finding
-    select uses.*, row_number() over (partition by use_group order by event_time, event_id) as call_number
+numbered as (            -- the same, numbered per finding, and with the calls of the finding for the resource
+    select
+        uses.*,
+        row_number() over (partition by use_group order by event_time, event_id) as call_number,
+        row_number() over (partition by use_group, resource order by event_time, event_id) as resource_call,
+        count(*) over (partition by use_group, resource) as resource_calls
     from uses
 ),
-resources as (           -- one row per finding and resource, those with most calls first
-    select use_group, resource, row_number() over (partition by use_group order by count(*) desc, resource) as resource_number
-    from uses
-    where resource is not null
-    group by use_group, resource
-),
-resource_lists as (      -- one row per finding with resources
-    select use_group, array_agg(resource order by resource_number) as resources
-    from resources
-    where resource_number <= 10
-    group by use_group
+ranked as (              -- the same, resources numbered per finding, those with most calls first
+    select
+        numbered.*,
+        dense_rank() over (
+            partition by use_group
+            order by case when resource is null then 1 else 0 end, resource_calls desc, resource
+        ) as resource_number
+    from numbered
 ),
 findings as (            -- one row per key and caller
     select
-        use_group,
         key_arn,
         max(principal_arn) as principal_arn,
         caller_account_id,
@@ -156,40 +163,41 @@ findings as (            -- one row per key and caller
         array_agg(cast(event_id as varchar) order by call_number) filter (where call_number <= 20) as event_ids,
         array_agg(distinct event_name order by event_name) as operations,
         array_agg(distinct service order by service) filter (where service is not null) as services,
+        array_agg(resource order by resource_number)
+            filter (where resource is not null and resource_call = 1 and resource_number <= 10) as resources,
         count(case when refused then 1 end) as refused_count,
         count(case when error_class is null then 1 end) as succeeded_count,
         count(key_state) as known_count,
         max_by(key_state, call_number) filter (where key_state is not null) as key_state,
         max_by(deletion_date, call_number) filter (where deletion_date is not null) as deletion_date,
         max_by(scheduled_by, call_number) filter (where scheduled_by is not null) as scheduled_by
-    from numbered
+    from ranked
     group by use_group, key_arn, caller_account_id, caller_id
 )
 select
-    split_part(findings.key_arn, ':', 5) as account_id,
-    split_part(findings.key_arn, ':', 4) as region,
-    findings.key_arn,
-    findings.principal_arn,
-    findings.first_seen,
-    findings.last_seen,
-    findings.event_count,
-    findings.event_ids,
+    split_part(key_arn, ':', 5) as account_id,
+    split_part(key_arn, ':', 4) as region,
+    key_arn,
+    principal_arn,
+    first_seen,
+    last_seen,
+    event_count,
+    event_ids,
     case
-        when (to_unixtime(findings.deletion_date) - to_unixtime(findings.last_seen)) / 86400e0 <= $critical_days then 'critical'
+        when (to_unixtime(deletion_date) - to_unixtime(last_seen)) / 86400e0 <= $critical_days then 'critical'
         else 'high'
     end as severity,
-    findings.caller_account_id,
-    findings.caller_id,
-    findings.operations,
-    findings.services,
-    resource_lists.resources,
-    findings.refused_count,
-    findings.succeeded_count,
-    findings.known_count,
-    findings.key_state,
-    findings.deletion_date,
-    (to_unixtime(findings.deletion_date) - to_unixtime(findings.last_seen)) / 86400e0 as days_left,
-    findings.scheduled_by
+    caller_account_id,
+    caller_id,
+    operations,
+    services,
+    resources,
+    refused_count,
+    succeeded_count,
+    known_count,
+    key_state,
+    deletion_date,
+    (to_unixtime(deletion_date) - to_unixtime(last_seen)) / 86400e0 as days_left,
+    scheduled_by
 from findings
-left join resource_lists on resource_lists.use_group = findings.use_group
-order by findings.key_arn, findings.caller_account_id, findings.caller_id
+order by key_arn, caller_account_id, caller_id

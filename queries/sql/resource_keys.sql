@@ -27,34 +27,38 @@ columns:
   - {name: first_seen, type: TIMESTAMP, doc: "First call in the window, UTC."}
   - {name: last_seen, type: TIMESTAMP, doc: "Last call in the window, UTC."}
 ---*/
-with calls as (          -- one row per call and key with the resource it is about
+with sides as (          -- one row per call and key with the resource it is about
     select
-        key_arn, key_account_id, principal_arn, caller_id, caller_account_id, recipient_account_id, region, service,
-        event_name, error_class, event_time, resource
-    from kms_calls
-    where event_time >= $window_start
-      and event_time < $window_end
-    union all
-    select
-        destination_key_arn as key_arn, destination_key_account_id as key_account_id,
-        principal_arn, caller_id, caller_account_id, recipient_account_id, region, service,
-        event_name, error_class, event_time,
-        -- Copies of a volume or a database are encrypted anew for the copy.
-        coalesce(
-            element_at(destination_encryption_context, 'aws:rds:db-id'),
-            element_at(destination_encryption_context, 'aws:elasticfilesystem:filesystem:id'),
-            element_at(destination_encryption_context, 'aws:ebs:id'),
-            resource
-        ) as resource
-    from kms_calls
-    where event_time >= $window_start
-      and event_time < $window_end
-      and event_name = 'ReEncrypt'
-      and destination_key_arn <> coalesce(key_arn, '')
+        case sides.side when 'source' then calls.key_arn else calls.destination_key_arn end as key_arn,
+        case sides.side when 'source' then calls.key_account_id else calls.destination_key_account_id end as key_account_id,
+        calls.principal_arn,
+        calls.caller_id,
+        calls.caller_account_id,
+        calls.recipient_account_id,
+        calls.region,
+        calls.service,
+        calls.event_name,
+        calls.error_class,
+        calls.event_time,
+        case
+            when sides.side = 'source' then calls.resource
+            -- Copies of a volume or a database are encrypted anew for the copy.
+            else coalesce(
+                element_at(calls.destination_encryption_context, 'aws:rds:db-id'),
+                element_at(calls.destination_encryption_context, 'aws:elasticfilesystem:filesystem:id'),
+                element_at(calls.destination_encryption_context, 'aws:ebs:id'),
+                calls.resource
+            )
+        end as resource
+    from kms_calls as calls
+    cross join unnest(array['source', 'destination']) as sides (side)
+    where calls.event_time >= $window_start
+      and calls.event_time < $window_end
+      and (sides.side = 'source' or calls.event_name = 'ReEncrypt' and calls.destination_key_arn <> coalesce(calls.key_arn, ''))
 ),
 touched as (             -- those about the resource asked for
     select *
-    from calls
+    from sides
     where resource = $resource
        or starts_with(resource, $resource || '/')
        or strpos($resource, '%') > 0 and resource like $resource
