@@ -82,7 +82,7 @@ merge:
   peak_keys: with peak_requests
   peak_services: with peak_requests
 ---*/
-with minutes as (        -- one row per account, Region, quota and minute
+with named_minutes as (  -- one row per account, Region, quota and minute
     select
         request_rate.*,
         account_id || ' ' || region || ' ' || quota_name || ' ' || coalesce(custom_key_store_id, '') as rate_group
@@ -90,70 +90,53 @@ with minutes as (        -- one row per account, Region, quota and minute
     where minute >= date_trunc('minute', $window_start)
       and minute < $window_end
 ),
-totals as (              -- one row per account, Region and quota
+minutes as (             -- the same with what the group has in all, the busiest first
     select
-        rate_group,
-        account_id,
-        region,
-        quota_name,
-        custom_key_store_id,
-        max(peak_count) as peak_count,
-        cast(sum(request_count) as bigint) as request_count,
-        cast(sum(throttled_count) as bigint) as throttled_count
-    from minutes
-    group by rate_group, account_id, region, quota_name, custom_key_store_id
+        named_minutes.*,
+        max(peak_count) over (partition by rate_group) as group_peak_count,
+        sum(request_count) over (partition by rate_group) as group_request_count,
+        sum(throttled_count) over (partition by rate_group) as group_throttled_count,
+        row_number() over (partition by rate_group order by peak_count desc, minute) as minute_number
+    from named_minutes
 ),
-limits as (              -- the same with each quota that could hold for it, the one that holds first
+limits as (              -- the same with each quota that could hold, the one that holds first
     select
-        totals.*,
+        minutes.*,
         quotas.requests_per_second,
         quotas.origin,
         row_number() over (
-            partition by totals.rate_group
+            partition by minutes.rate_group, minutes.minute_number
             order by
-                case when quotas.account_id is not null then 0 else 1 end,
-                case when quotas.origin = 'override' then 0 else 1 end,
-                case when quotas.region is not null then 0 else 1 end,
+                case when quotas.account_id is not null then 0 else 4 end
+                    + case when quotas.origin = 'override' then 0 else 2 end
+                    + case when quotas.region is not null then 0 else 1 end,
                 quotas.requests_per_second
         ) as choice
-    from totals
+    from minutes
     join quotas
-      on quotas.quota_name = totals.quota_name
-     and (quotas.account_id is null or quotas.account_id = totals.account_id)
-     and (quotas.region is null or quotas.region = totals.region)
+      on quotas.quota_name = minutes.quota_name
+     and (quotas.account_id is null or quotas.account_id = minutes.account_id)
+     and (quotas.region is null or quotas.region = minutes.region)
     where quotas.requests_per_second > 0e0
 ),
-candidates as (          -- one row per account, Region and quota that was nearly used up, or throttled
+looked_at as (           -- of those nearly used up, or throttled: one row per minute with such a second, and the busiest minute
     select *
     from limits
     where choice = 1
       and (
-          peak_count >= $near_ratio * requests_per_second and peak_count >= $min_requests
-          or throttled_count >= $min_throttled and throttled_count > 0
+          group_peak_count >= $near_ratio * requests_per_second and group_peak_count >= $min_requests
+          or group_throttled_count >= $min_throttled and group_throttled_count > 0
       )
-),
-looked_at as (           -- one row per minute with such a second, and the busiest minute of each
-    select rate_group, minute
-    from (
-        select
-            minutes.rate_group,
-            minutes.minute,
-            minutes.throttled_count,
-            case
-                when minutes.peak_count >= $near_ratio * candidates.requests_per_second and minutes.peak_count >= $min_requests then 1
-                else 0
-            end as is_near,
-            row_number() over (partition by minutes.rate_group order by minutes.peak_count desc, minutes.minute) as minute_number
-        from minutes
-        join candidates on candidates.rate_group = minutes.rate_group
-    ) as minutes
-    where is_near = 1
-       or throttled_count > 0
-       or minute_number = 1
+      and (
+          peak_count >= $near_ratio * requests_per_second and peak_count >= $min_requests
+          or throttled_count > 0
+          or minute_number = 1
+      )
 ),
 calls as (               -- one row per request in these minutes: request_rate has no seconds
     select
         looked_at.rate_group,
+        looked_at.requests_per_second,
         quota_calls.event_id,
         quota_calls.caller,
         quota_calls.key_arn,
@@ -172,127 +155,120 @@ rates as (               -- one row per second of these minutes
     select
         rate_group,
         second,
+        requests_per_second,
         count(*) as request_count,
         count(case when error_class = 'throttled' then 1 end) as throttled_count
     from calls
-    group by rate_group, second
+    group by rate_group, second, requests_per_second
 ),
 seconds as (             -- the same, the busiest first
     select
-        rates.rate_group,
-        rates.second,
-        rates.request_count,
-        rates.throttled_count,
-        case
-            when rates.request_count >= $near_ratio * candidates.requests_per_second and rates.request_count >= $min_requests then 1
-            else 0
-        end as is_near,
-        row_number() over (partition by rates.rate_group order by rates.request_count desc, rates.second) as second_number
+        rates.*,
+        case when request_count >= $near_ratio * requests_per_second and request_count >= $min_requests then 1 else 0 end as is_near,
+        row_number() over (partition by rate_group order by request_count desc, second) as second_number
     from rates
-    join candidates on candidates.rate_group = rates.rate_group
 ),
-spans as (               -- one row per finding
+spans as (               -- one row per finding, with its busiest second
     select
         rate_group,
-        min(second) as first_seen,
-        max(second) as last_seen,
+        min(case when is_near = 1 or throttled_count > 0 then second end) as first_seen,
+        max(case when is_near = 1 or throttled_count > 0 then second end) as last_seen,
         cast(sum(case when is_near = 1 then request_count else throttled_count end) as bigint) as event_count,
         cast(sum(is_near) as bigint) as near_seconds,
-        cast(sum(throttled_count) as bigint) as throttled_count
+        cast(sum(throttled_count) as bigint) as throttled_count,
+        max(case when second_number = 1 then second end) as peak_second,
+        max(request_count) as peak_requests
     from seconds
-    where is_near = 1
-       or throttled_count > 0
     group by rate_group
     -- Seconds of the first minute may lie before the window.
     having sum(is_near) > 0
-        or sum(throttled_count) >= $min_throttled
-),
-peaks as (               -- one row per finding: its busiest second
-    select rate_group, second as peak_second, request_count as peak_requests
-    from seconds
-    where second_number = 1
+        or sum(throttled_count) >= $min_throttled and sum(throttled_count) > 0
 ),
 peak_calls as (          -- one row per request in a busiest second
     select
-        calls.rate_group,
+        spans.*,
         calls.event_id,
         calls.caller,
         calls.key_arn,
         coalesce(calls.service, 'direct') as service,
         row_number() over (partition by calls.rate_group order by calls.event_id) as call_number
     from calls
-    join peaks
-      on peaks.rate_group = calls.rate_group
-     and peaks.peak_second = calls.second
+    join spans
+      on spans.rate_group = calls.rate_group
+     and spans.peak_second = calls.second
 ),
-evidence as (            -- one row per finding: calls of its busiest second
+named as (               -- one row per such request and kind of what is behind it
+    select
+        peak_calls.*,
+        kinds.kind,
+        case kinds.kind when 'caller' then peak_calls.caller when 'key' then peak_calls.key_arn else peak_calls.service end as name
+    from peak_calls
+    cross join unnest(array['caller', 'key', 'service']) as kinds (kind)
+),
+counted as (             -- the same, with the requests that have the same behind them
+    select
+        named.*,
+        count(*) over (partition by rate_group, kind, name) as name_count,
+        row_number() over (partition by rate_group, kind, name order by call_number) as number_of_name
+    from named
+),
+ranked as (              -- the same, numbered by these requests; those without a key are apart
+    select
+        counted.*,
+        name || ' (' || cast(name_count as varchar) || ')' as label,
+        case
+            when number_of_name = 1 and name is not null
+                then row_number() over (
+                    partition by rate_group, kind, case when number_of_name = 1 and name is not null then 1 else 0 end
+                    order by name_count desc, name
+                )
+        end as n
+    from counted
+),
+evidence as (            -- one row per finding
     select
         rate_group,
-        array_agg(cast(event_id as varchar) order by call_number) filter (where call_number <= 20) as event_ids,
-        case when count(distinct caller) = 1 then max(caller) end as only_caller,
-        case when count(distinct coalesce(key_arn, '')) = 1 then max(key_arn) end as only_key_arn
-    from peak_calls
-    group by rate_group
-),
-shares as (              -- one row per finding, kind and name, with its requests in the busiest second
-    select rate_group, 'caller' as kind, caller as name, count(*) as request_count
-    from peak_calls
-    group by rate_group, caller
-    union all
-    select rate_group, 'key' as kind, key_arn as name, count(*) as request_count
-    from peak_calls
-    where key_arn is not null
-    group by rate_group, key_arn
-    union all
-    select rate_group, 'service' as kind, service as name, count(*) as request_count
-    from peak_calls
-    group by rate_group, service
-),
-ranked as (              -- the same, numbered by requests
-    select
-        rate_group,
-        kind,
-        name || ' (' || cast(request_count as varchar) || ')' as label,
-        row_number() over (partition by rate_group, kind order by request_count desc, name) as n
-    from shares
-),
-labels as (              -- one row per finding
-    select
-        rate_group,
-        array_agg(label order by n) filter (where kind = 'caller') as peak_callers,
-        array_agg(label order by n) filter (where kind = 'key') as peak_keys,
-        array_agg(label order by n) filter (where kind = 'service') as peak_services
+        first_seen,
+        last_seen,
+        event_count,
+        near_seconds,
+        throttled_count,
+        peak_second,
+        peak_requests,
+        array_agg(cast(event_id as varchar) order by call_number) filter (where kind = 'caller' and call_number <= 20) as event_ids,
+        case when min(caller) = max(caller) then max(caller) end as only_caller,
+        case when min(coalesce(key_arn, '')) = max(coalesce(key_arn, '')) then max(key_arn) end as only_key_arn,
+        array_agg(label order by n) filter (where kind = 'caller' and n <= 5) as peak_callers,
+        array_agg(label order by n) filter (where kind = 'key' and n <= 5) as peak_keys,
+        array_agg(label order by n) filter (where kind = 'service' and n <= 5) as peak_services
     from ranked
-    where n <= 5
-    group by rate_group
+    group by rate_group, first_seen, last_seen, event_count, near_seconds, throttled_count, peak_second, peak_requests
 )
 select
-    candidates.account_id,
-    candidates.region,
+    looked_at.account_id,
+    looked_at.region,
     evidence.only_key_arn as key_arn,
     case when evidence.only_caller like 'arn:%' then evidence.only_caller end as principal_arn,
-    spans.first_seen,
-    spans.last_seen,
-    spans.event_count,
+    evidence.first_seen,
+    evidence.last_seen,
+    evidence.event_count,
     evidence.event_ids,
-    case when spans.throttled_count > 0 or peaks.peak_requests >= candidates.requests_per_second then 'high' else 'medium' end as severity,
-    candidates.quota_name,
-    candidates.custom_key_store_id,
-    candidates.requests_per_second as quota_per_second,
-    candidates.origin as quota_origin,
-    peaks.peak_second,
-    peaks.peak_requests,
-    cast(peaks.peak_requests as double) / candidates.requests_per_second as peak_ratio,
+    case when evidence.throttled_count > 0 or evidence.peak_requests >= looked_at.requests_per_second then 'high' else 'medium' end as severity,
+    looked_at.quota_name,
+    looked_at.custom_key_store_id,
+    looked_at.requests_per_second as quota_per_second,
+    looked_at.origin as quota_origin,
+    evidence.peak_second,
+    evidence.peak_requests,
+    cast(evidence.peak_requests as double) / looked_at.requests_per_second as peak_ratio,
     $near_ratio as near_ratio,
-    spans.near_seconds,
-    spans.throttled_count,
-    candidates.request_count,
-    labels.peak_callers,
-    labels.peak_keys,
-    labels.peak_services
-from candidates
-join spans on spans.rate_group = candidates.rate_group
-join peaks on peaks.rate_group = candidates.rate_group
-join evidence on evidence.rate_group = candidates.rate_group
-join labels on labels.rate_group = candidates.rate_group
-order by candidates.account_id, candidates.region, candidates.quota_name, candidates.custom_key_store_id
+    evidence.near_seconds,
+    evidence.throttled_count,
+    cast(looked_at.group_request_count as bigint) as request_count,
+    evidence.peak_callers,
+    evidence.peak_keys,
+    evidence.peak_services
+from looked_at
+join evidence on evidence.rate_group = looked_at.rate_group
+where looked_at.minute_number = 1
+order by looked_at.account_id, looked_at.region, looked_at.quota_name, looked_at.custom_key_store_id
