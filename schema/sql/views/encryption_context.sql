@@ -7,19 +7,22 @@
 -- context_key VARCHAR: Key in the encryption context: untrusted text.
 -- context_value VARCHAR: Its value: untrusted text.
 
-with sides as (          -- one row per call and side with a context
+with calls as (          -- one row per call and side, each with its context
+    select
+        kms_calls.event_id,
+        kms_calls.event_time,
+        kinds.side,
+        case kinds.side when 'source' then kms_calls.key_arn else kms_calls.destination_key_arn end as key_arn,
+        case kinds.side when 'source' then kms_calls.encryption_context else kms_calls.destination_encryption_context end as context
+    from kms_calls
+    join (values ('source'), ('destination')) as kinds (side)
+      on kinds.side = 'source' or kms_calls.event_name = 'ReEncrypt'
+),
+sides as (               -- the same with the keys of the context
     -- The list of keys is a column of its own: DuckDB takes a list apart as it
     -- streams by, but joins for every row when it has to compute it there.
-    select
-        event_id, event_time, key_arn, 'source' as side,
-        encryption_context as context, map_keys(encryption_context) as context_keys
-    from kms_calls
-    union all
-    select
-        event_id, event_time, destination_key_arn as key_arn, 'destination' as side,
-        destination_encryption_context as context, map_keys(destination_encryption_context) as context_keys
-    from kms_calls
-    where event_name = 'ReEncrypt'
+    select calls.*, map_keys(context) as context_keys
+    from calls
 )
 select
     sides.event_id,
