@@ -34,31 +34,28 @@ with steps as (          -- one row per account, Region and step
       and ($account_id is null or account_id = $account_id)
     group by account_id, region, delay_minutes
 ),
-known as (               -- one row per account and Region
-    select account_id, region, sum(kms_event_count) as kms_event_count
+shared as (              -- the same with all of account and Region whose delay is known
+    select
+        steps.*,
+        sum(case when delay_minutes is not null then kms_event_count end) over (partition by account_id, region) as known_count
     from steps
-    where delay_minutes is not null
-    group by account_id, region
 )
 select
-    steps.account_id,
+    shared.account_id,
     accounts.account_name,
-    steps.region,
-    steps.delay_minutes,
-    steps.kms_event_count,
-    case when steps.delay_minutes is not null then cast(steps.kms_event_count as double) / cast(known.kms_event_count as double) end as share,
-    case when steps.delay_minutes is not null then
-        cast(sum(steps.kms_event_count) over (
-            partition by steps.account_id, steps.region
-            order by steps.delay_minutes nulls last
+    shared.region,
+    shared.delay_minutes,
+    shared.kms_event_count,
+    case when shared.delay_minutes is not null then cast(shared.kms_event_count as double) / cast(shared.known_count as double) end as share,
+    case when shared.delay_minutes is not null then
+        cast(sum(shared.kms_event_count) over (
+            partition by shared.account_id, shared.region
+            order by shared.delay_minutes nulls last
             rows between unbounded preceding and current row
-        ) as double) / cast(known.kms_event_count as double)
+        ) as double) / cast(shared.known_count as double)
     end as cumulative_share,
-    steps.day_count,
-    steps.last_day
-from steps
-left join known
-  on coalesce(known.account_id, '') = coalesce(steps.account_id, '')
- and known.region = steps.region
-left join accounts on accounts.account_id = steps.account_id
-order by steps.account_id, steps.region, steps.delay_minutes nulls last
+    shared.day_count,
+    shared.last_day
+from shared
+left join accounts on accounts.account_id = shared.account_id
+order by shared.account_id, shared.region, shared.delay_minutes nulls last

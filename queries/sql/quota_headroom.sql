@@ -55,47 +55,41 @@ peaks as (               -- one row per account, Region, quota and store
     from ranked
     group by account_id, region, quota_name, custom_key_store_id
 ),
-limits as (              -- one row per account, Region and quota in use, with the quota that holds
+limits as (              -- the same with each quota that could hold, the one that holds first
     select
-        pairs.account_id,
-        pairs.region,
-        pairs.quota_name,
+        peaks.*,
         quotas.requests_per_second,
         quotas.origin,
         row_number() over (
-            partition by pairs.account_id, pairs.region, pairs.quota_name
+            partition by peaks.account_id, peaks.region, peaks.quota_name, peaks.custom_key_store_id
             order by
                 case when quotas.account_id is not null then 0 else 1 end,
                 case when quotas.origin = 'override' then 0 else 1 end,
                 case when quotas.region is not null then 0 else 1 end,
                 quotas.requests_per_second
         ) as choice
-    from (select distinct account_id, region, quota_name from peaks) as pairs
-    join quotas
-      on quotas.quota_name = pairs.quota_name
-     and (quotas.account_id is null or quotas.account_id = pairs.account_id)
-     and (quotas.region is null or quotas.region = pairs.region)
+    from peaks
+    left join quotas
+      on quotas.quota_name = peaks.quota_name
+     and (quotas.account_id is null or quotas.account_id = peaks.account_id)
+     and (quotas.region is null or quotas.region = peaks.region)
 )
 select
-    peaks.account_id,
+    limits.account_id,
     accounts.account_name,
-    peaks.region,
-    peaks.quota_name,
-    peaks.custom_key_store_id,
+    limits.region,
+    limits.quota_name,
+    limits.custom_key_store_id,
     limits.requests_per_second as quota_per_second,
     limits.origin as quota_origin,
-    peaks.peak_requests,
-    peaks.peak_second,
-    cast(peaks.peak_requests as double) / nullif(limits.requests_per_second, 0e0) as peak_ratio,
-    limits.requests_per_second - peaks.peak_requests as headroom_per_second,
-    peaks.near_seconds,
-    peaks.request_count,
-    peaks.throttled_count
-from peaks
-left join limits
-  on limits.account_id = peaks.account_id
- and limits.region = peaks.region
- and limits.quota_name = peaks.quota_name
- and limits.choice = 1
-left join accounts on accounts.account_id = peaks.account_id
-order by peak_ratio desc nulls last, peaks.account_id, peaks.region, peaks.quota_name, peaks.custom_key_store_id
+    limits.peak_requests,
+    limits.peak_second,
+    cast(limits.peak_requests as double) / nullif(limits.requests_per_second, 0e0) as peak_ratio,
+    limits.requests_per_second - limits.peak_requests as headroom_per_second,
+    limits.near_seconds,
+    limits.request_count,
+    limits.throttled_count
+from limits
+left join accounts on accounts.account_id = limits.account_id
+where limits.choice = 1
+order by peak_ratio desc nulls last, limits.account_id, limits.region, limits.quota_name, limits.custom_key_store_id

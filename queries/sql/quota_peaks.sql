@@ -53,45 +53,39 @@ days as (                -- one row per account, Region, quota and day
     from ranked
     group by day, account_id, region, quota_name, custom_key_store_id
 ),
-limits as (              -- one row per account, Region and quota in use, with the quota that holds
+limits as (              -- the same with each quota that could hold, the one that holds first
     select
-        pairs.account_id,
-        pairs.region,
-        pairs.quota_name,
+        days.*,
         quotas.requests_per_second,
         quotas.origin,
         row_number() over (
-            partition by pairs.account_id, pairs.region, pairs.quota_name
+            partition by days.account_id, days.region, days.quota_name, days.custom_key_store_id, days.day
             order by
                 case when quotas.account_id is not null then 0 else 1 end,
                 case when quotas.origin = 'override' then 0 else 1 end,
                 case when quotas.region is not null then 0 else 1 end,
                 quotas.requests_per_second
         ) as choice
-    from (select distinct account_id, region, quota_name from days) as pairs
-    join quotas
-      on quotas.quota_name = pairs.quota_name
-     and (quotas.account_id is null or quotas.account_id = pairs.account_id)
-     and (quotas.region is null or quotas.region = pairs.region)
+    from days
+    left join quotas
+      on quotas.quota_name = days.quota_name
+     and (quotas.account_id is null or quotas.account_id = days.account_id)
+     and (quotas.region is null or quotas.region = days.region)
 )
 select
-    days.day,
-    days.account_id,
+    limits.day,
+    limits.account_id,
     accounts.account_name,
-    days.region,
-    days.quota_name,
-    days.custom_key_store_id,
+    limits.region,
+    limits.quota_name,
+    limits.custom_key_store_id,
     limits.requests_per_second as quota_per_second,
-    days.peak_second,
-    days.peak_requests,
-    cast(days.peak_requests as double) / nullif(limits.requests_per_second, 0e0) as peak_ratio,
-    days.request_count,
-    days.throttled_count
-from days
-left join limits
-  on limits.account_id = days.account_id
- and limits.region = days.region
- and limits.quota_name = days.quota_name
- and limits.choice = 1
-left join accounts on accounts.account_id = days.account_id
-order by peak_ratio desc nulls last, days.day, days.account_id, days.region, days.quota_name, days.custom_key_store_id
+    limits.peak_second,
+    limits.peak_requests,
+    cast(limits.peak_requests as double) / nullif(limits.requests_per_second, 0e0) as peak_ratio,
+    limits.request_count,
+    limits.throttled_count
+from limits
+left join accounts on accounts.account_id = limits.account_id
+where limits.choice = 1
+order by peak_ratio desc nulls last, limits.day, limits.account_id, limits.region, limits.quota_name, limits.custom_key_store_id
