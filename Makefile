@@ -49,6 +49,7 @@ race: toolchain ## run the tests of concurrent code under the race detector
 .PHONY: long
 long: toolchain ## kill, fault, history and fuzz suites at full length
 	go test -count=1 -timeout 30m ./ingest -kills 50
+	go test -count=1 -timeout 30m ./internal/lake -seeds 40 -kills 60
 	go test -count=1 -timeout 30m ./internal/duck -run '^TestDerivedTablesAreExact$$' -histories 150
 	git grep -n '^func Fuzz' -- '*_test.go' \
 	| sed -E 's,^(.*)/[^/]+:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*,\1 \2,' \
@@ -79,6 +80,13 @@ generate: toolchain ## write the generated pages of docs/
 .PHONY: trino
 trino: ## download Trino for the tests that need one (800 MB, once; kept in the user's cache)
 	go run ./internal/trinoserver/run -fetch
+
+# One Trino for all packages, so one after the other.
+.PHONY: test-trino
+test-trino: toolchain ## the same SQL gives the same rows on DuckDB and Trino (minutes; Java 24 and Maven)
+	root=$$(mktemp -d); trap 'rm -rf "$$root"' EXIT; \
+	go run ./internal/trinoserver/run -root "$$root" -- \
+	  go test -p 1 -count=1 -timeout 20m -tags '$(GOTAGS) trino' ./internal/equivalence ./internal/sqllint ./internal/trino $(TRINO_FLAGS)
 
 .PHONY: test-trinoserver
 test-trinoserver: ## start real Trino servers, see them work and end

@@ -196,7 +196,7 @@ func TestImports_transitive(t *testing.T) {
 		},
 		{
 			name: "binary", of: []string{"cmd/kmstrail"},
-			never:   []string{"internal/golden", "ingest/sourcetest", "internal/docgen", "bench"},
+			never:   []string{"internal/golden", "ingest/sourcetest", "internal/docgen", "internal/trinoserver", "internal/equivalence", "bench"},
 			because: "test code does not ship",
 		},
 	}

@@ -94,18 +94,21 @@ func (v *View) Definition(sources map[string]string) string {
 
 // fromTable finds the relations of a query; ours have no FROM in strings, and
 // extract(… from …) is followed by a column, which no table is named like.
-var fromTable = regexp.MustCompile(`\b(from|join)\s+([a-z_]+)\b`)
+var fromTable = regexp.MustCompile(`\b(from|join)\s+([a-z_]+)\b(\s+as\b)?`)
 
 // Substitute returns the query with other sources, as [View.Definition] does.
 func Substitute(views []View, sql string, sources map[string]string) string {
 	return fromTable.ReplaceAllStringFunc(sql, func(match string) string {
 		words := fromTable.FindStringSubmatch(match)
-		name := words[2]
+		name, alias := words[2], words[3]
+		if alias == "" {
+			alias = " as " + name
+		}
 		if relation, ok := sources[name]; ok {
-			return words[1] + " " + relation + " as " + name
+			return words[1] + " " + relation + alias
 		}
 		if v := viewNamed(views, name); v != nil && v.uses(views, sources) {
-			return words[1] + " (\n" + Substitute(views, v.SQL, sources) + "\n) as " + name
+			return words[1] + " (\n" + Substitute(views, v.SQL, sources) + "\n)" + alias
 		}
 		return match
 	})

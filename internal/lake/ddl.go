@@ -33,6 +33,8 @@ type DDLOptions struct {
 	// see events of another Region, or of an earlier day.
 	Regions  []string
 	FirstDay time.Time
+	// LastDay ends a lake that is not written any more; zero goes on with time.
+	LastDay time.Time
 }
 
 // Statement is one statement of DDL.
@@ -149,11 +151,19 @@ func (o *DDLOptions) trinoProjection(column string) string {
 		return "partition_projection_type = 'ENUM', partition_projection_values = ARRAY['" + strings.Join(o.regions(), "', '") + "']"
 	}
 	return "partition_projection_type = 'DATE', partition_projection_format = 'yyyy-MM-dd', partition_projection_interval = 1, " +
-		"partition_projection_interval_unit = 'DAYS', partition_projection_range = ARRAY['" + o.firstDay() + "', '" + lastDay + "']"
+		"partition_projection_interval_unit = 'DAYS', partition_projection_range = ARRAY['" + o.firstDay() + "', '" + o.lastDay() + "']"
 }
 
 // lastDay leaves room for clocks that run ahead; see [PartitionDay].
-const lastDay = "NOW+2DAYS"
+func (o *DDLOptions) lastDay() string {
+	switch {
+	case o.LastDay.IsZero():
+		return "NOW+2DAYS"
+	case !o.LastDay.After(o.FirstDay): // Trino wants a later day
+		return o.FirstDay.UTC().AddDate(0, 0, 1).Format(time.DateOnly)
+	}
+	return o.LastDay.UTC().Format(time.DateOnly)
+}
 
 func (o *DDLOptions) firstDay() string { return o.FirstDay.UTC().Format(time.DateOnly) }
 
@@ -193,7 +203,7 @@ func (o *DDLOptions) athenaProjection(column string) []string {
 	}
 	return []string{
 		key("type", "date"), key("format", "yyyy-MM-dd"), key("interval", "1"), key("interval.unit", "DAYS"),
-		key("range", o.firstDay()+","+lastDay),
+		key("range", o.firstDay()+","+o.lastDay()),
 	}
 }
 

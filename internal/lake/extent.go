@@ -11,7 +11,8 @@ import (
 // Extent says what partitions a lake has.
 type Extent struct {
 	Regions  []string
-	FirstDay time.Time // zero when there is none
+	// FirstDay and LastDay are zero when there is none.
+	FirstDay, LastDay time.Time
 }
 
 // ReadExtent lists the lake to find out which partitions it has.
@@ -40,8 +41,14 @@ func (e *Extent) add(name string) {
 			}
 		case dayColumn.Name, deliveryDayColumn.Name:
 			day, err := time.Parse(time.DateOnly, value)
-			if err == nil && (e.FirstDay.IsZero() || day.Before(e.FirstDay)) {
+			if err != nil {
+				continue
+			}
+			if e.FirstDay.IsZero() || day.Before(e.FirstDay) {
 				e.FirstDay = day
+			}
+			if day.After(e.LastDay) {
+				e.LastDay = day
 			}
 		}
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // Each hands each row of a result to visit, the values by column name: string
-// (also for dates and UUIDs), int64, float64, bool, time.Time (UTC), []any or
-// nil. It releases the reader.
+// (also for dates and UUIDs), int64, float64, bool, time.Time (UTC), []any,
+// map[string]any or nil. It releases the reader.
 func Each(r array.RecordReader, visit func(row map[string]any) error) error {
 	defer r.Release()
 	names := Names(r)
@@ -60,6 +60,10 @@ func value(a arrow.Array, i int) (any, error) {
 		return strings.Clone(a.Value(i)), nil
 	case *array.Int64:
 		return a.Value(i), nil
+	case *array.Decimal128:
+		return decimalValue(a, i), nil
+	case *array.Map:
+		return mapValue(a, i)
 	case *array.Int32:
 		return int64(a.Value(i)), nil
 	case *array.Float64:
@@ -81,6 +85,31 @@ func value(a arrow.Array, i int) (any, error) {
 		return listValue(a.ListValues(), int(start), int(end))
 	}
 	return nil, fmt.Errorf("the type %s cannot be read row by row", a.DataType())
+}
+
+// decimalValue returns a whole number as int64 where that can hold it, and any
+// other as text.
+func decimalValue(a *array.Decimal128, i int) any {
+	if t, ok := a.DataType().(*arrow.Decimal128Type); ok && t.Scale == 0 {
+		if n := a.Value(i).BigInt(); n.IsInt64() {
+			return n.Int64()
+		}
+	}
+	return a.ValueStr(i)
+}
+
+// mapValue returns a map with text keys as map[string]any.
+func mapValue(a *array.Map, i int) (any, error) {
+	start, end := a.ValueOffsets(i)
+	out := make(map[string]any, end-start)
+	for j := int(start); j < int(end); j++ {
+		v, err := value(a.Items(), j)
+		if err != nil {
+			return nil, err
+		}
+		out[strings.Clone(a.Keys().ValueStr(j))] = v
+	}
+	return out, nil
 }
 
 func listValue(values arrow.Array, start, end int) (any, error) {

@@ -1,0 +1,255 @@
+//go:build duckdb_arrow && trino
+
+package equivalence_test
+
+import (
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/ingest/dirsource"
+	"github.com/kmstrail/kmstrail/internal/casestore"
+	"github.com/kmstrail/kmstrail/internal/config"
+	"github.com/kmstrail/kmstrail/internal/golden"
+	"github.com/kmstrail/kmstrail/internal/sqlcase"
+	"github.com/kmstrail/kmstrail/internal/sqlfile"
+	"github.com/kmstrail/kmstrail/queries"
+	"github.com/kmstrail/kmstrail/schema"
+)
+
+// maxStages is what a file may need; Trino and Athena allow 150.
+const maxStages = 100
+
+// file is a detector or a query.
+type file struct {
+	kind, id string
+	params   sqlfile.Params
+	bind     func(given map[string]string, w sqlfile.Window) (sqlfile.Statement, error)
+	detector *detectors.Detector
+	cases    []sqlcase.Case
+}
+
+// TestSameRows is the gate: whatever one engine answers, the other does.
+func TestSameRows(t *testing.T) {
+	var all table
+	t.Run("sample", func(t *testing.T) { sample(t, &all) })
+	t.Run("cases", func(t *testing.T) {
+		for _, f := range files(t) {
+			for i := range f.cases {
+				t.Run(f.id+"/"+f.cases[i].Name, func(t *testing.T) {
+					t.Parallel()
+					f.compareCase(t, &f.cases[i], &all)
+				})
+			}
+		}
+	})
+	t.Log("on average\n" + all.times())
+	if !t.Failed() {
+		golden.EqualString(t, all.page(), "../../docs/equivalence.md")
+	}
+}
+
+// files are all detectors and queries with their cases.
+func files(t *testing.T) []file {
+	t.Helper()
+	var out []file
+	builtin, err := detectors.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range builtin {
+		out = append(out, file{"detector", d.ID, d.Params, d.Bind, d, cases(t, detectors.BuiltinFS(), d.ID)})
+	}
+	named, err := queries.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range named {
+		out = append(out, file{"query", q.ID, q.Params, q.Bind, nil, cases(t, queries.BuiltinFS(), q.ID)})
+	}
+	return out
+}
+
+func cases(t *testing.T, fsys fs.FS, id string) []sqlcase.Case {
+	t.Helper()
+	src, err := fs.ReadFile(fsys, id+".txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := sqlcase.Parse(id+".txtar", src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func (f *file) compareCase(t *testing.T, c *sqlcase.Case, all *table) {
+	t.Helper()
+	store := open(t)
+	if err := c.Load(t.Context(), store, false); err != nil {
+		t.Fatal(err)
+	}
+	e := exported(t, store)
+	st, err := f.bind(c.Params, c.Window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	duck, trino := compare(t, e, st, true)
+	all.ran(f.kind, f.id, duck, trino)
+	if c.Fires() && len(duck.rows) == 0 {
+		t.Error("the case fires, and no row came")
+	}
+	if f.detector != nil {
+		f.sameFindings(t, e, c)
+	}
+}
+
+// sameFindings compares what the runner makes of the rows, on Trino as a user
+// runs it there.
+func (f *file) sameFindings(t *testing.T, e engines, c *sqlcase.Case) {
+	t.Helper()
+	duck, err := f.detector.Find(t.Context(), e.duck, c.Params, c.Window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trino, err := f.detector.Find(t.Context(), e.trino, c.Params, c.Window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(duck, trino, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("findings on DuckDB (-) and Trino (+):\n%s", diff)
+	}
+}
+
+func open(t *testing.T) *casestore.Store {
+	t.Helper()
+	s, err := casestore.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// sample compares every view, and every file over the whole sample bucket.
+func sample(t *testing.T, all *table) {
+	e := exported(t, sampleStore(t))
+	for _, v := range schema.Views() {
+		t.Run(v.Name, func(t *testing.T) {
+			var columns []string
+			for _, c := range v.Columns {
+				columns = append(columns, c.Name)
+			}
+			st := sqlfile.Statement{SQL: "select " + strings.Join(columns, ", ") + " from " + v.Name}
+			duck, trino := compare(t, e, st, false)
+			all.ran("view", v.Name, duck, trino)
+			all.needs("view", v.Name, stages(t, e, st))
+			if len(duck.rows) == 0 {
+				t.Error("the view has no row")
+			}
+		})
+	}
+	window := span(t, e)
+	for _, f := range files(t) {
+		t.Run(f.id, func(t *testing.T) {
+			st, err := f.bind(f.anyParams(t, e), window)
+			if err != nil {
+				t.Fatal(err)
+			}
+			duck, trino := compare(t, e, st, true)
+			all.ran(f.kind, f.id, duck, trino)
+			all.needs(f.kind, f.id, stages(t, e, st))
+		})
+	}
+}
+
+func sampleStore(t *testing.T) *casestore.Store {
+	t.Helper()
+	store := open(t)
+	root := filepath.Join("..", "..", "sampledata")
+	cfg, err := config.Load(config.Options{File: filepath.Join(root, "kmstrail.yaml")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range cfg.Tables() {
+		rec, err := schema.Rows(rows.Table, rows.Rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = store.Replace(t.Context(), rows.Table, rec)
+		rec.Release()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	source, err := dirsource.New(filepath.Join(root, "bucket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ingest.Run(t.Context(), ingest.Options{Source: source, Sink: store.Store, SelfPrincipals: cfg.SelfPrincipals, Decoders: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// span is the time that the sample is about, in whole days.
+func span(t *testing.T, e engines) sqlfile.Window {
+	t.Helper()
+	var w sqlfile.Window
+	r := ask(t, e.duck, sqlfile.Statement{SQL: "select cast(min(day) as varchar), cast(max(day) as varchar) from arrivals"})
+	for i, at := range []string{r.rows[0][0].(string), r.rows[0][1].(string)} {
+		day, err := time.Parse(time.DateOnly, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			w.Start = day
+		} else {
+			w.End = day.AddDate(0, 0, 1)
+		}
+	}
+	return w
+}
+
+// anyParams gives required parameters a value that the sample has.
+func (f *file) anyParams(t *testing.T, e engines) map[string]string {
+	t.Helper()
+	given := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(f.params)) {
+		column := map[string]string{"key_arn": "key_arn", "principal": "principal_arn", "principal_arn": "principal_arn", "resource": "resource"}[name]
+		if !f.params[name].Required || column == "" {
+			continue
+		}
+		r := ask(t, e.duck, sqlfile.Statement{SQL: "select " + column + " from kms_calls where " + column + " is not null group by 1 order by count(*) desc, 1 limit 1"})
+		given[name] = r.rows[0][0].(string)
+	}
+	return given
+}
+
+var fragment = regexp.MustCompile(`(?m)^Fragment \d+ `)
+
+// stages counts the stages of Trino's plan.
+func stages(t *testing.T, e engines, st sqlfile.Statement) int {
+	t.Helper()
+	st.SQL = "explain (type distributed) " + st.SQL
+	r := ask(t, e.trino, st)
+	n := len(fragment.FindAllString(r.rows[0][0].(string), -1))
+	if n == 0 || n > maxStages {
+		t.Errorf("Trino's plan has %d stages; at most %d are allowed: it computes a CTE anew wherever it is named", n, maxStages)
+	}
+	return n
+}
