@@ -118,6 +118,9 @@ func (r *lakeWriteRun) run(ctx context.Context, cfg config.Config) error {
 	if err := lake.CheckCreate(ctx, r.opts.Bucket); err != nil {
 		return err
 	}
+	if err := lake.MakeTables(ctx, r.opts.Bucket); err != nil {
+		return fmt.Errorf("make the tables of the lake: %w", err)
+	}
 	for _, t := range cfg.Tables() {
 		if _, err := lake.WriteTable(ctx, r.opts.Bucket, t.Table, t.Rows); err != nil {
 			return fmt.Errorf("write configuration to lake: %w", err)
