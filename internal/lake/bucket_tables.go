@@ -17,9 +17,6 @@ const (
 // system Trino makes no table of a directory that is not there.
 func MakeTables(ctx context.Context, b Bucket) error {
 	for _, t := range Tables() {
-		if t.Current {
-			continue
-		}
 		name, body := placeholder, []byte("Parquet files of the table "+t.Of.Name+", written by kmstrail.\n")
 		if len(t.Partitions) == 0 {
 			w, err := newFileWriter(&t)
@@ -30,6 +27,9 @@ func MakeTables(ctx context.Context, b Bucket) error {
 				return err
 			}
 			name = emptyName
+			if t.Current {
+				name = currentName
+			}
 		}
 		if err := b.Create(ctx, t.Name+"/"+name, body); err != nil && !errors.Is(err, ErrExists) {
 			return err
