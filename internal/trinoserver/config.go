@@ -87,6 +87,9 @@ func serverProperties(n node, install *Install, opts Options, coordinatorPort in
 	}
 	if n.coordinator {
 		p["node-scheduler.include-coordinator"] = strconv.FormatBool(opts.Workers == 0)
+		// The plans of ended queries fill the memory: a hundred large ones two
+		// gigabytes, and the server does nothing but collect garbage.
+		p["query.max-history"], p["query.min-expire-age"] = "20", "30s"
 	}
 	return p
 }
