@@ -49,6 +49,11 @@ type config struct {
 	hours  int
 	hour   int
 	keep   string
+
+	// For the lake measurement.
+	lakeEvents int
+	program    string
+	generate   bool
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -62,11 +67,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&c.set, "set", "", "internal: the set to measure")
 	flags.IntVar(&c.procs, "procs", runtime.NumCPU(), "processors to use")
 	flags.StringVar(&c.profile, "cpuprofile", "", "internal: file for a CPU profile of this process")
-	flags.StringVar(&c.only, "only", "", "measure only this: ingest or growth")
+	flags.StringVar(&c.only, "only", "", "measure only this: "+strings.Join(sections, ", "))
 	flags.Int64Var(&c.events, "events", 50_000_000, "growth: events in the large store")
 	flags.IntVar(&c.hours, "hours", 3, "growth: hours to measure in each store; medians are compared")
 	flags.StringVar(&c.keep, "keep", "", "growth: folder for the large store, which stays there and is used again")
 	flags.IntVar(&c.hour, "hour", 0, "internal: the hour to ingest")
+	flags.IntVar(&c.lakeEvents, "lake-events", 5_000_000, "lake: KMS events in the logs")
+	flags.StringVar(&c.program, "kmstrail", filepath.Join("bin", "kmstrail"), "lake: the program, as make build makes it")
+	flags.BoolVar(&c.generate, "generate", false, "lake: only make the logs, which are then used again")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -76,34 +84,48 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return c.measure(ctx, out)
 }
 
+// sections are the measurements that there are.
+var sections = []string{"ingest", "growth", "lake"}
+
 // measure makes the measurements asked for and writes them to the results,
 // where the others stay as they are.
 func (c *config) measure(ctx context.Context, out io.Writer) error {
-	switch c.only {
-	case "", "ingest", "growth":
-	default:
-		return fmt.Errorf("there is no measurement %q; want ingest or growth", c.only)
+	if c.only != "" && !slices.Contains(sections, c.only) {
+		return fmt.Errorf("there is no measurement %q; there are %s", c.only, strings.Join(sections, ", "))
 	}
 	rep, err := c.readResults()
 	if err != nil {
 		return err
 	}
-	if c.only != "growth" {
-		growth := rep.Growth
-		if rep, err = c.measureIngest(ctx, out); err != nil {
-			return err
+	for _, section := range sections {
+		if c.only != "" && c.only != section {
+			continue
 		}
-		rep.Growth = growth
+		if err := c.measureSection(ctx, section, rep, out); err != nil {
+			return fmt.Errorf("measure %s: %w", section, err)
+		}
 		if err := rep.write(c.results); err != nil {
 			return err
 		}
 	}
-	if c.only != "ingest" {
-		if rep.Growth, err = c.measureGrowth(ctx, out); err != nil {
-			return fmt.Errorf("measure growth: %w", err)
+	return nil
+}
+
+// measureSection makes one measurement anew.
+func (c *config) measureSection(ctx context.Context, section string, rep *report, out io.Writer) (err error) {
+	switch section {
+	case "growth":
+		rep.Growth, err = c.measureGrowth(ctx, out)
+	case "lake":
+		rep.Lake, err = c.measureLake(ctx, out)
+	default:
+		var anew *report
+		if anew, err = c.measureIngest(ctx, out); err == nil {
+			anew.Growth, anew.Lake = rep.Growth, rep.Lake
+			*rep = *anew
 		}
 	}
-	return rep.write(c.results)
+	return err
 }
 
 // readResults returns what earlier runs wrote.
@@ -175,6 +197,7 @@ type report struct {
 	BytesPerEvent      float64 `json:"bytes_per_event"`
 
 	Growth *growthReport `json:"growth_cpu,omitempty"`
+	Lake   *lakeReport   `json:"lake,omitempty"`
 }
 
 func (c *config) measureIngest(ctx context.Context, out io.Writer) (*report, error) {
@@ -244,18 +267,27 @@ func (c *config) process(ctx context.Context, set, measurement string, result an
 	if err := json.Unmarshal([]byte(stdout.String()), result); err != nil {
 		return fmt.Errorf("%s: read result: %w", measurement, err)
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return errors.New("this system does not tell what a process used")
+	used, err := costOf(cmd, start)
+	if err != nil {
+		return err
 	}
 	if r, ok := result.(interface{ set(used cost) }); ok {
-		r.set(cost{
-			CPU:    cmd.ProcessState.UserTime().Seconds() + cmd.ProcessState.SystemTime().Seconds(),
-			Wall:   time.Since(start).Seconds(),
-			PeakMB: float64(usage.Maxrss) * 1024 / 1e6, // Linux counts in KiB
-		})
+		r.set(used)
 	}
 	return nil
+}
+
+// costOf is what a process that has ended used.
+func costOf(cmd *exec.Cmd, start time.Time) (cost, error) {
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return cost{}, errors.New("this system does not tell what a process used")
+	}
+	return cost{
+		CPU:    cmd.ProcessState.UserTime().Seconds() + cmd.ProcessState.SystemTime().Seconds(),
+		Wall:   time.Since(start).Seconds(),
+		PeakMB: float64(usage.Maxrss) * 1024 / 1e6, // Linux counts in KiB
+	}, nil
 }
 
 // median takes each figure's median on its own.

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/kmstrail/kmstrail/sampledata"
+)
+
+// sampleEvents is how many KMS events the logs have with which requests to S3
+// are counted.
+const sampleEvents = 200_000
+
+// lakeReport is the key lake of results.json.
+type lakeReport struct {
+	Date     string `json:"date"`
+	CPUs     int    `json:"cpus"`
+	MemoryGB int    `json:"memory_gb"`
+	Go       string `json:"go"`
+	Trino    string `json:"trino"`
+	// Load is how many processes wanted to run in the minute before.
+	Load float64 `json:"load_before"`
+
+	Logs     logFigures      `json:"logs"`
+	Ingest   ingestFigures   `json:"ingest"`
+	Write    writeFigures    `json:"write"`
+	Three    sharedFigures   `json:"three_writers"`
+	Requests requestFigures  `json:"requests"`
+	Agree    agreement       `json:"agreement"`
+	Detect   []detectFigures `json:"detect"`
+	// Questions are detectors and queries one by one.
+	Questions []lakeQuestion `json:"questions"`
+}
+
+// logFigures are the logs that are read.
+type logFigures struct {
+	sampledata.BenchTruth
+	Days     int `json:"days"`
+	Accounts int `json:"accounts"`
+	Regions  int `json:"regions"`
+	// Records by log file.
+	Median int64 `json:"records_median"`
+	P90    int64 `json:"records_p90"`
+	Most   int64 `json:"records_most"`
+}
+
+// lakeDirs are where things lie.
+type lakeDirs struct {
+	logs, sample, root, lake, config string
+	// store has the same logs, findings what Trino's detectors found.
+	store, findings string
+}
+
+func (c *config) lakeDirs() (*lakeDirs, error) {
+	base, err := filepath.Abs(c.dir)
+	if err != nil {
+		return nil, err
+	}
+	root := filepath.Join(base, fmt.Sprintf("lake-%d", c.lakeEvents))
+	return &lakeDirs{
+		logs: filepath.Join(base, fmt.Sprintf("trail-%d", c.lakeEvents)), sample: filepath.Join(base, fmt.Sprintf("trail-%d", sampleEvents)),
+		root: root, lake: filepath.Join(root, "lake"), config: filepath.Join(root, "kmstrail.yaml"),
+		store: filepath.Join(root, "store.duckdb"), findings: filepath.Join(root, "findings.duckdb"),
+	}, nil
+}
+
+// lakeConfig has a low quota, so that the detector of request rates finds some.
+const lakeConfig = `quotas:
+  - account: "111122223333"
+    quota: cryptographic_symmetric
+    per_second: 10
+`
+
+// measureLake writes a lake and has Trino answer over it.
+func (c *config) measureLake(ctx context.Context, out io.Writer) (*lakeReport, error) {
+	d, err := c.lakeDirs()
+	if err != nil {
+		return nil, err
+	}
+	rep := &lakeReport{Date: time.Now().UTC().Format(time.DateOnly), CPUs: runtime.NumCPU(), Go: runtime.Version()}
+	if _, err := generateTrail(ctx, d.sample, sampleEvents, out); err != nil {
+		return nil, err
+	}
+	if rep.Logs.BenchTruth, err = generateTrail(ctx, d.logs, c.lakeEvents, out); err != nil || c.generate {
+		return nil, err
+	}
+	if err := rep.machine(); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(d.root); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(d.root, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(d.config, []byte(lakeConfig), 0o644); err != nil {
+		return nil, err
+	}
+	if err := c.measureWriting(ctx, d, rep); err != nil {
+		return nil, err
+	}
+	if err := c.measureReading(ctx, d, rep); err != nil {
+		return nil, err
+	}
+	rep.print(out)
+	return rep, os.RemoveAll(d.root) // after an error it stays, to look at
+}
+
+// measureWriting measures what ingests.
+func (c *config) measureWriting(ctx context.Context, d *lakeDirs, rep *lakeReport) error {
+	var err error
+	if rep.Write, err = c.measureWrite(ctx, d, rep.Logs.KMS); err != nil {
+		return err
+	}
+	if rep.Three, err = c.measureThree(ctx, d, rep.Logs.Files); err != nil {
+		return err
+	}
+	if rep.Ingest, err = c.measureStore(ctx, d, rep.Logs.KMS); err != nil {
+		return err
+	}
+	rep.Requests, err = c.measureRequests(ctx, d)
+	return err
+}
+
+// generateTrail makes logs once; a file beside them says what is in them.
+func generateTrail(ctx context.Context, dir string, events int, out io.Writer) (sampledata.BenchTruth, error) {
+	var truth sampledata.BenchTruth
+	marker := dir + ".json"
+	if text, err := os.ReadFile(marker); err == nil {
+		return truth, json.Unmarshal(text, &truth)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return truth, err
+	}
+	fmt.Fprintf(out, "generating logs with %d KMS events in %s\n", events, dir)
+	truth, err := sampledata.GenerateBenchTrail(ctx, dir, events, 1)
+	if err != nil {
+		return truth, err
+	}
+	text, err := json.Marshal(truth)
+	if err != nil {
+		return truth, err
+	}
+	return truth, os.WriteFile(marker, text, 0o644)
+}
+
+// machine notes what is measured on.
+func (r *lakeReport) machine() error {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return fmt.Errorf("this measurement needs Linux: %w", err)
+	}
+	if _, err := fmt.Sscan(string(text), &r.Load); err != nil {
+		return err
+	}
+	memory, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return err
+	}
+	var kb int
+	if _, err := fmt.Sscanf(string(memory), "MemTotal: %d kB", &kb); err != nil {
+		return err
+	}
+	r.MemoryGB = (kb + 1<<19) >> 20
+	return nil
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+func (r *lakeReport) print(out io.Writer) {
+	l := r.Logs
+	fmt.Fprintf(out, "\n%d KMS events of %d records in %d log files (%.1f GB, median %d records, 90 %% at most %d, most %d)\n\n",
+		l.KMS, l.Records, l.Files, float64(l.Bytes)/1e9, l.Median, l.P90, l.Most)
+	r.printWriting(out)
+	fmt.Fprintf(out, "\nlake and store agree: %d events, %d event ids, %d groups\n\n", r.Agree.Events, r.Agree.Distinct, r.Agree.Groups)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "kmstrail detect\tfindings\tDuckDB CPU s\twall s\tTrino CPU s\twall s\tqueries\tMB read\t")
+	for _, d := range r.Detect {
+		fmt.Fprintf(w, "%d days\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%d\t%.1f\t\n", d.Days, d.Findings, d.DuckDB.CPU, d.DuckDB.Wall,
+			d.Server.CPU, d.Trino.Wall, d.Server.Queries, float64(d.Server.ReadBytes)/1e6)
+	}
+	w.Flush()
+	fmt.Fprintln(out)
+	w = tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "question\tdays\trows\tDuckDB CPU s\twall s\tTrino CPU s\twall s\tplanning s\tMB read\trows read\tpeak MB\t")
+	for _, q := range r.Questions {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.1f\t%d\t%.0f\t\n", q.Name, q.Days, q.Rows, q.DuckCPU, q.DuckWall,
+			q.Trino.CPU, q.TrinoWall, q.Trino.Planning, float64(q.Trino.ReadBytes)/1e6, q.Trino.ReadRows, q.Trino.PeakMB)
+	}
+	w.Flush()
+}
+
+func (r *lakeReport) printWriting(out io.Writer) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "from logs to\tCPU s\twall s\tpeak MB\tevents/CPU s\tbytes/event\t")
+	fmt.Fprintf(w, "store\t%.1f\t%.1f\t%.0f\t%.0f\t%.1f\t\n", r.Ingest.CPU, r.Ingest.Wall, r.Ingest.PeakMB, r.Ingest.EventsPerCPUSecond, r.Ingest.BytesPerEvent)
+	fmt.Fprintf(w, "lake\t%.1f\t%.1f\t%.0f\t%.0f\t%.1f\t\n", r.Write.CPU, r.Write.Wall, r.Write.PeakMB, r.Write.EventsPerCPUSecond, r.Write.BytesPerEvent)
+	fmt.Fprintf(w, "lake, again\t%.1f\t%.1f\t%.0f\t\t\t\n", r.Write.Again.CPU, r.Write.Again.Wall, r.Write.Again.PeakMB)
+	fmt.Fprintf(w, "lake, three at once\t%.1f\t%.1f\t\t%.0f\t\t\n", r.Three.CPU, r.Three.Wall, float64(r.Logs.KMS)/r.Three.CPU)
+	w.Flush()
+	fmt.Fprintf(out, "\n%d plans; files %v; bytes %v; %.2f %% of the log files read twice by three %v\n", r.Write.Plans, r.Write.Files, r.Write.Bytes, 100*r.Three.Twice, r.Three.FilesRead)
+	q := r.Requests
+	fmt.Fprintf(out, "requests for %d log files in %d plans: logs %+v, lake %+v; with nothing to do: logs %+v, lake %+v\n", q.LogFiles, q.Plans, q.Source, q.Lake, q.SourceAgain, q.LakeAgain)
+}
