@@ -20,6 +20,7 @@ import (
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
+	"github.com/kmstrail/kmstrail/internal/trino"
 	"github.com/kmstrail/kmstrail/schema"
 )
 
@@ -103,6 +104,10 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 			a.complain("%s", p)
 		}
 		return exitUsage
+	}
+	if errors.Is(err, trino.ErrUnreachable) || errors.Is(err, trino.ErrUnauthorized) {
+		a.complain("%s", err.Error()) // not AWS's
+		return exitError
 	}
 	a.complain("%s", s3source.Explain(err))
 	if e, ok := errors.AsType[adviceError](err); ok {

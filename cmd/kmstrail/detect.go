@@ -30,7 +30,6 @@ type detectFlags struct {
 
 func (f *detectFlags) register(cmd *cobra.Command) {
 	f.times.register(cmd)
-	registerEngine(cmd)
 	cmd.Flags().StringSliceVar(&f.ids, "detector", nil, "run only the detector with this `ID` (repeatable)")
 	cmd.Flags().StringArrayVar(&f.params, "param", nil, "set a parameter: `DETECTOR.NAME=VALUE` (repeatable)")
 	cmd.Flags().StringVar(&f.dir, "detector-dir", "", "also run the detectors in `DIR`")
@@ -52,7 +51,8 @@ func detectCommand(a *app) *cobra.Command {
 first: findings of earlier runs too, but none that is suppressed or resolved.
 With --format jsonl each line is one JSON object, of every finding.
 
-Findings are kept in the store: kmstrail findings. A finding that records which
+Findings are kept in the store: kmstrail findings. With --engine trino the events
+are read from a lake (docs/lake.md), and the days to look at must be named. A finding that records which
 arrived later contradict is withdrawn.
 ` + windowHelp,
 		Example: `  kmstrail detect --last 7d
@@ -63,6 +63,7 @@ arrived later contradict is withdrawn.
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.detect(cmd, &f) },
 	}
 	f.register(cmd)
+	registerEngine(cmd)
 	cmd.Flags().StringVar(&f.format, "format", "terminal", "`FORMAT`: terminal or jsonl")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "", "exit with code 3 when there is a finding of this `SEVERITY` or worse that is neither suppressed nor resolved")
 	completeValues(cmd, "format", func() []string { return []string{"terminal", "jsonl"} })
@@ -136,6 +137,9 @@ func (a *app) runDetectors(cmd *cobra.Command, f *detectFlags) (*detection, erro
 	if _, _, err := f.times.window(a.now()); err != nil {
 		return nil, err
 	}
+	if cfg.Engine == trinoEngine {
+		return a.detectOnLake(ctx, cfg, list, f, params)
+	}
 	if err := mustExist(cfg); err != nil {
 		return nil, err
 	}
@@ -143,8 +147,38 @@ func (a *app) runDetectors(cmd *cobra.Command, f *detectFlags) (*detection, erro
 	if err != nil {
 		return nil, err
 	}
+	opts := detectors.RunOptions{Params: params, Scheduled: f.times == timeFlags{}, Now: a.now}
+	return a.runOver(ctx, store, store, list, &f.times, opts)
+}
+
+// detectOnLake runs detectors where the events are. The store, which is made if
+// there is none, only keeps what they find.
+func (a *app) detectOnLake(ctx context.Context, cfg config.Config, list []*detectors.Detector, f *detectFlags, params map[string]map[string]string) (*detection, error) {
+	if f.times == (timeFlags{}) {
+		return nil, usagef("add --last 24h, or --from and --to", "on Trino it is not known what has changed since the last run: say which days to look at")
+	}
+	l, err := openTrino(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	store, err := a.openToWrite(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return a.runOver(ctx, store, l, list, &f.times, detectors.RunOptions{Engine: l, Params: params, Now: a.now})
+}
+
+// runOver runs detectors over the window asked for; open ends are those of the
+// events. It closes the store when that fails.
+func (a *app) runOver(ctx context.Context, store *duck.Store, events asker, list []*detectors.Detector, times *timeFlags, opts detectors.RunOptions) (*detection, error) {
 	d := &detection{store: store, detectors: list}
-	err = a.runOn(ctx, cfg, d, &f.times, detectors.RunOptions{Params: params, Now: a.now})
+	var err error
+	if d.window, err = a.window(ctx, events, times); err == nil {
+		opts.Window = d.window
+		d.result, d.err = detectors.Run(ctx, store, list, opts)
+		err = ctx.Err()
+	}
 	if err == nil && d.err != nil && len(d.result.Runs) == 0 {
 		err = d.err
 	}
@@ -152,29 +186,6 @@ func (a *app) runDetectors(cmd *cobra.Command, f *detectFlags) (*detection, erro
 		return nil, errors.Join(err, store.Close())
 	}
 	return d, nil
-}
-
-// runOn runs the detectors on the engine of the configuration.
-func (a *app) runOn(ctx context.Context, cfg config.Config, d *detection, times *timeFlags, opts detectors.RunOptions) (err error) {
-	events := engine(d.store)
-	if cfg.Engine == trinoEngine {
-		l, err := openTrino(ctx, cfg)
-		if err != nil {
-			return err
-		}
-		defer l.Close()
-		events, opts.Engine = l, l
-	}
-	opts.Scheduled = *times == timeFlags{}
-	if opts.Scheduled && opts.Engine != nil {
-		return usagef("add --last 24h, or --from and --to", "on Trino it is not known what has changed since the last run: say which days to look at")
-	}
-	if d.window, err = a.window(ctx, events, times); err != nil {
-		return err
-	}
-	opts.Window = d.window
-	d.result, d.err = detectors.Run(ctx, d.store, d.detectors, opts)
-	return ctx.Err()
 }
 
 // mustExist refuses to create the store.
@@ -189,7 +200,7 @@ func mustExist(cfg config.Config) error {
 }
 
 // window is the time range asked for; open ends are those of the data.
-func (a *app) window(ctx context.Context, store engine, f *timeFlags) (detectors.Window, error) {
+func (a *app) window(ctx context.Context, store asker, f *timeFlags) (detectors.Window, error) {
 	from, to, err := f.window(a.now())
 	if err != nil {
 		return detectors.Window{}, err

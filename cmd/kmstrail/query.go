@@ -42,6 +42,7 @@ query show NAME tells what one answers, its parameters and columns.
 	}
 	f.result.register(cmd)
 	f.times.register(cmd)
+	registerEngine(cmd)
 	cmd.Flags().StringArrayVar(&f.params, "param", nil, "set a parameter: `NAME=VALUE` (repeatable)")
 	cmd.Flags().Int64Var(&f.limit, "limit", 0, "print at most `N` rows")
 	cmd.AddCommand(queryListCommand(a), queryShowCommand(a))

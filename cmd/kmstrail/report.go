@@ -36,6 +36,9 @@ key. The HTML report is one file that needs no network.
 			if err := oneOf("--format", f.format, reportFormats); err != nil {
 				return err
 			}
+			if cfg, err := a.load(cmd); err == nil && cfg.Engine == trinoEngine {
+				return usagef("kmstrail detect looks at a lake, kmstrail findings shows what it found", "a report is about a store: engine %s has none to report on", cfg.Engine)
+			}
 			found, err := a.runDetectors(cmd, &f)
 			if err != nil {
 				return err
