@@ -85,7 +85,7 @@ trino: ## download Trino for the tests that need one (800 MB, once; kept in the 
 .PHONY: test-trino
 test-trino: toolchain ## the same SQL gives the same rows on DuckDB and Trino (minutes; Java 24 and Maven)
 	root=$$(mktemp -d); trap 'rm -rf "$$root"' EXIT; \
-	go run ./internal/trinoserver/run -root "$$root" -- \
+	go run ./internal/trinoserver/run -memory 3072 -root "$$root" -- \
 	  go test -p 1 -count=1 -timeout 20m -tags '$(GOTAGS) trino' ./internal/equivalence ./internal/sqllint ./internal/trino $(TRINO_FLAGS)
 
 .PHONY: test-trinoserver

@@ -10,7 +10,7 @@ import (
 
 // Extent says what partitions a lake has.
 type Extent struct {
-	Regions  []string
+	Regions []string
 	// FirstDay and LastDay are zero when there is none.
 	FirstDay, LastDay time.Time
 }
