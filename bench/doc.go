@@ -55,4 +55,34 @@
 // with each turn, and -events 1000000 is enough to see that all works. A store
 // of an earlier layout is brought to today's first, which is not measured; to
 // measure filling anew delete it.
+//
+// # Lake
+//
+// What it takes to write a lake and to ask it, against a store with the same
+// events:
+//
+//	make build trino
+//	go run -tags duckdb_arrow ./bench -only lake -lake-events 5000000
+//
+// It makes logs as small as trails deliver them (half of the records of KMS,
+// several accounts, 4 Regions, 5 days; they stay in bench/data and are used
+// again), and has kmstrail itself write a lake from them, with one process, with
+// three at once, and a store. Requests to S3 are counted with a loopback server
+// and 200,000 events. Then a Trino with a coordinator and two workers answers
+// detectors and queries, one by one and as kmstrail detect runs them; rows and
+// findings must be those of the store, and so must be counts and sums by Region,
+// day and operation. The key lake has
+//
+//	logs           what was read
+//	ingest, write  kmstrail ingest and lake write of all of it, one process each
+//	three_writers  lake write three times at once
+//	requests       to S3: of the first run, and of one with nothing to do
+//	agreement      what was compared of store and lake
+//	questions      detectors over a day and over all, queries over a week; what
+//	               Trino used is what Trino says of the query
+//	detect         kmstrail detect over a day and over all
+//
+// It needs bin/kmstrail, Linux, Java and Maven for Trino, and 10 GB of disk. When
+// it fails while asking, the next run asks again without writing again. The
+// tables of docs/scale.md come from it: make update.
 package main

@@ -90,26 +90,42 @@ func (c *config) measureLake(ctx context.Context, out io.Writer) (*lakeReport, e
 	if rep.Logs.BenchTruth, err = generateTrail(ctx, d.logs, c.lakeEvents, out); err != nil || c.generate {
 		return nil, err
 	}
-	if err := rep.machine(); err != nil {
-		return nil, err
-	}
-	if err := os.RemoveAll(d.root); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(d.root, 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(d.config, []byte(lakeConfig), 0o644); err != nil {
-		return nil, err
-	}
-	if err := c.measureWriting(ctx, d, rep); err != nil {
+	if err := c.writeOnce(ctx, d, rep); err != nil {
 		return nil, err
 	}
 	if err := c.measureReading(ctx, d, rep); err != nil {
 		return nil, err
 	}
 	rep.print(out)
-	return rep, os.RemoveAll(d.root) // after an error it stays, to look at
+	return rep, os.RemoveAll(d.root) // after an error it stays, and is used again
+}
+
+// writeOnce writes store and lake, unless an earlier run did and failed later.
+func (c *config) writeOnce(ctx context.Context, d *lakeDirs, rep *lakeReport) error {
+	marker := filepath.Join(d.root, "written.json")
+	if text, err := os.ReadFile(marker); err == nil {
+		return json.Unmarshal(text, rep)
+	}
+	if err := rep.machine(); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(d.root); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.root, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(d.config, []byte(lakeConfig), 0o644); err != nil {
+		return err
+	}
+	if err := c.measureWriting(ctx, d, rep); err != nil {
+		return err
+	}
+	text, err := json.Marshal(rep)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(marker, text, 0o644)
 }
 
 // measureWriting measures what ingests.

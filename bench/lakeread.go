@@ -338,6 +338,9 @@ func drainRows(r array.RecordReader) (n int64, err error) {
 // detectAll runs kmstrail detect on both engines, over one day and over all.
 func (r *reading) detectAll(ctx context.Context, rep *lakeReport) error {
 	start, end := sampledata.BenchTrailWindow()
+	if err := removeStore(r.d.findings); err != nil {
+		return err
+	}
 	store, err := openToWrite(ctx, r.d.findings) // keeps what Trino finds
 	if err != nil {
 		return err

@@ -110,10 +110,11 @@ func (c *config) measureWrite(ctx context.Context, d *lakeDirs, events int) (wri
 	return f, nil
 }
 
-// sizes counts the files of a lake by the directories at its top.
+// sizes counts the files of a lake by the directories at its top, without those
+// that engines do not see.
 func sizes(dir string, files map[string]int, bytes map[string]int64) error {
 	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+		if err != nil || e.IsDir() || strings.ContainsAny(e.Name()[:1], "._") {
 			return err
 		}
 		info, err := e.Info()
