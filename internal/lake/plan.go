@@ -280,10 +280,15 @@ func readPlan(id planID, source string, body []byte) (*plan, error) {
 
 // firstBatch returns those log files of one unit that make the next plan, and
 // whether they fill it. Files of an undated unit are kept apart by day, since a
-// ledger file is of one day. It puts objects in order.
+// ledger file is of one day. It puts objects in order: of delivery, so that the
+// files of one plan overlap in time with those of its neighbours only, and
+// settling has little to read.
 func firstBatch(objects []ingest.Object, maxBytes int64, maxFiles int) (batch []ingest.Object, full bool) {
 	slices.SortFunc(objects, func(a, b ingest.Object) int {
-		return cmp.Or(cmp.Compare(dayOf(&a), dayOf(&b)), cmp.Compare(a.Key, b.Key))
+		return cmp.Or(
+			cmp.Compare(dayOf(&a), dayOf(&b)),
+			a.Location.DeliveredAt.Compare(b.Location.DeliveredAt),
+			cmp.Compare(a.Key, b.Key))
 	})
 	var size int64
 	for i := range objects {
