@@ -81,12 +81,14 @@ generate: toolchain ## write the generated pages of docs/
 trino: ## download Trino for the tests that need one (800 MB, once; kept in the user's cache)
 	go run ./internal/trinoserver/run -fetch
 
-# One Trino for all packages, so one after the other.
+# One Trino for all packages, so one after the other. UPDATE=-update rewrites
+# docs/equivalence.md.
 .PHONY: test-trino
 test-trino: toolchain ## the same SQL gives the same rows on DuckDB and Trino (minutes; Java 24 and Maven)
 	root=$$(mktemp -d); trap 'rm -rf "$$root"' EXIT; \
-	go run ./internal/trinoserver/run -memory 3072 -root "$$root" -- \
-	  go test -p 1 -count=1 -timeout 20m -tags '$(GOTAGS) trino' ./internal/equivalence ./internal/sqllint ./internal/trino $(TRINO_FLAGS)
+	go run ./internal/trinoserver/run -memory 3072 -root "$$root" -- bash -euc " \
+	  go test -count=1 -timeout 20m -tags '$(GOTAGS) trino' ./internal/equivalence $(UPDATE); \
+	  go test -p 1 -count=1 -tags '$(GOTAGS) trino' ./internal/sqllint ./internal/trino"
 
 .PHONY: test-trinoserver
 test-trinoserver: ## start real Trino servers, see them work and end
