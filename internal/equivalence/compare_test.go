@@ -40,7 +40,7 @@ func ask(t *testing.T, e runner, st sqlfile.Statement) result {
 	err = rows.Each(r, func(row map[string]any) error {
 		values := make([]any, len(out.columns))
 		for i, name := range out.columns {
-			values[i] = comparable(row[name])
+			values[i] = plainValue(row[name])
 		}
 		out.rows = append(out.rows, values)
 		return nil
@@ -52,16 +52,16 @@ func ask(t *testing.T, e runner, st sqlfile.Statement) result {
 	return out
 }
 
-// comparable brings values of both engines to one form. Hive's and Athena's
+// plainValue brings values of both engines to one form. Hive's and Athena's
 // timestamps have milliseconds.
-func comparable(v any) any {
+func plainValue(v any) any {
 	switch v := v.(type) {
 	case time.Time:
 		return v.UTC().Round(time.Millisecond).Format(time.RFC3339Nano)
 	case []any:
 		out := make([]any, len(v))
 		for i, el := range v {
-			out[i] = comparable(el)
+			out[i] = plainValue(el)
 		}
 		return fmt.Sprintf("%q", out)
 	case map[string]any:
