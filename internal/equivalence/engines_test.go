@@ -77,9 +77,9 @@ func (s *slot) load(ctx context.Context, store *casestore.Store) error {
 }
 
 func (s *slot) open(ctx context.Context) error {
-	url, root := os.Getenv("KMSTRAIL_TEST_TRINO"), os.Getenv("KMSTRAIL_TEST_TRINO_ROOT")
+	url, root := os.Getenv("TEST_TRINO_URL"), os.Getenv("TEST_TRINO_ROOT")
 	if url == "" || root == "" {
-		return fmt.Errorf("KMSTRAIL_TEST_TRINO and KMSTRAIL_TEST_TRINO_ROOT are not set: run make test-trino")
+		return fmt.Errorf("TEST_TRINO_URL and TEST_TRINO_ROOT are not set: run make test-trino")
 	}
 	e, err := trino.Open(ctx, trino.Options{URL: url, Catalog: "lake", Schema: s.schema, User: "test"})
 	s.engine, s.dir = e, filepath.Join(root, s.schema)
@@ -89,7 +89,7 @@ func (s *slot) open(ctx context.Context) error {
 // describe tells Trino of the files: everything the first time, afterwards the
 // tables whose partitions are others now.
 func (s *slot) describe(ctx context.Context, extent lake.Extent) error {
-	location, err := trinoserver.Location(os.Getenv("KMSTRAIL_TEST_TRINO_ROOT"), s.dir)
+	location, err := trinoserver.Location(os.Getenv("TEST_TRINO_ROOT"), s.dir)
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ import (
 
 // TestCasesOnTrino runs the same cases on the Trino that the environment names.
 func TestCasesOnTrino(t *testing.T) {
-	url := os.Getenv("KMSTRAIL_TEST_TRINO")
+	url := os.Getenv("TEST_TRINO_URL")
 	if url == "" {
-		t.Fatal("KMSTRAIL_TEST_TRINO is not set: it is the address of a Trino server; make test-trino starts one")
+		t.Fatal("TEST_TRINO_URL is not set: it is the address of a Trino server; make test-trino starts one")
 	}
 	server, err := trino.Open(t.Context(), trino.Options{URL: url, Catalog: "memory", Schema: "default"})
 	if err != nil {

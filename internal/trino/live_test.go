@@ -21,7 +21,7 @@ import (
 
 // addressVariable names the server that these tests ask. They are built only
 // under their tag, and then fail without a server instead of being skipped.
-const addressVariable = "KMSTRAIL_TEST_TRINO"
+const addressVariable = "TEST_TRINO_URL"
 
 func openLive(t *testing.T) *Engine {
 	t.Helper()

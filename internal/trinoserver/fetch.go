@@ -46,11 +46,11 @@ func Fetch(ctx context.Context, log *slog.Logger) (*Install, error) {
 
 // cacheDir is where unpacked servers are kept.
 func cacheDir() (string, error) {
-	cache := os.Getenv("KMSTRAIL_CACHE")
+	cache := os.Getenv("TEST_TRINO_CACHE")
 	if cache == "" {
 		dir, err := os.UserCacheDir()
 		if err != nil {
-			return "", fmt.Errorf("find the cache directory: %w; set KMSTRAIL_CACHE", err)
+			return "", fmt.Errorf("find the cache directory: %w; set TEST_TRINO_CACHE", err)
 		}
 		cache = filepath.Join(dir, "kmstrail")
 	}

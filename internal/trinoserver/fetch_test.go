@@ -196,11 +196,11 @@ func TestFetch_nothingInstalled(t *testing.T) {
 }
 
 func TestCacheDir(t *testing.T) {
-	t.Setenv("KMSTRAIL_CACHE", "/var/cache/x")
+	t.Setenv("TEST_TRINO_CACHE", "/var/cache/x")
 	if dir, err := cacheDir(); err != nil || dir != "/var/cache/x/trino" {
 		t.Errorf("got %s, %v", dir, err)
 	}
-	t.Setenv("KMSTRAIL_CACHE", "")
+	t.Setenv("TEST_TRINO_CACHE", "")
 	t.Setenv("XDG_CACHE_HOME", "/home/x/.cache")
 	t.Setenv("HOME", "/home/x")
 	if dir, err := cacheDir(); err != nil || !strings.HasSuffix(dir, "/kmstrail/trino") || !strings.HasPrefix(dir, "/home/x/") {

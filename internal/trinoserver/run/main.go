@@ -5,8 +5,8 @@
 //	run [flags]                        serve until interrupted
 //	run -fetch                         only download
 //
-// The command finds the server's address in KMSTRAIL_TEST_TRINO, and in
-// KMSTRAIL_TEST_TRINO_ROOT the directory that its catalog lake sees.
+// The command finds the server's address in TEST_TRINO_URL, and in
+// TEST_TRINO_ROOT the directory that its catalog lake sees.
 package main
 
 import (
@@ -89,7 +89,7 @@ func beside(ctx context.Context, opts trinoserver.Options, command []string) (er
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...) //nolint:gosec // G204: to run it is what the user asks for
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), "KMSTRAIL_TEST_TRINO="+server.URL(), "KMSTRAIL_TEST_TRINO_ROOT="+server.Root)
+	cmd.Env = append(os.Environ(), "TEST_TRINO_URL="+server.URL(), "TEST_TRINO_ROOT="+server.Root)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Run(); err != nil {
