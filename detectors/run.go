@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -52,6 +53,9 @@ type RunOptions struct {
 	// Now gives the time for the record of the run; findings do not depend on
 	// it. It is called by several goroutines at once; nil means time.Now.
 	Now func() time.Time
+	// OnDay, if not nil, is told how many days of detectors have been looked at,
+	// of how many known so far. It is called by several goroutines at once.
+	OnDay func(done, all int64)
 }
 
 // RunResult is what is found after a run.
@@ -150,6 +154,8 @@ type runner struct {
 	runID uuid.UUID
 	// slots bounds the queries at work.
 	slots chan struct{}
+	// done and all count days of detectors.
+	done, all atomic.Int64
 }
 
 // detectorRun is the run of one detector.
@@ -211,6 +217,7 @@ func (r *detectorRun) choose(ctx context.Context) error {
 	for _, d := range days {
 		r.days = append(r.days, dayRun{day: d})
 	}
+	r.all.Add(int64(len(days)))
 	return nil
 }
 
@@ -238,6 +245,9 @@ func (r *detectorRun) find(ctx context.Context, d *dayRun) {
 		d.err = addLogFiles(ctx, r.opts.Engine, d.day.window(), d.findings)
 	}
 	d.took = r.opts.Now().Sub(d.started)
+	if done := r.done.Add(1); r.opts.OnDay != nil {
+		r.opts.OnDay(done, r.all.Load())
+	}
 }
 
 // failure tells of the first day that failed, and how many others did: they

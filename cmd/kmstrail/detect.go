@@ -175,8 +175,10 @@ func (a *app) runOver(ctx context.Context, store *duck.Store, events asker, list
 	d := &detection{store: store, detectors: list}
 	var err error
 	if d.window, err = a.window(ctx, events, times); err == nil {
-		opts.Window = d.window
+		progress := a.newDetectProgress()
+		opts.Window, opts.OnDay = d.window, progress.update
 		d.result, d.err = detectors.Run(ctx, store, list, opts)
+		progress.finish()
 		err = ctx.Err()
 	}
 	if err == nil && d.err != nil && len(d.result.Runs) == 0 {

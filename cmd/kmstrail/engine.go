@@ -89,7 +89,7 @@ func userQueryOnTrino(ctx context.Context, cfg config.Config, sql string) (array
 	if err != nil {
 		cancel()
 		_ = l.Close() // nothing is left to run
-		return nil, nil, fmt.Errorf("query Trino: %w", err)
+		return nil, nil, err
 	}
 	r = duck.Cut(r, duck.Limits{Rows: int64(cfg.Limits.QueryRows)})
 	return r, func() { r.Release(); cancel(); _ = l.Close() }, nil
