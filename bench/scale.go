@@ -65,23 +65,10 @@ func (l *lakeReport) rates() rates {
 		putsOfPlan: float64(l.Requests.Lake.Write-l.Requests.LakeAgain.Write) / plans,
 		getsOfPlan: float64(l.Requests.Lake.Get-l.Requests.LakeAgain.Get) / plans,
 	}
-	for _, d := range l.Detect {
-		r.scanned = float64(d.Server.ReadBytes) / m // of the last, over all days
+	for _, d := range l.Detect { // the last is over all days
+		r.scanned, r.trinoCPU, r.duckCPU = float64(d.Server.ReadBytes)/m, d.Server.CPU/m, d.DuckDB.CPU/m
 	}
-	l.marginal(&r)
 	return r
-}
-
-// marginal works out the CPU time of detectors for a million events more: that
-// of all days less that of one, so that what a query takes by itself is left out.
-func (l *lakeReport) marginal(r *rates) {
-	more := r.million * float64(l.Logs.Days-1) / float64(l.Logs.Days)
-	for i := 1; i < len(l.Questions); i++ {
-		if one, all := l.Questions[i-1], l.Questions[i]; one.Name == all.Name {
-			r.trinoCPU += (all.Trino.CPU - one.Trino.CPU) / more
-			r.duckCPU += (all.DuckCPU - one.DuckCPU) / more
-		}
-	}
 }
 
 // plans is how many plans a day makes: full ones, and one that is not for each
