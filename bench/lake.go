@@ -149,7 +149,8 @@ func generateTrail(ctx context.Context, dir string, events int, out io.Writer) (
 	var truth sampledata.BenchTruth
 	marker := dir + ".json"
 	if text, err := os.ReadFile(marker); err == nil {
-		return truth, json.Unmarshal(text, &truth)
+		err := json.Unmarshal(text, &truth)
+		return truth, err
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return truth, err

@@ -15,8 +15,12 @@ func (r *lakeReport) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "kmstrail detect\tfindings\tDuckDB CPU s\twall s\tTrino CPU s\twall s\tqueries\tMB read\t")
 	for _, d := range r.Detect {
+		used := statSums{}
+		if d.Server != nil {
+			used = *d.Server
+		}
 		fmt.Fprintf(w, "%d days\t%d\t%.1f\t%.1f\t%.1f\t%.1f\t%d\t%.1f\t\n", d.Days, d.Findings, d.DuckDB.CPU, d.DuckDB.Wall,
-			d.Server.CPU, d.Trino.Wall, d.Server.Queries, float64(d.Server.ReadBytes)/1e6)
+			used.CPU, d.Trino.Wall, used.Queries, float64(used.ReadBytes)/1e6)
 	}
 	w.Flush()
 	fmt.Fprintln(out)

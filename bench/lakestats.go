@@ -66,7 +66,7 @@ func trinoStats(ctx context.Context, url, source string, since time.Time) (statS
 		sum.PeakMB = max(sum.PeakMB, float64(s.PeakMemory)/1e6)
 	}
 	if sum.Queries == 0 {
-		return sum, fmt.Errorf("Trino knows no query of %q since %s", source, since.Format(time.TimeOnly))
+		return sum, fmt.Errorf("no query of %q since %s is known to Trino", source, since.Format(time.TimeOnly))
 	}
 	return sum, nil
 }
@@ -114,7 +114,7 @@ func quantity[T ~float64](text string, units map[string]float64) (T, error) {
 	unit, ok := units[text[len(number):]]
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || !ok {
-		return 0, fmt.Errorf("Trino's %q is no quantity", text)
+		return 0, fmt.Errorf("%q of Trino is no quantity", text)
 	}
 	return T(n * unit), nil
 }

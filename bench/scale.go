@@ -65,8 +65,11 @@ func (l *lakeReport) rates() rates {
 		putsOfPlan: float64(l.Requests.Lake.Write-l.Requests.LakeAgain.Write) / plans,
 		getsOfPlan: float64(l.Requests.Lake.Get-l.Requests.LakeAgain.Get) / plans,
 	}
-	for _, d := range l.Detect { // the last is over all days
-		r.scanned, r.trinoCPU, r.duckCPU = float64(d.Server.ReadBytes)/m, d.Server.CPU/m, d.DuckDB.CPU/m
+	for _, d := range l.Detect {
+		if d.Server != nil { // days have about as many events
+			of := m * float64(d.Days) / float64(l.Logs.Days)
+			r.scanned, r.trinoCPU, r.duckCPU = float64(d.Server.ReadBytes)/of, d.Server.CPU/of, d.DuckDB.CPU/of
+		}
 	}
 	return r
 }
@@ -210,9 +213,13 @@ func (l *lakeReport) questionTable() string {
 			q.DuckCPU, q.DuckWall, q.Trino.CPU, q.TrinoWall, q.Trino.Planning, mb, mb/m)
 	}
 	for _, d := range l.Detect {
-		mb := float64(d.Server.ReadBytes) / 1e6
-		fmt.Fprintf(&b, "| `kmstrail detect`, all | %d | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.1f | %.1f |\n", d.Days, count(d.Findings),
-			d.DuckDB.CPU, d.DuckDB.Wall, d.Server.CPU, d.Trino.Wall, d.Server.Planning, mb, mb/m)
+		if d.Server != nil {
+			mb := float64(d.Server.ReadBytes) / 1e6
+			fmt.Fprintf(&b, "| `kmstrail detect`, all | %d | %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.1f | %.1f |\n", d.Days, count(d.Findings),
+				d.DuckDB.CPU, d.DuckDB.Wall, d.Server.CPU, d.Trino.Wall, d.Server.Planning, mb, mb/m)
+			continue
+		}
+		fmt.Fprintf(&b, "| `kmstrail detect`, all | %d | %s | %.2f | %.2f | | %.2f | | | |\n", d.Days, count(d.Findings), d.DuckDB.CPU, d.DuckDB.Wall, d.Trino.Wall)
 	}
 	return b.String()
 }

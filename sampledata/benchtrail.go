@@ -177,7 +177,8 @@ func (w *trailWriter) interval(cells []*trailCell, number int) (BenchTruth, erro
 // logFile writes records first to last of the count that an interval has.
 func (w *trailWriter) logFile(planted []cttest.Event, start time.Time, first, last, count int) (BenchTruth, error) {
 	t := BenchTruth{Files: 1}
-	b := append(w.body[:0], `{"Records":[`...)
+	b := w.body[:0]
+	b = append(b, `{"Records":[`...)
 	add := func(e *cttest.Event) {
 		if t.Records++; t.Records > 1 {
 			b = append(b, ',')
