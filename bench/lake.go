@@ -168,12 +168,12 @@ func generateTrail(ctx context.Context, dir string, events int, out io.Writer) (
 }
 
 // machine notes what is measured on.
-func (r *lakeReport) machine() error {
+func (l *lakeReport) machine() error {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return fmt.Errorf("this measurement needs Linux: %w", err)
 	}
-	if _, err := fmt.Sscan(string(text), &r.Load); err != nil {
+	if _, err := fmt.Sscan(string(text), &l.Load); err != nil {
 		return err
 	}
 	memory, err := os.ReadFile("/proc/meminfo")
@@ -184,6 +184,6 @@ func (r *lakeReport) machine() error {
 	if _, err := fmt.Sscanf(string(memory), "MemTotal: %d kB", &kb); err != nil {
 		return err
 	}
-	r.MemoryGB = (kb + 1<<19) >> 20
+	l.MemoryGB = (kb + 1<<19) >> 20
 	return nil
 }
