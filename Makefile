@@ -67,7 +67,7 @@ demo: build ## sample bucket -> loopback S3 -> ingest -> findings -> demo/report
 EVENTS ?= 50000000
 
 .PHONY: bench
-bench: toolchain ## measure ingest, and growth with EVENTS=50000000 (an hour, 7 GB); writes bench/results.json
+bench: build trino ## measure ingest, growth with EVENTS=50000000, and a lake (over an hour, 12 GB); writes bench/results.json
 	go run ./bench -events $(EVENTS)
 
 .PHONY: update
