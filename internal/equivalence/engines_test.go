@@ -32,9 +32,10 @@ type slot struct {
 	ready       bool
 }
 
-// slots lends out the slots: one for each core that a test may use.
+// slots lends out the slots: one more than two cores, because much of a case is
+// waiting.
 var slots = sync.OnceValue(func() chan *slot {
-	c := make(chan *slot, 2)
+	c := make(chan *slot, 3)
 	for i := range cap(c) {
 		c <- &slot{schema: fmt.Sprintf("equivalence_%d", i)}
 	}
