@@ -21,16 +21,7 @@ type detectProgress struct {
 
 func (a *app) newDetectProgress() *detectProgress {
 	p := &detectProgress{a: a, next: a.now().Add(logEvery)}
-	if width, ok := terminal(a.stderr); ok && !a.quiet && a.logFormat == "text" {
-		p.bar = progressbar.NewOptions64(-1,
-			progressbar.OptionSetWriter(a.stderr),
-			progressbar.OptionSetDescription("looking at days of detectors"),
-			progressbar.OptionShowCount(),
-			progressbar.OptionSetWidth(min(40, max(10, width-60))),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-		)
-	}
+	p.bar = a.newBar("looking at days of detectors", "", 60)
 	return p
 }
 

@@ -118,19 +118,7 @@ type exportProgress struct {
 
 func (a *app) newExportProgress() *exportProgress {
 	p := &exportProgress{a: a, next: a.now().Add(logEvery)}
-	if width, ok := terminal(a.stderr); ok && !a.quiet && a.logFormat == "text" {
-		p.bar = progressbar.NewOptions64(-1,
-			progressbar.OptionSetWriter(a.stderr),
-			progressbar.OptionSetDescription("writing"),
-			progressbar.OptionShowCount(),
-			progressbar.OptionSetItsString("rows"),
-			progressbar.OptionShowIts(),
-			progressbar.OptionSetPredictTime(true),
-			progressbar.OptionSetWidth(min(40, max(10, width-80))),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-		)
-	}
+	p.bar = a.newBar("writing", "rows", 80)
 	return p
 }
 

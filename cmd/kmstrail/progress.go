@@ -14,6 +14,28 @@ import (
 // logEvery is how often progress is logged where no bar can be drawn.
 const logEvery = 5 * time.Second
 
+// newBar returns a bar on a terminal, beside which room columns of text have
+// their place; nil where none can be drawn. With a unit it tells how many a
+// second are done, and how long the rest takes.
+func (a *app) newBar(what, unit string, room int) *progressbar.ProgressBar {
+	width, ok := terminal(a.stderr)
+	if !ok || a.quiet || a.logFormat != "text" {
+		return nil
+	}
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(a.stderr),
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(),
+		progressbar.OptionSetWidth(min(40, max(10, width-room))),
+		progressbar.OptionThrottle(100 * time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	}
+	if unit != "" {
+		options = append(options, progressbar.OptionSetItsString(unit), progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true))
+	}
+	return progressbar.NewOptions64(-1, options...)
+}
+
 // ingestProgress shows how far a run is: a bar on a terminal, else a line
 // every few seconds.
 type ingestProgress struct {
@@ -27,19 +49,7 @@ type ingestProgress struct {
 
 func (a *app) newProgress() *ingestProgress {
 	p := &ingestProgress{a: a, next: a.now().Add(logEvery)}
-	if width, ok := terminal(a.stderr); ok && !a.quiet && a.logFormat == "text" {
-		p.bar = progressbar.NewOptions64(-1,
-			progressbar.OptionSetWriter(a.stderr),
-			progressbar.OptionSetDescription("listing"),
-			progressbar.OptionShowCount(),
-			progressbar.OptionSetItsString("files"),
-			progressbar.OptionShowIts(),
-			progressbar.OptionSetPredictTime(true),
-			progressbar.OptionSetWidth(min(40, max(10, width-70))),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-		)
-	}
+	p.bar = a.newBar("listing", "files", 70)
 	return p
 }
 
