@@ -32,6 +32,9 @@ type Config struct {
 	Ingest    Ingest              `yaml:"ingest"`
 	Retention Retention           `yaml:"retention"`
 	Limits    Limits              `yaml:"limits"`
+	Server    Server              `yaml:"server"`
+	Schedule  Schedule            `yaml:"schedule"`
+	Client    Client              `yaml:"client"`
 
 	origins map[string]Origin
 	file    string
@@ -82,7 +85,9 @@ type ContextRule struct {
 
 // Detector tunes one detector.
 type Detector struct {
-	Disabled bool              `yaml:"disabled"`
+	Disabled bool `yaml:"disabled"`
+	// Schedule is when kmstrail serve runs it, instead of schedule.detectors.
+	Schedule string            `yaml:"schedule" kind:"cron"`
 	Params   map[string]string `yaml:"params"`
 }
 
@@ -155,6 +160,69 @@ type Limits struct {
 	QueryTime time.Duration `yaml:"query_time"`
 }
 
+// Server says how kmstrail serve answers and watches.
+type Server struct {
+	// HTTP and Flight are the addresses to listen on: status page and API, and
+	// Arrow Flight SQL. "off" closes one.
+	HTTP   string `yaml:"http" kind:"listen"`
+	Flight string `yaml:"flight" kind:"listen"`
+	// TLSCert and TLSKey are files in PEM; with them both addresses speak TLS.
+	TLSCert string `yaml:"tls_cert" kind:"path"`
+	TLSKey  string `yaml:"tls_key" kind:"path"`
+	// Anonymous lets everyone on this machine read without a token; it needs
+	// loopback addresses.
+	Anonymous bool `yaml:"anonymous"`
+	// Poll is how often the current day of the source is listed, PollPast how
+	// often the days before it are, LookBack how many days those are, and
+	// PollAll how often everything of the last 30 days is.
+	Poll     time.Duration `yaml:"poll"`
+	PollPast time.Duration `yaml:"poll_past"`
+	LookBack time.Duration `yaml:"look_back"`
+	PollAll  time.Duration `yaml:"poll_all"`
+	// MinFree is the free space on the store's disk below which nothing is
+	// ingested.
+	MinFree string `yaml:"min_free" kind:"size"`
+	// Queries and QueriesPerToken bound the queries at work at the same time.
+	Queries         int `yaml:"queries"`
+	QueriesPerToken int `yaml:"queries_per_token"`
+	// QueryRows, QueryBytes and QueryTime bound one query over the network;
+	// zero rows mean no bound.
+	QueryRows  int           `yaml:"query_rows"`
+	QueryBytes string        `yaml:"query_bytes" kind:"size"`
+	QueryTime  time.Duration `yaml:"query_time"`
+	// Reports and Backups are directories for what the schedule makes; empty
+	// for <db>.reports and <db>.backups.
+	Reports string `yaml:"reports" kind:"path"`
+	Backups string `yaml:"backups" kind:"path"`
+	// AuditLog is the file that says who asked what; empty for <db>.audit.jsonl.
+	AuditLog string `yaml:"audit_log" kind:"path"`
+}
+
+// Schedule says in cron expressions (UTC) when kmstrail serve does what.
+type Schedule struct {
+	Detectors string `yaml:"detectors" kind:"cron"`
+	Maintain  string `yaml:"maintain" kind:"cron"`
+	// Report is written for the last ReportWindow; Backup keeps BackupKeep files.
+	Report       string        `yaml:"report" kind:"cron"`
+	ReportWindow time.Duration `yaml:"report_window"`
+	Backup       string        `yaml:"backup" kind:"cron"`
+	BackupKeep   int           `yaml:"backup_keep"`
+}
+
+// Client says how the other commands reach a server. One that runs on this
+// machine for this store is found without it.
+type Client struct {
+	URL string `yaml:"url" kind:"url"`
+	// Token is better set by its variable than in a file.
+	Token string `yaml:"token" kind:"secret"`
+	// CAFile holds certificates to trust besides the system's.
+	CAFile string `yaml:"ca_file" kind:"path"`
+}
+
+// Off is the address of a server that does not listen, and the schedule of
+// what is not done.
+const Off = "off"
+
 // Defaults returns the configuration of a user who has configured nothing.
 func Defaults() Config {
 	return Config{
@@ -165,6 +233,15 @@ func Defaults() Config {
 		// Where work has been done and what is left of it: nobody asks after a year.
 		Retention: Retention{ChangedCells: Keep(400 * 24 * time.Hour), DetectorRuns: Keep(400 * 24 * time.Hour)},
 		Limits:    Limits{QueryTime: 10 * time.Minute},
+		Server: Server{
+			HTTP: "127.0.0.1:8814", Flight: "127.0.0.1:8815",
+			Poll: time.Minute, PollPast: time.Hour, LookBack: 3 * 24 * time.Hour, PollAll: 24 * time.Hour,
+			MinFree: "1GB", Queries: 16, QueriesPerToken: 8, QueryBytes: "4GB", QueryTime: 5 * time.Minute,
+		},
+		Schedule: Schedule{
+			Detectors: "*/5 * * * *", Maintain: "17 3 * * *", Report: "0 6 * * *", ReportWindow: 7 * 24 * time.Hour,
+			Backup: Off, BackupKeep: 7,
+		},
 		origins:   map[string]Origin{},
 	}
 }

@@ -3,12 +3,15 @@ package config
 import (
 	"fmt"
 	"math"
+	"net"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/adhocore/gronx"
 )
 
 // ParseDuration reads a positive span of time: Go's notation (90m, 12h) and
@@ -134,6 +137,14 @@ func CheckValue(kind, value string) error {
 	case "key_arn":
 		if !keyARNPattern.MatchString(value) {
 			return fmt.Errorf("%q is not a key ARN; it looks like arn:aws:kms:REGION:ACCOUNT:key/ID", value)
+		}
+	case "listen":
+		if _, port, err := net.SplitHostPort(value); value != Off && (err != nil || port == "") {
+			return fmt.Errorf("%q is not an address to listen on; it looks like 127.0.0.1:8814, or off", value)
+		}
+	case "cron":
+		if value != Off && !gronx.IsValid(value) {
+			return fmt.Errorf("%q is not a cron expression; it has five fields like */5 * * * * (UTC), or is off", value)
 		}
 	case "principal":
 		if !principalPattern.MatchString(value) {

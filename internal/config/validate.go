@@ -2,8 +2,11 @@ package config
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kmstrail/kmstrail/schema"
@@ -19,6 +22,7 @@ func validate(c *Config, errs *Error) {
 	if c.Engine == "trino" && c.Trino.URL == "" {
 		errs.add(c.place("engine"), "engine is trino and trino.url is empty; give Trino's address, such as https://trino.example.com")
 	}
+	validateServer(c, errs)
 	if c.DB == "" {
 		errs.add(c.place("db"), "db is empty; name the file of the store")
 	}
@@ -167,4 +171,51 @@ func quotaNames() []string {
 		}
 	}
 	return names
+}
+
+// validateServer refuses a server that would show data to strangers.
+func validateServer(c *Config, errs *Error) {
+	s := c.Server
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		errs.add(c.place("server"), "server.tls_cert and server.tls_key belong together; set both or none")
+	}
+	for path, address := range map[string]string{"server.http": s.HTTP, "server.flight": s.Flight} {
+		switch {
+		case address == Off || IsLoopback(address):
+		case s.Anonymous:
+			errs.add(c.place(path), "%s is %s and server.anonymous is true: without tokens only a loopback address such as 127.0.0.1 is allowed", path, address)
+		case s.TLSCert == "":
+			errs.add(c.place(path), "%s is %s: tokens and data would cross the network in clear; set server.tls_cert and server.tls_key, or listen on 127.0.0.1 behind a proxy", path, address)
+		}
+	}
+	if s.Queries < 1 || s.QueriesPerToken < 1 {
+		errs.add(c.place("server.queries"), "server.queries and server.queries_per_token must be at least 1")
+	}
+	if c.Client.Token != "" && strings.HasPrefix(c.Client.URL, "http://") && !IsLoopback(strings.TrimPrefix(c.Client.URL, "http://")) {
+		errs.add(c.place("client.token"), "client.token needs https, and client.url is %s", c.Client.URL)
+	}
+}
+
+// IsLoopback reports whether only this machine can reach an address.
+func IsLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = strings.TrimSuffix(address, "/")
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// ParseSize returns the bytes of a size such as 1GB or 512MiB.
+func ParseSize(text string) (int64, error) {
+	m := sizePattern.FindStringSubmatch(text)
+	if m == nil {
+		return 0, fmt.Errorf("%q is not a size; it looks like 512MB or 1GiB", text)
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, m[2])), 64)
+	if err != nil {
+		return 0, fmt.Errorf("read size %q: %w", text, err)
+	}
+	units := map[string]float64{"MB": 1e6, "GB": 1e9, "TB": 1e12, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+	return int64(n * units[m[2]]), nil
 }
