@@ -185,6 +185,16 @@ func TestImports_transitive(t *testing.T) {
 			because: "data moves one way",
 		},
 		{
+			name: "query_server", of: []string{"internal/flightsql"},
+			never:   append([]string{duckdb, "internal/httpapi", "internal/operate", "internal/watch", aws}, sources...),
+			because: "it serves what it is given",
+		},
+		{
+			name: "access", of: []string{"internal/access", "internal/instance", "internal/metrics"},
+			never:   []string{duckdb, "internal/duck", "internal/operate", "internal/flightsql", "internal/httpapi", "internal/watch", aws},
+			because: "who may ask does not depend on what is asked",
+		},
+		{
 			name: "report", of: []string{"internal/report", "internal/dossier"},
 			never:   append([]string{duckdb, "internal/duck", aws}, sources...),
 			because: "it reads through an interface",
@@ -301,7 +311,7 @@ func TestTopLevel(t *testing.T) {
 		".ci", ".editorconfig", ".gitattributes", ".gitignore", ".golangci.yml",
 		"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
 		"all_test.go", "go.mod", "go.sum",
-		"bench", "cmd", "detectors", "docs", "ingest", "internal", "queries", "sampledata", "schema",
+		"bench", "cmd", "deploy", "detectors", "docs", "ingest", "internal", "queries", "sampledata", "schema",
 	}
 	seen := make(map[string]bool)
 	for _, name := range repositoryFiles(t) {
