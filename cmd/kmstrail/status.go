@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,97 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
-	"github.com/kmstrail/kmstrail/internal/rows"
-	"github.com/kmstrail/kmstrail/schema"
+	"github.com/kmstrail/kmstrail/internal/status"
 )
-
-// storeStatus is what kmstrail status shows. Lists are complete in JSON.
-type storeStatus struct {
-	DB        string `json:"db"`
-	SizeBytes int64  `json:"size_bytes"`
-
-	KMSEvents     int64      `json:"kms_events"`
-	RelatedEvents int64      `json:"related_events"`
-	FirstEvent    *time.Time `json:"first_event"`
-	LastEvent     *time.Time `json:"last_event"`
-
-	LogFiles         int64      `json:"log_files"`
-	FailedFiles      int64      `json:"failed_files"`
-	QuarantinedFiles int64      `json:"quarantined_files"`
-	LogBytes         int64      `json:"log_bytes"`
-	Duplicates       int64      `json:"duplicate_records"`
-	LastIngest       *time.Time `json:"last_ingest"`
-	Sources          []string   `json:"sources"`
-
-	// Expired counts records that were older than what the store keeps.
-	Expired int64 `json:"expired_records"`
-	// DerivedRows counts the rows of the kept derived tables, about.
-	DerivedRows map[string]int64 `json:"derived_rows"`
-	Delays      delayStatus      `json:"delivery"`
-	Detectors   detectorStatus   `json:"detectors"`
-
-	Places     []placeStatus      `json:"places"`
-	Gaps       []coverageGap      `json:"gaps"`
-	Quarantine []quarantineReason `json:"quarantine"`
-	Unreadable []unreadableFile   `json:"unreadable_files"`
-}
-
-// delayStatus counts KMS records by how long after the event their log file was
-// delivered.
-type delayStatus struct {
-	Within15Minutes int64 `json:"within_15_minutes"`
-	WithinHour      int64 `json:"within_1_hour"` // and after 15 minutes
-	Later           int64 `json:"later"`
-	Unknown         int64 `json:"unknown"`
-}
-
-// detectorStatus says what scheduled detectors have to look at.
-type detectorStatus struct {
-	LastRun *time.Time `json:"last_run"`
-	// DirtyDays are days of which records arrived after a detector last looked
-	// at them.
-	DirtyDays int64 `json:"dirty_days"`
-}
-
-type placeStatus struct {
-	AccountID   string     `json:"account_id"`
-	AccountName string     `json:"account_name,omitempty"`
-	Region      string     `json:"region"`
-	LogFiles    int64      `json:"log_files"`
-	KMSEvents   int64      `json:"kms_events"`
-	LastFile    *time.Time `json:"last_delivery"`
-	LastEvent   *time.Time `json:"last_event"`
-	GapDays     int64      `json:"gap_days"`
-}
-
-type coverageGap struct {
-	AccountID string    `json:"account_id"`
-	Region    string    `json:"region"`
-	State     string    `json:"state"`
-	From      time.Time `json:"from"`
-	To        time.Time `json:"to"` // exclusive
-	Days      int64     `json:"days"`
-	Reason    string    `json:"reason"`
-}
-
-type quarantineReason struct {
-	Reason  string `json:"reason"`
-	Records int64  `json:"records"`
-	Files   int64  `json:"files"`
-	Key     string `json:"example_key"`
-	Index   int64  `json:"example_record_index"`
-	Detail  string `json:"example_detail"`
-}
-
-type unreadableFile struct {
-	Source   string `json:"source"`
-	Key      string `json:"key"`
-	Status   string `json:"status"`
-	Attempts int64  `json:"attempts"`
-	Error    string `json:"error"`
-}
 
 func statusCommand(a *app) *cobra.Command {
 	var format string
@@ -131,7 +42,7 @@ which objects could not be read.`,
 				return err
 			}
 			defer store.Close()
-			s, err := readStatus(cmd.Context(), store)
+			s, err := status.Read(cmd.Context(), store)
 			if err != nil {
 				return err
 			}
@@ -153,157 +64,8 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-func readStatus(ctx context.Context, store *duck.Store) (*storeStatus, error) {
-	s := &storeStatus{DB: store.Path()}
-	var err error
-	if s.SizeBytes, err = store.Size(ctx); err != nil {
-		return nil, err
-	}
-	for _, part := range []func(context.Context, *duck.Store) error{s.totals, s.derived, s.delays, s.detectors, s.places, s.gaps, s.quarantine, s.unreadable} {
-		if err := part(ctx, store); err != nil {
-			return nil, fmt.Errorf("read status: %w", err)
-		}
-	}
-	return s, nil
-}
-
-func orNil(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-func (s *storeStatus) totals(ctx context.Context, store *duck.Store) error {
-	err := eachRow(ctx, store, `select count(*), min(event_time), max(event_time),
-		(select count(*) from related_events) from kms_events`, nil, func(r rows.Row) {
-		s.KMSEvents, s.FirstEvent, s.LastEvent, s.RelatedEvents = r.Number(0), orNil(r.Moment(1)), orNil(r.Moment(2)), r.Number(3)
-	})
-	if err != nil {
-		return err
-	}
-	err = eachRow(ctx, store, `select
-			count(*) filter (where status = 'ingested'), count(*) filter (where status = 'failed'),
-			count(*) filter (where status = 'quarantined'), sum(size_bytes), sum(duplicate_count), max(ingested_at),
-			sum(expired_count)
-		from log_files`, nil, func(r rows.Row) {
-		s.LogFiles, s.FailedFiles, s.QuarantinedFiles = r.Number(0), r.Number(1), r.Number(2)
-		s.LogBytes, s.Duplicates, s.LastIngest = r.Number(3), r.Number(4), orNil(r.Moment(5))
-		s.Expired = r.Number(6)
-	})
-	if err != nil {
-		return err
-	}
-	return eachRow(ctx, store, "select distinct source from log_files order by source", nil, func(r rows.Row) {
-		s.Sources = append(s.Sources, r.Text(0))
-	})
-}
-
-// derived reads how many rows DuckDB says the kept tables have; it costs
-// nothing.
-func (s *storeStatus) derived(ctx context.Context, store *duck.Store) error {
-	s.DerivedRows = map[string]int64{}
-	names := map[string]string{}
-	for _, v := range schema.Views() {
-		if v.Kept != nil {
-			names[v.Table().Name] = v.Name
-		}
-	}
-	return eachRow(ctx, store, "select table_name, estimated_size from duckdb_tables()", nil, func(r rows.Row) {
-		if name := names[r.Text(0)]; name != "" {
-			s.DerivedRows[name] = r.Number(1)
-		}
-	})
-}
-
-func (s *storeStatus) delays(ctx context.Context, store *duck.Store) error {
-	return eachRow(ctx, store, `select
-			sum(kms_event_count) filter (where delay_minutes <= 15),
-			sum(kms_event_count) filter (where delay_minutes > 15 and delay_minutes <= 60),
-			sum(kms_event_count) filter (where delay_minutes > 60),
-			sum(kms_event_count) filter (where delay_minutes is null)
-		from arrivals`, nil, func(r rows.Row) {
-		s.Delays = delayStatus{Within15Minutes: r.Number(0), WithinHour: r.Number(1), Later: r.Number(2), Unknown: r.Number(3)}
-	})
-}
-
-// detectors counts the days that a detector which ever ran has not looked at
-// since they changed; all days while none ever ran.
-func (s *storeStatus) detectors(ctx context.Context, store *duck.Store) error {
-	return eachRow(ctx, store, `
-		with changed as (select cast(hour as date) as day, max(commit_id) as commit_id from changed_cells group by 1),
-		ran as (
-			select detector_id, cast(window_start as date) as day, max(coalesce(commit_id, 0)) as commit_id
-			from detector_runs where error is null group by 1, 2),
-		known as (select distinct detector_id from ran)
-		select (select max(started_at) from detector_runs), count(distinct changed.day)
-		from changed left join known on true
-			left join ran on ran.detector_id = known.detector_id and ran.day = changed.day
-		where ran.commit_id is null or ran.commit_id < changed.commit_id`, nil, func(r rows.Row) {
-		s.Detectors = detectorStatus{LastRun: orNil(r.Moment(0)), DirtyDays: r.Number(1)}
-	})
-}
-
-func (s *storeStatus) places(ctx context.Context, store *duck.Store) error {
-	return eachRow(ctx, store, `
-		with c as (
-			select account_id, region, sum(log_file_count) as files, count(*) filter (where state = 'gap') as gap_days
-			from coverage group by account_id, region),
-		e as (
-			select account_id, region, sum(kms_event_count) as events, max(last_event_time) as last_event
-			from arrivals group by account_id, region),
-		f as (select account_id, region, max(delivered_at) as last_file from log_files group by account_id, region)
-		select c.account_id, a.account_name, c.region, c.files, e.events, f.last_file, e.last_event, c.gap_days
-		from c left join e on e.account_id = c.account_id and e.region = c.region
-			left join f on f.account_id = c.account_id and f.region = c.region
-			left join accounts a on a.account_id = c.account_id
-		order by c.account_id, c.region`, nil, func(r rows.Row) {
-		s.Places = append(s.Places, placeStatus{
-			AccountID: r.Text(0), AccountName: r.Text(1), Region: r.Text(2), LogFiles: r.Number(3), KMSEvents: r.Number(4),
-			LastFile: orNil(r.Moment(5)), LastEvent: orNil(r.Moment(6)), GapDays: r.Number(7),
-		})
-	})
-}
-
-// gaps joins consecutive days of the same account, Region and state.
-func (s *storeStatus) gaps(ctx context.Context, store *duck.Store) error {
-	return eachRow(ctx, store, `
-		with d as (
-			select account_id, region, state, day, reason,
-				day - cast(row_number() over (partition by account_id, region, state order by day) as integer) as run
-			from coverage where state in ('gap', 'excluded_or_write_only'))
-		select account_id, region, state, min(day), max(day), count(*), min(reason)
-		from d group by account_id, region, state, run order by account_id, region, min(day)`, nil, func(r rows.Row) {
-		s.Gaps = append(s.Gaps, coverageGap{
-			AccountID: r.Text(0), Region: r.Text(1), State: r.Text(2), From: r.Moment(3), To: r.Moment(4).AddDate(0, 0, 1),
-			Days: r.Number(5), Reason: r.Text(6),
-		})
-	})
-}
-
-func (s *storeStatus) quarantine(ctx context.Context, store *duck.Store) error {
-	return eachRow(ctx, store, `
-		select q.reason, count(*), count(distinct q.log_file_id), arg_min(l.object_key, q.log_file_id),
-			arg_min(q.record_index, q.log_file_id), arg_min(q.detail, q.log_file_id)
-		from quarantine q left join log_files l on l.log_file_id = q.log_file_id
-		group by q.reason order by count(*) desc, q.reason`, nil, func(r rows.Row) {
-		s.Quarantine = append(s.Quarantine, quarantineReason{
-			Reason: r.Text(0), Records: r.Number(1), Files: r.Number(2), Key: r.Text(3), Index: r.Number(4), Detail: r.Text(5),
-		})
-	})
-}
-
-func (s *storeStatus) unreadable(ctx context.Context, store *duck.Store) error {
-	return eachRow(ctx, store, `select source, object_key, status, attempts, error from log_files
-		where status <> 'ingested' order by source, object_key`, nil, func(r rows.Row) {
-		s.Unreadable = append(s.Unreadable, unreadableFile{
-			Source: r.Text(0), Key: r.Text(1), Status: r.Text(2), Attempts: r.Number(3), Error: r.Text(4),
-		})
-	})
-}
-
 // printStatus prints the status for people.
-func (a *app) printStatus(s *storeStatus) error {
+func (a *app) printStatus(s *status.Status) error {
 	p := statusPrinter{a: a}
 	p.head(s)
 	p.list("accounts and Regions", p.placesTable(s), 60)
@@ -326,7 +88,7 @@ func (p *statusPrinter) line(name, format string, args ...any) {
 	fmt.Fprintf(&p.b, "%-12s %s\n", name, output.Clean(fmt.Sprintf(format, args...)))
 }
 
-func (p *statusPrinter) head(s *storeStatus) {
+func (p *statusPrinter) head(s *status.Status) {
 	p.line("store", "%s, %s in use", s.DB, output.Bytes(s.SizeBytes))
 	p.line("KMS events", "%s", output.Count(s.KMSEvents))
 	if s.FirstEvent != nil {
@@ -350,7 +112,7 @@ func (p *statusPrinter) head(s *storeStatus) {
 	if s.Expired > 0 {
 		p.line("", "%s too old to be kept", output.Plural(s.Expired, "record"))
 	}
-	if text := s.Delays.String(); text != "" {
+	if text := delaysText(s.Delays); text != "" {
 		p.line("delivery", "%s", text)
 	}
 	for i, source := range s.Sources {
@@ -361,10 +123,55 @@ func (p *statusPrinter) head(s *storeStatus) {
 	}
 	p.line("derived", "%s", derivedText(s.DerivedRows))
 	p.line("detectors", "%s", p.detectorsText(s.Detectors))
+	if s.Server != nil {
+		p.server(s.Server)
+	}
 }
 
-// String says how late records came; "" when it is not known of any.
-func (d delayStatus) String() string {
+// server says what the server is doing that owns the store.
+func (p *statusPrinter) server(s *status.Server) {
+	now := p.a.now()
+	p.line("server", "kmstrail %s, running for %s", s.Version, output.Span(max(now.Sub(s.StartedAt), 0)))
+	if w := s.Watching; w != nil {
+		p.line("watching", "%s", w.Source)
+		p.line("last poll", "%s", pollText(w, now))
+	}
+	for i, day := range s.Requests {
+		when := day.Day
+		if !day.Complete {
+			when += " (so far)"
+		}
+		p.line(map[bool]string{true: "S3 requests"}[i == 0], "%s: %s LIST, %s GET; 30 such days cost about %s",
+			when, output.Count(day.List), output.Count(day.Get), output.Dollars(day.DollarsPerMonth))
+	}
+	if s.Disk.FreeBytes > 0 {
+		p.line("disk", "%s free", output.Bytes(int64(s.Disk.FreeBytes)))
+	}
+	if s.LastBackup != nil {
+		p.line("last backup", "%s ago", output.Span(max(now.Sub(*s.LastBackup), 0)))
+	}
+	for _, problem := range s.Problems {
+		p.line("problem", "%s", problem)
+	}
+}
+
+// pollText says how the last poll went.
+func pollText(w *status.Watching, now time.Time) string {
+	text := "none yet"
+	if w.LastPoll != nil {
+		text = output.Span(max(now.Sub(*w.LastPoll), 0)) + " ago, took " + output.Span(time.Duration(w.LastPollSeconds*float64(time.Second)))
+	}
+	if w.Paused != "" {
+		text += "; paused: " + w.Paused
+	}
+	if w.Error != "" {
+		text += "; failed: " + w.Error
+	}
+	return text
+}
+
+// delaysText says how late records came; "" when it is not known of any.
+func delaysText(d status.Delays) string {
 	all := d.Within15Minutes + d.WithinHour + d.Later
 	if all == 0 {
 		return ""
@@ -397,7 +204,7 @@ func derivedText(tables map[string]int64) string {
 	return text
 }
 
-func (p *statusPrinter) detectorsText(d detectorStatus) string {
+func (p *statusPrinter) detectorsText(d status.Detectors) string {
 	days := output.Plural(d.DirtyDays, "day") + " to look at"
 	switch {
 	case d.LastRun == nil:
@@ -427,7 +234,7 @@ func (p *statusPrinter) list(title string, t output.Table, most int) {
 	}
 }
 
-func (p *statusPrinter) placesTable(s *storeStatus) output.Table {
+func (p *statusPrinter) placesTable(s *status.Status) output.Table {
 	t := output.Table{
 		Head:  []string{"account", "name", "Region", "log files", "KMS events", "newest event", "newest file", "days missing"},
 		Right: []bool{false, false, false, true, true, true, true, true},
@@ -451,7 +258,7 @@ func (p *statusPrinter) placesTable(s *storeStatus) output.Table {
 	return t
 }
 
-func gapsTable(s *storeStatus) output.Table {
+func gapsTable(s *status.Status) output.Table {
 	t := output.Table{Head: []string{"account", "Region", "from", "to", "days", "what"}, Right: []bool{false, false, false, false, true, false}}
 	for _, g := range s.Gaps {
 		t.Rows = append(t.Rows, []string{
@@ -461,7 +268,7 @@ func gapsTable(s *storeStatus) output.Table {
 	return t
 }
 
-func quarantineTable(s *storeStatus) output.Table {
+func quarantineTable(s *status.Status) output.Table {
 	t := output.Table{Head: []string{"reason", "records", "files", "for example", "what"}, Right: []bool{false, true, true, false, false}}
 	for _, q := range s.Quarantine {
 		where := path.Base(q.Key)
@@ -473,7 +280,7 @@ func quarantineTable(s *storeStatus) output.Table {
 	return t
 }
 
-func unreadableTable(s *storeStatus) output.Table {
+func unreadableTable(s *status.Status) output.Table {
 	t := output.Table{Head: []string{"status", "tries", "object", "why"}, Right: []bool{false, true, false, false}}
 	for _, f := range s.Unreadable {
 		t.Rows = append(t.Rows, []string{f.Status, output.Count(f.Attempts), path.Base(f.Key), output.Cut(f.Error, 90)})

@@ -1,0 +1,96 @@
+package status
+
+import "time"
+
+// Server is what the server that owns a store is doing.
+type Server struct {
+	Version   string    `json:"version"`
+	StartedAt time.Time `json:"started_at"`
+	// Problems are what somebody should look at, the worst first: each a
+	// sentence.
+	Problems []string `json:"problems"`
+	// Watching is nil when there is no source to watch.
+	Watching *Watching `json:"watching"`
+	Schedule []Job     `json:"schedule"`
+	// Requests are those to S3 by day (UTC), the newest first.
+	Requests []RequestDay `json:"s3_requests"`
+	Disk     Disk         `json:"disk"`
+	// LastBackup is when the newest backup was made; nil when there is none.
+	LastBackup *time.Time `json:"last_backup"`
+	// RunningQueries are at work for clients, WaitingQueries wait for their turn.
+	RunningQueries int `json:"running_queries"`
+	WaitingQueries int `json:"waiting_queries"`
+}
+
+// Watching says how the polls of the source fare.
+type Watching struct {
+	Source string `json:"source"`
+	// Polls counts them since the server started.
+	Polls    int64      `json:"polls"`
+	LastPoll *time.Time `json:"last_poll"`
+	// LastPollSeconds is how long it took.
+	LastPollSeconds float64    `json:"last_poll_seconds"`
+	NextPoll        *time.Time `json:"next_poll"`
+	Polling         bool       `json:"polling"`
+	// Error is why the last poll failed, FailingSince when that began.
+	Error        string     `json:"error,omitempty"`
+	FailingSince *time.Time `json:"failing_since"`
+	// Paused says why nothing is ingested, such as a disk that is nearly full.
+	Paused string `json:"paused,omitempty"`
+}
+
+// Job is something that the server does on a schedule.
+type Job struct {
+	// Name is detectors, maintain, report, backup, or the id of a detector that
+	// has a schedule of its own.
+	Name string `json:"name"`
+	// Cron is the expression (UTC), Next when it is due.
+	Cron    string     `json:"cron"`
+	Next    *time.Time `json:"next"`
+	Running bool       `json:"running"`
+	// LastStart is when it was done last, LastSeconds how long it took and
+	// LastError why it failed.
+	LastStart   *time.Time `json:"last_start"`
+	LastSeconds float64    `json:"last_seconds"`
+	LastError   string     `json:"last_error,omitempty"`
+}
+
+// RequestDay counts the requests to S3 of one day.
+type RequestDay struct {
+	// Day is 2006-01-02, UTC.
+	Day  string `json:"day"`
+	List int64  `json:"list"`
+	Get  int64  `json:"get"`
+	// Complete is false for the current day.
+	Complete bool `json:"complete"`
+	// DollarsPerMonth is about what thirty days like this one cost at AWS's list
+	// price; of the current day it is what it would be at its pace so far.
+	DollarsPerMonth float64 `json:"dollars_per_month"`
+}
+
+// Disk is the disk that the store lies on.
+type Disk struct {
+	FreeBytes uint64 `json:"free_bytes"`
+	// MinFreeBytes is below what ingest stops.
+	MinFreeBytes uint64 `json:"min_free_bytes"`
+}
+
+// Lag is how old the newest event of the store is; 0 when there is none.
+func (s *Status) Lag(now time.Time) time.Duration {
+	if s.LastEvent == nil {
+		return 0
+	}
+	return max(now.Sub(*s.LastEvent), 0)
+}
+
+// LastDelivery is when the newest log file of any place was delivered; nil when
+// none is known.
+func (s *Status) LastDelivery() *time.Time {
+	var last *time.Time
+	for _, p := range s.Places {
+		if p.LastFile != nil && (last == nil || p.LastFile.After(*last)) {
+			last = p.LastFile
+		}
+	}
+	return last
+}
