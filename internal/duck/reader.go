@@ -46,6 +46,11 @@ func (c *conn) stream(ctx context.Context, sql string, args []any) (*reader, err
 	if err != nil {
 		return nil, err
 	}
+	return c.run(ctx, stmt, args)
+}
+
+// run is stream for a statement that is prepared, and takes it over.
+func (c *conn) run(ctx context.Context, stmt bindings.PreparedStatement, args []any) (*reader, error) {
 	r := &reader{ctx: ctx, conn: c, stmt: stmt}
 	r.refs.Store(1)
 	if err := r.start(args); err != nil {

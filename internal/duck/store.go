@@ -375,13 +375,7 @@ func (s *Store) Describe(ctx context.Context, sql string) ([]ColumnInfo, error) 
 }
 
 func (c *conn) describe(stmt bindings.PreparedStatement) ([]ColumnInfo, error) {
-	n := bindings.PreparedStatementColumnCount(stmt)
-	names := make([]string, n)
-	types := make([]bindings.LogicalType, n)
-	for i := range n {
-		names[i] = bindings.PreparedStatementColumnName(stmt, i)
-		types[i] = bindings.PreparedStatementColumnLogicalType(stmt, i)
-	}
+	names, types := columns(stmt)
 	defer destroyTypes(types)
 	var options bindings.ArrowOptions
 	bindings.ConnectionGetArrowOptions(c.ptr, &options)
@@ -390,7 +384,7 @@ func (c *conn) describe(stmt bindings.PreparedStatement) ([]ColumnInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]ColumnInfo, n)
+	out := make([]ColumnInfo, len(names))
 	for i, f := range schema.Fields() {
 		out[i] = ColumnInfo{Name: f.Name, Type: typeName(types[i]), Arrow: f.Type}
 	}

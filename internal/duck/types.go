@@ -12,8 +12,9 @@ import (
 
 // TypeKey is the key in an Arrow field's metadata that holds the name of the
 // column's DuckDB type, such as UUID, JSON or MAP(VARCHAR, VARCHAR). Arrow's own
-// type does not tell a UUID or JSON from text.
-const TypeKey = "duckdb.type"
+// type does not tell a UUID or JSON from text. It is the key of Flight SQL, so
+// that its clients show the type too.
+const TypeKey = "ARROW:FLIGHT:SQL:TYPE_NAME"
 
 // ColumnInfo describes a column of a query's result.
 type ColumnInfo struct {

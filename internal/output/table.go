@@ -19,7 +19,7 @@ const sampleRows = 2000
 
 // typeKey is where the store notes a column's type that Arrow does not tell
 // from text.
-const typeKey = "duckdb.type"
+const typeKey = "ARROW:FLIGHT:SQL:TYPE_NAME"
 
 // maxCell is the longest text a cell of a table holds on a terminal of unknown
 // or great width; a key policy would fill screens.
