@@ -1,6 +1,7 @@
 package detectors
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -64,6 +65,15 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 		KeyARN       *string `json:"key_arn"`
 		PrincipalARN *string `json:"principal_arn"`
 	}{plain(f), orNull(f.StatusReason), orNull(f.AccountID), orNull(f.Region), orNull(f.KeyARN), orNull(f.PrincipalARN)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. Numbers in details become
+// json.Number, as ReadFindings has them.
+func (f *Finding) UnmarshalJSON(document []byte) error {
+	type plain Finding
+	d := json.NewDecoder(bytes.NewReader(document))
+	d.UseNumber()
+	return d.Decode((*plain)(f))
 }
 
 // logFile returns where the record of EventIDs[i] lies.

@@ -39,7 +39,7 @@ func (f *Finding) Open() bool { return f.Status == "new" || f.Status == "in_prog
 // ReadFindings returns stored findings, sorted, withdrawn ones too. Titles are
 // those of the built-in detectors, the id where there is none; numbers in
 // details are json.Number, so that nothing is lost.
-func ReadFindings(ctx context.Context, s Store, filter FindingFilter) ([]Finding, error) {
+func ReadFindings(ctx context.Context, s Reader, filter FindingFilter) ([]Finding, error) {
 	all, err := readFindings(ctx, s, titles(nil), "", nil)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func findingFilter(ids []string, w Window) string {
 	where window_start < timestamp '` + w.End.UTC().Format(layout) + `' and window_end > timestamp '` + w.Start.UTC().Format(layout) + `')`
 }
 
-func readFindings(ctx context.Context, s Store, titles map[string]string, where string, args []any) ([]Finding, error) {
+func readFindings(ctx context.Context, s Reader, titles map[string]string, where string, args []any) ([]Finding, error) {
 	var out []Finding
 	err := readRows(ctx, s, "select "+findingColumns+" from findings "+where, args, func(row map[string]any) error {
 		f, err := stored(row)
@@ -104,7 +104,7 @@ type HistoryEntry struct {
 }
 
 // ReadHistory returns what happened to a finding, the oldest first.
-func ReadHistory(ctx context.Context, s Store, findingID string) ([]HistoryEntry, error) {
+func ReadHistory(ctx context.Context, s Reader, findingID string) ([]HistoryEntry, error) {
 	out := []HistoryEntry{}
 	const sql = `select changed_at, from_status, to_status, actor, reason from finding_history
 where finding_id = try_cast(? as uuid)

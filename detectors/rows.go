@@ -30,7 +30,7 @@ type ReadFunc = func(sql string, args ...any) (array.RecordReader, error)
 type ReplaceFunc = func(t *schema.Table, where string, args []any, rec arrow.RecordBatch) error
 
 // readRows runs a query and hands each row to visit, the values by column name.
-func readRows(ctx context.Context, s Store, sql string, args []any, visit func(row map[string]any) error) error {
+func readRows(ctx context.Context, s Reader, sql string, args []any, visit func(row map[string]any) error) error {
 	r, err := s.Query(ctx, sql, args...)
 	if err != nil {
 		return err

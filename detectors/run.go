@@ -27,12 +27,17 @@ type Engine interface {
 	Run(ctx context.Context, st sqlfile.Statement) (array.RecordReader, error)
 }
 
+// Reader asks the database for findings and their history.
+type Reader interface {
+	// Query streams a result; the caller releases the reader.
+	Query(ctx context.Context, sql string, args ...any) (array.RecordReader, error)
+}
+
 // Store is what detectors need of the database, which also keeps what they
 // find. It is used by several goroutines at once.
 type Store interface {
 	Engine
-	// Query streams a result; the caller releases the reader.
-	Query(ctx context.Context, sql string, args ...any) (array.RecordReader, error)
+	Reader
 	// Change runs work in one transaction, while nobody else writes.
 	Change(ctx context.Context, work func(read ReadFunc, replace ReplaceFunc) error) error
 }

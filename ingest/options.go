@@ -106,38 +106,42 @@ func (o *Options) validate() error {
 
 // Progress counts what a run has done so far.
 type Progress struct {
-	ListingDone   bool
-	ObjectsListed int64
-	ObjectsKnown  int64 // listed, and already in the ledger
-	ObjectsToRead int64
-	BytesToRead   int64 // stored
-	ObjectsDone   int64 // committed, failed ones included
-	BytesDone     int64 // stored
-	JSONBytes     int64 // decompressed
-	Records       int64
-	KMS           int64
-	Inserted      int64
-	Duplicates    int64
-	Quarantined   int64
-	Failed        int64 // objects that could not be read, or not wholly
-	Requests      Requests
+	ListingDone   bool     `json:"listing_done"`
+	ObjectsListed int64    `json:"objects_listed"`
+	ObjectsKnown  int64    `json:"objects_known"` // listed, and already in the ledger
+	ObjectsToRead int64    `json:"objects_to_read"`
+	BytesToRead   int64    `json:"bytes_to_read"` // stored
+	ObjectsDone   int64    `json:"objects_done"`  // committed, failed ones included
+	BytesDone     int64    `json:"bytes_done"`    // stored
+	JSONBytes     int64    `json:"json_bytes"`    // decompressed
+	Records       int64    `json:"records"`
+	KMS           int64    `json:"kms"`
+	Inserted      int64    `json:"inserted"`
+	Duplicates    int64    `json:"duplicates"`
+	Quarantined   int64    `json:"quarantined"`
+	Failed        int64    `json:"failed"` // objects that could not be read, or not wholly
+	Requests      Requests `json:"requests"`
 }
 
 // Summary is what a run has done.
 type Summary struct {
 	Progress
-	Duration              time.Duration
-	Conflicts             int64 // same event id, other content
-	Superseded            int64
-	Expired               int64 // older than what the sink keeps
-	Related               int64
-	FirstEvent, LastEvent time.Time // zero when there was no KMS event
-	Failures              []FileFailure
+
+	Duration   time.Duration `json:"-"`
+	Conflicts  int64         `json:"conflicts"` // same event id, other content
+	Superseded int64         `json:"superseded"`
+	Expired    int64         `json:"expired"` // older than what the sink keeps
+	Related    int64         `json:"related"`
+	// FirstEvent and LastEvent are zero when there was no KMS event.
+	FirstEvent time.Time     `json:"first_event,omitzero"`
+	LastEvent  time.Time     `json:"last_event,omitzero"`
+	Failures   []FileFailure `json:"failures,omitempty"`
 }
 
 // FileFailure names an object that was not, or not wholly, ingested.
 type FileFailure struct {
-	Key, Error string
+	Key   string `json:"key"`
+	Error string `json:"error"`
 }
 
 // add counts a batch.

@@ -65,7 +65,14 @@ type Source interface {
 	Requests() Requests
 }
 
-// Requests counts billable API requests.
+// Requests counts billable API requests. Get has those that cost the same: HEAD
+// and the like.
 type Requests struct {
-	List, Get int64
+	List int64 `json:"list"`
+	Get  int64 `json:"get"`
+}
+
+// Minus returns the requests made since r was earlier.
+func (r Requests) Minus(earlier Requests) Requests {
+	return Requests{List: r.List - earlier.List, Get: r.Get - earlier.Get}
 }
