@@ -24,8 +24,22 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("object %s has %d bytes, more than the limit of %d", e.Key, e.Size, e.Limit)
 }
 
+// PlaceError says that one place of a source could not be listed.
+type PlaceError struct {
+	// Place is the same for the same place at each listing: the prefix of an
+	// account or of its Region in a bucket.
+	Place string
+	Err   error
+}
+
+func (e *PlaceError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why.
+func (e *PlaceError) Unwrap() error { return e.Err }
+
 // PartialListError is returned by Source.List after everything that could be
-// listed was visited: some parts of the source could not be.
+// listed was visited: some parts of the source could not be. Those that a later
+// listing can leave out are *PlaceError.
 type PartialListError struct {
 	Errs []error
 }

@@ -217,12 +217,23 @@ func (r *run) fresh(ctx context.Context, page []Object) ([]task, error) {
 	for _, o := range page {
 		entry, known := ledger[o.Key]
 		same := known && entry.ETag == o.ETag
-		if same && (entry.Status == FileIngested || entry.Status == FileQuarantined && !r.o.Reconcile) {
+		if same && r.settled(entry.Status) {
 			continue
 		}
 		tasks = append(tasks, task{obj: o, id: entry.ID, attempts: entry.Attempts})
 	}
 	return tasks, nil
+}
+
+// settled reports whether an object that was tried before is left as it is.
+func (r *run) settled(status FileStatus) bool {
+	switch status {
+	case FileQuarantined:
+		return !r.o.Reconcile
+	case FileFailed:
+		return r.o.LeaveFailed
+	}
+	return status == FileIngested
 }
 
 // startReaders reads objects into memory.

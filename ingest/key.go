@@ -85,6 +85,12 @@ func (s Selection) DeliveryDays() (first, last time.Time) {
 		// To is exclusive: midnight belongs to the day that has ended.
 		last = s.To.Add(-time.Nanosecond).UTC().Truncate(24*time.Hour).AddDate(0, 0, DeliverySlackDays)
 	}
+	if d := s.DeliveredFrom.UTC().Truncate(24 * time.Hour); !s.DeliveredFrom.IsZero() && d.After(first) {
+		first = d
+	}
+	if d := s.DeliveredTo.UTC().Truncate(24 * time.Hour); !s.DeliveredTo.IsZero() && (last.IsZero() || d.Before(last)) {
+		last = d
+	}
 	return first, last
 }
 

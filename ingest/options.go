@@ -51,6 +51,9 @@ type Options struct {
 	CommitRows int
 	// Reconcile reads objects again that the ledger calls quarantined.
 	Reconcile bool
+	// LeaveFailed does not try again what an earlier run could not read: who
+	// runs every minute does not want to ask for it every minute.
+	LeaveFailed bool
 	// KeepAll gives the sink every row, records that were delivered more than
 	// once included, in batches that it may keep: it judges them itself.
 	KeepAll bool

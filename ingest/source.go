@@ -40,6 +40,12 @@ type Selection struct {
 	// source that can tell delivery dates from keys applies them with slack,
 	// because a file may be delivered long after its events happened.
 	From, To time.Time
+	// DeliveredFrom and DeliveredTo are the first and the last day of delivery,
+	// UTC, whatever From and To allow; zero means unbounded. Who lists again
+	// and again asks for days of delivery: files come to these folders only.
+	DeliveredFrom, DeliveredTo time.Time
+	// Except are places, named as by a PlaceError, that are left out.
+	Except []string
 }
 
 // Source lists and reads log objects. Implementations are safe for concurrent

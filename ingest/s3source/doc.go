@@ -19,7 +19,15 @@
 //
 // A bucket without this layout is listed flat.
 //
+// What cannot be listed in one place, because that is denied or throttled, does
+// not stop the others: see ingest.PartialListError.
+//
 // # What it costs
+//
+// A listing makes one request for each page of a thousand keys, at least one for
+// each prefix, and before that one for each account and a few more to find them.
+// Who lists again and again, a day of delivery at a time, saves the latter with
+// RememberLayout: one request for each Region and page is left.
 //
 // Requests are counted at each attempt, as AWS bills them; see Cost. Failed
 // requests are tried again up to Config.MaxAttempts times, also when a body

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -45,7 +47,8 @@ type Layout struct {
 	// Truncated says that the search for AWSLogs was given up before it had
 	// seen every folder: a longer prefix is needed.
 	Truncated bool
-	// Denied holds the folders that may not be listed.
+	// Denied holds the folders that could not be listed, each an
+	// *ingest.PlaceError.
 	Denied []error
 }
 
@@ -188,6 +191,54 @@ func (s *Source) Layout(ctx context.Context, sel ingest.Selection) (Layout, erro
 	return d.layout, nil
 }
 
+// knownLayout is Layout, or what was found not long ago for the same selection.
+func (s *Source) knownLayout(ctx context.Context, sel ingest.Selection) (Layout, error) {
+	of := fmt.Sprintf("%q", slices.Concat([]string{sel.OrganizationID}, sel.Accounts, []string{""}, sel.Regions))
+	s.mu.Lock()
+	old, keep := s.remembered, s.rememberFor
+	s.mu.Unlock()
+	if keep > 0 && old.of == of && s.cfg.Now().Before(old.until) {
+		return old.layout, nil
+	}
+	layout, err := s.Layout(ctx, sel)
+	if err != nil || keep == 0 || !layout.settled() {
+		return layout, err
+	}
+	s.mu.Lock()
+	s.remembered = remembered{of: of, layout: layout, until: s.cfg.Now().Add(keep)}
+	s.mu.Unlock()
+	return layout, nil
+}
+
+// remembered is a layout that is not asked for again for some time.
+type remembered struct {
+	of     string // the selection
+	layout Layout
+	until  time.Time
+}
+
+// settled reports whether the same will be found again in a while: there are
+// logs, and what could not be listed is forbidden.
+func (l Layout) settled() bool {
+	return len(l.Streams) > 0 && !l.Truncated && !slices.ContainsFunc(l.Denied, func(err error) bool { return !isDenied(err) })
+}
+
+// RememberLayout makes List reuse the accounts and Regions it has found for so
+// long. Who lists every minute then pays for the log files only, and sees a new
+// account or Region once that time is over, or after ForgetLayout.
+func (s *Source) RememberLayout(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rememberFor = d
+}
+
+// ForgetLayout makes the next List look for accounts and Regions.
+func (s *Source) ForgetLayout() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remembered = remembered{}
+}
+
 // completePrefix adds the slash to a prefix that names a folder; any other stays
 // what S3 takes it for, the beginning of keys.
 func (s *Source) completePrefix(ctx context.Context, client *s3.Client) (string, error) {
@@ -226,11 +277,11 @@ func (d *discovery) expandAll(ctx context.Context, level []folder, first bool) (
 	parallel(len(level), d.s.cfg.Concurrency, func(i int) {
 		below[i], errs[i] = d.expand(ctx, level[i])
 	})
-	for _, err := range errs {
+	for i, err := range errs {
 		switch {
 		case err == nil:
-		case !first && isDenied(err):
-			d.layout.Denied = append(d.layout.Denied, err)
+		case !first && onlyThere(err):
+			d.layout.Denied = append(d.layout.Denied, &ingest.PlaceError{Place: level[i].prefix, Err: err})
 		default:
 			return nil, err
 		}

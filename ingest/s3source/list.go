@@ -3,6 +3,7 @@ package s3source
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -20,11 +21,11 @@ const day = 24 * time.Hour
 // List visits the selected log files, the earliest delivery dates first. See the
 // package comment for what is listed and in which order.
 func (s *Source) List(ctx context.Context, sel ingest.Selection, visit func([]ingest.Object) error) error {
-	layout, err := s.Layout(ctx, sel)
+	client, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
-	client, err := s.connect(ctx)
+	layout, err := s.knownLayout(ctx, sel)
 	if err != nil {
 		return err
 	}
@@ -35,29 +36,53 @@ func (s *Source) List(ctx context.Context, sel ingest.Selection, visit func([]in
 	if len(layout.Streams) == 0 && len(layout.Denied) == 0 {
 		return s.listFlat(ctx, client, layout.Prefix, sel, visit)
 	}
-	jobs, err := s.plan(ctx, client, layout, sel)
+	failed := slices.DeleteFunc(slices.Clone(layout.Denied), func(err error) bool {
+		place, ok := errors.AsType[*ingest.PlaceError](err)
+		return ok && slices.Contains(sel.Except, place.Place)
+	})
+	jobs, unplanned, err := s.plan(ctx, client, layout, sel)
 	if err != nil {
 		return err
 	}
-	if err := s.walk(ctx, client, jobs, sel, visit); err != nil {
+	unlisted, err := s.walk(ctx, client, jobs, sel, visit)
+	if err != nil {
 		return err
 	}
-	if len(layout.Denied) > 0 {
-		return &ingest.PartialListError{Errs: layout.Denied}
+	if failed = slices.Concat(failed, unplanned, unlisted); len(failed) == 0 {
+		return nil
 	}
-	return nil
+	if len(layout.Denied) == 0 && len(unplanned)+len(unlisted) == len(layout.Streams) {
+		return failed[0] // not one place could be listed
+	}
+	return &ingest.PartialListError{Errs: failed}
+}
+
+// onlyThere reports whether an error is about one place: others may be listed
+// nevertheless. Credentials, or the way to AWS, are the same for all.
+func onlyThere(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case errCodeForbidden, "SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException", "RequestLimitExceeded":
+		return true
+	}
+	return false
 }
 
 // job is one prefix to list.
 type job struct {
 	prefix string
+	place  string    // what a failure is told of: the prefix of its Region
 	start  time.Time // first delivery day below it; zero when not dated
 	// direct leaves out what lies in folders below.
 	direct bool
 }
 
-// plan returns the prefixes to list, in the order of their dates.
-func (s *Source) plan(ctx context.Context, client *s3.Client, layout Layout, sel ingest.Selection) ([]job, error) {
+// plan returns the prefixes to list, in the order of their dates, and the places
+// of which they could not be found out.
+func (s *Source) plan(ctx context.Context, client *s3.Client, layout Layout, sel ingest.Selection) (jobs []job, failed []error, err error) {
 	found := make([][]job, len(layout.Streams))
 	errs := make([]error, len(layout.Streams))
 	first, last := sel.DeliveryDays()
@@ -67,6 +92,7 @@ func (s *Source) plan(ctx context.Context, client *s3.Client, layout Layout, sel
 	parallel(len(layout.Streams), s.cfg.Concurrency, func(i int) {
 		stream := layout.Streams[i]
 		switch {
+		case slices.Contains(sel.Except, stream.Prefix):
 		case !first.IsZero():
 			for _, unit := range dateUnits(first, last) {
 				found[i] = append(found[i], job{prefix: stream.Prefix + unit.path, start: unit.start})
@@ -76,13 +102,19 @@ func (s *Source) plan(ctx context.Context, client *s3.Client, layout Layout, sel
 		default:
 			found[i], errs[i] = s.existingMonths(ctx, client, stream.Prefix)
 		}
+		for n := range found[i] {
+			found[i][n].place = stream.Prefix
+		}
 	})
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
+	for i, err := range errs {
+		switch {
+		case err == nil:
+		case onlyThere(err):
+			failed = append(failed, &ingest.PlaceError{Place: layout.Streams[i].Prefix, Err: err})
+		default:
+			return nil, nil, err
 		}
 	}
-	var jobs []job
 	for _, j := range slices.Concat(found...) {
 		if j.start.After(last) {
 			continue
@@ -101,7 +133,7 @@ func (s *Source) plan(ctx context.Context, client *s3.Client, layout Layout, sel
 		}
 		return cmp.Or(a.start.Compare(b.start), cmp.Compare(a.prefix, b.prefix))
 	})
-	return slices.CompactFunc(jobs, func(a, b job) bool { return a.prefix == b.prefix && a.direct == b.direct }), nil
+	return slices.CompactFunc(jobs, func(a, b job) bool { return a.prefix == b.prefix && a.direct == b.direct }), failed, nil
 }
 
 // dateUnit is a month, 2026/01/, or a day, 2026/01/02/.
@@ -181,8 +213,9 @@ type page struct {
 	err     error
 }
 
-// walk lists the jobs, several at once, and visits their pages in order.
-func (s *Source) walk(ctx context.Context, client *s3.Client, jobs []job, sel ingest.Selection, visit func([]ingest.Object) error) error {
+// walk lists the jobs, several at once, and visits their pages in order. A place
+// that cannot be listed does not stop the others; each is told of once.
+func (s *Source) walk(ctx context.Context, client *s3.Client, jobs []job, sel ingest.Selection, visit func([]ingest.Object) error) (failed []error, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -190,30 +223,40 @@ func (s *Source) walk(ctx context.Context, client *s3.Client, jobs []job, sel in
 
 	// A channel of channels keeps the order; its room bounds what is under way,
 	// and the room of each bounds how far a listing runs ahead.
-	ordered := make(chan chan page, s.cfg.Concurrency)
+	type listing struct {
+		place string
+		pages chan page
+	}
+	ordered := make(chan listing, s.cfg.Concurrency)
 	wg.Go(func() {
 		defer close(ordered)
 		for _, j := range jobs {
 			pages := make(chan page, 2)
 			select {
-			case ordered <- pages:
+			case ordered <- listing{j.place, pages}:
 			case <-ctx.Done():
 				return
 			}
 			wg.Go(func() { s.listJob(ctx, client, j, sel, pages) })
 		}
 	})
-	for pages := range ordered {
-		for p := range pages {
-			if p.err != nil {
-				return p.err
-			}
-			if err := visit(p.objects); err != nil {
-				return err
+	told := map[string]bool{}
+	for l := range ordered {
+		for p := range l.pages {
+			switch {
+			case p.err == nil:
+				if err := visit(p.objects); err != nil {
+					return nil, err
+				}
+			case !onlyThere(p.err):
+				return nil, p.err
+			case !told[l.place]:
+				told[l.place] = true
+				failed = append(failed, &ingest.PlaceError{Place: l.place, Err: p.err})
 			}
 		}
 	}
-	return ctx.Err()
+	return failed, ctx.Err()
 }
 
 // listJob sends the pages of one prefix and closes the channel.

@@ -185,6 +185,9 @@ func testSelection(t *testing.T, open Open) {
 		{"from", ingest.Selection{From: date(3, 18)}, []string{all[2], all[5]}},
 		{"to has a day of slack", ingest.Selection{To: date(2, 0)}, []string{all[0], all[1], all[3], all[4], orgKey}},
 		{"from and to", ingest.Selection{From: date(5, 0), To: date(5, 1)}, all[5:6]},
+		{"delivered", ingest.Selection{DeliveredFrom: date(3, 5), DeliveredTo: date(3, 1)}, []string{all[2]}},
+		{"delivered until", ingest.Selection{From: date(2, 0), DeliveredTo: date(2, 0)}, []string{all[1], all[3], all[4], orgKey}},
+		{"delivered and from", ingest.Selection{From: date(5, 0), DeliveredFrom: date(2, 0)}, all[5:6]},
 		{"nothing", ingest.Selection{Accounts: []string{"999999999999"}}, nil},
 	}
 	for _, tt := range tests {
