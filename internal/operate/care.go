@@ -2,7 +2,10 @@ package operate
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/kmstrail/kmstrail/internal/config"
@@ -116,5 +119,27 @@ func BackupName(db string, at time.Time) string {
 // Backup copies the store, as it is now, into a file of BackupDir. Reading goes
 // on meanwhile; commits wait.
 func (o *Operator) Backup(ctx context.Context, req BackupRequest) (BackupResult, error) {
-	panic("being written")
+	if req.Name == "" {
+		req.Name = BackupName(o.cfg.DB, o.now())
+	}
+	if req.Name != filepath.Base(req.Name) || strings.HasPrefix(req.Name, ".") {
+		return BackupResult{}, Usagef("backups go to "+BackupDir(o.cfg)+", which server.backups names", "%q is not the name of a file", req.Name)
+	}
+	dir, err := filepath.Abs(BackupDir(o.cfg))
+	if err != nil {
+		return BackupResult{}, fmt.Errorf("back up database: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return BackupResult{}, fmt.Errorf("back up database: %w", err)
+	}
+	start := o.now()
+	if err := o.store.Backup(ctx, req.Name); err != nil {
+		return BackupResult{}, err
+	}
+	path := filepath.Join(dir, req.Name)
+	info, err := os.Stat(path)
+	if err != nil {
+		return BackupResult{}, fmt.Errorf("back up database: %w", err)
+	}
+	return BackupResult{Path: path, Size: info.Size(), Took: Seconds(o.now().Sub(start))}, nil
 }

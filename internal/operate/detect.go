@@ -1,7 +1,6 @@
 package operate
 
 import (
-	"context"
 	"time"
 
 	"github.com/kmstrail/kmstrail/detectors"
@@ -67,16 +66,4 @@ func (r DetectorRun) Whole() detectors.DetectorRun {
 	run.Window = detectors.Window{Start: r.WindowStart, End: r.WindowEnd}
 	run.Duration = time.Duration(r.Took)
 	return run
-}
-
-// Check says what is wrong with the request, as far as the detectors and the
-// configuration tell.
-func (o *Operator) Check(req DetectRequest) error { panic("being written") }
-
-// Detect runs detectors over the store. A detector that fails is in the result's
-// Runs and Problem; the error is for what kept all from running. onDay, which
-// may be nil, is told how many days of detectors have been looked at, of how
-// many known so far, by several goroutines at once.
-func (o *Operator) Detect(ctx context.Context, req DetectRequest, onDay func(done, all int64)) (DetectResult, error) {
-	panic("being written")
 }

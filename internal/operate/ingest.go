@@ -1,7 +1,6 @@
 package operate
 
 import (
-	"context"
 	"time"
 
 	"github.com/kmstrail/kmstrail/ingest"
@@ -99,10 +98,3 @@ func (r IngestResult) Unreadable() bool {
 // Rejected counts what went to quarantine because something is wrong with it.
 // An event that CloudTrail itself has corrected is kept there, but is well.
 func Rejected(s ingest.Summary) int64 { return s.Quarantined - s.Superseded }
-
-// Ingest reads log files into the store. With an error the result says what was
-// stored before. onProgress, which may be nil, is called often, from one
-// goroutine at a time; what it gets is its own.
-func (o *Operator) Ingest(ctx context.Context, req IngestRequest, onProgress func(IngestProgress)) (IngestResult, error) {
-	panic("being written")
-}

@@ -66,6 +66,8 @@ func New(store *duck.Store, cfg config.Config, opts Options) *Operator {
 	return o
 }
 
+func (o *Operator) now() time.Time { return o.opts.Now() }
+
 // ErrBusy says that the same work is being done already.
 var ErrBusy = errors.New("busy: the same is being done already")
 
