@@ -10,11 +10,11 @@ import (
 
 // tokenPattern finds tokens, also ones that were cut, mistyped or escaped for a
 // URL. The id stays: it tells which token to revoke.
-var tokenPattern = regexp.MustCompile(`(?i)(kmst(?:_|%5f)[a-z0-9]{1,16}(?:_|%5f))[a-z0-9]{8,}`)
+var tokenPattern = regexp.MustCompile(`(?i)(kmst(?:_|%5f)[a-z0-9]{1,16}(?:_|%5f))(?:[a-z0-9_]|%5f){8,}`)
 
 // headerPattern finds what stands in an Authorization header; Basic hides a
 // token in base64.
-var headerPattern = regexp.MustCompile(`(?i)\b(basic|bearer)(\s+)[a-z0-9+/=_.~-]{16,}`)
+var headerPattern = regexp.MustCompile(`(?i)(basic|bearer)(\s+)[a-z0-9+/=_.~-]{16,}`)
 
 const masked = "***"
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"sync"
@@ -50,8 +51,14 @@ type Tokens struct {
 	noted  map[string]time.Time // last use by id, as far as written or tried
 }
 
-// TokensPath is the file with the tokens of the store at db.
-func TokensPath(db string) string { return db + ".tokens" }
+// TokensPath is the file with the tokens of the store at db, which may be a
+// link to it.
+func TokensPath(db string) string {
+	if target, err := filepath.EvalSymlinks(db); err == nil {
+		db = target
+	}
+	return db + ".tokens"
+}
 
 // OpenTokens returns the tokens in a file, which need not exist yet.
 func OpenTokens(path string, now func() time.Time) *Tokens {
