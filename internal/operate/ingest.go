@@ -36,6 +36,8 @@ type IngestRequest struct {
 	DeliveredFrom time.Time `json:"delivered_from,omitzero"`
 	DeliveredTo   time.Time `json:"delivered_to,omitzero"`
 	LeaveFailed   bool      `json:"leave_failed,omitempty"`
+	// Except are places of the source that are not listed.
+	Except []string `json:"-"`
 
 	// NoWait gives ErrBusy when an ingest runs already.
 	NoWait bool `json:"no_wait,omitempty"`
@@ -86,8 +88,10 @@ type IngestResult struct {
 	Summary *ingest.Summary `json:"summary,omitempty"`
 	Took    Seconds         `json:"duration_seconds"`
 	// Unlisted says why parts of the source could not be listed.
-	Unlisted   []string        `json:"unlisted,omitempty"`
-	Maintained *MaintainResult `json:"maintained,omitempty"`
+	Unlisted []string `json:"unlisted,omitempty"`
+	// Partial is the error that Unlisted tells of, nil when there is none.
+	Partial    *ingest.PartialListError `json:"-"`
+	Maintained *MaintainResult          `json:"maintained,omitempty"`
 }
 
 // Unreadable reports whether some input could not be read, or not whole.

@@ -39,7 +39,7 @@ func (o *Operator) Ingest(ctx context.Context, req IngestRequest, onProgress fun
 		Source: source, Sink: o.store,
 		Selection: ingest.Selection{
 			OrganizationID: cfg.Ingest.OrganizationID, Accounts: cfg.Ingest.Accounts, Regions: cfg.Ingest.Regions,
-			From: from, To: to, DeliveredFrom: req.DeliveredFrom, DeliveredTo: req.DeliveredTo,
+			From: from, To: to, DeliveredFrom: req.DeliveredFrom, DeliveredTo: req.DeliveredTo, Except: req.Except,
 		},
 		Concurrency: cfg.Ingest.Concurrency, Reconcile: req.Reconcile, LeaveFailed: req.LeaveFailed,
 		SelfPrincipals: cfg.SelfPrincipals, Logger: o.opts.Details,
@@ -155,7 +155,7 @@ func (r *ingestRun) run(ctx context.Context) error {
 	}
 	summary, err := r.read(ctx)
 	if partial, ok := errors.AsType[*ingest.PartialListError](err); ok {
-		r.result.Unlisted, err = explainAll(partial.Errs), nil
+		r.result.Unlisted, r.result.Partial, err = explainAll(partial.Errs), partial, nil
 	}
 	if err == nil {
 		err = ctx.Err() // after the last file
