@@ -4,16 +4,25 @@ package duck
 
 import (
 	"fmt"
+	"math/big"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	bindings "github.com/duckdb/duckdb-go-bindings"
 )
 
-// bind sets the parameters of a statement: string, int, int64, float64, bool,
-// time.Time (a TIMESTAMP in UTC), []string and nil.
+// Decimal is a parameter of type DECIMAL: Unscaled / 10^Scale.
+type Decimal struct {
+	Unscaled *big.Int
+	Scale    int32
+}
+
+// bind sets the parameters of a statement: string, []byte, int, int64, uint64,
+// float64, bool, time.Time (a TIMESTAMP in UTC), [arrow.Date32], [Decimal],
+// []string and nil.
 func bind(stmt bindings.PreparedStatement, args []any) error {
 	if want := int(bindings.NParams(stmt)); want != len(args) {
-		return fmt.Errorf("bind parameters: the statement has %d, %d given", want, len(args))
+		return &Error{Message: fmt.Sprintf("bind parameters: the statement has %d, %d given", want, len(args))}
 	}
 	for i, arg := range args {
 		if err := bindOne(stmt, bindings.IdxT(i+1), arg); err != nil {
@@ -34,6 +43,14 @@ func bindOne(stmt bindings.PreparedStatement, i bindings.IdxT, arg any) error {
 		state = bindings.BindInt64(stmt, i, int64(v))
 	case int64:
 		state = bindings.BindInt64(stmt, i, v)
+	case uint64:
+		state = bindings.BindUInt64(stmt, i, v)
+	case Decimal:
+		d, err := v.native()
+		if err != nil {
+			return err
+		}
+		state = bindings.BindDecimal(stmt, i, d)
 	case float64:
 		state = bindings.BindDouble(stmt, i, v)
 	case bool:
@@ -41,6 +58,10 @@ func bindOne(stmt bindings.PreparedStatement, i bindings.IdxT, arg any) error {
 	case time.Time:
 		ts := bindings.NewTimestamp(v.UnixMicro())
 		state = bindings.BindTimestamp(stmt, i, ts)
+	case arrow.Date32:
+		state = bindings.BindDate(stmt, i, bindings.NewDate(int32(v)))
+	case []byte:
+		state = bindings.BindBlob(stmt, i, v)
 	case []string:
 		state = bindStrings(stmt, i, v)
 	default:
@@ -50,6 +71,18 @@ func bindOne(stmt bindings.PreparedStatement, i bindings.IdxT, arg any) error {
 		return &Error{Message: bindings.PrepareError(stmt)}
 	}
 	return nil
+}
+
+// native is d as DuckDB has it, which holds 38 digits.
+func (d Decimal) native() (bindings.Decimal, error) {
+	const digits = 38
+	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(digits), nil)
+	if d.Scale < 0 || d.Scale > digits || d.Unscaled.CmpAbs(limit) >= 0 {
+		return bindings.Decimal{}, &Error{Message: fmt.Sprintf("a DECIMAL has at most %d digits", digits)}
+	}
+	upper := new(big.Int).Rsh(d.Unscaled, 64) // rounds down, so the rest is positive
+	lower := new(big.Int).Sub(d.Unscaled, new(big.Int).Lsh(upper, 64))
+	return bindings.NewDecimal(digits, uint8(d.Scale), bindings.NewHugeInt(lower.Uint64(), upper.Int64())), nil
 }
 
 func bindStrings(stmt bindings.PreparedStatement, i bindings.IdxT, list []string) bindings.State {

@@ -19,27 +19,10 @@ import (
 // maxArgs is how many bytes the arguments of a statement may have, as messages.
 const maxArgs = 256 << 10
 
-// Date is an argument of type DATE: midnight UTC of the day.
-type Date struct{ time.Time }
-
 // Decimal is an argument of type DECIMAL: Unscaled / 10^Scale.
 type Decimal struct {
 	Unscaled *big.Int
 	Scale    int32
-}
-
-func (d Decimal) String() string {
-	s := new(big.Int).Abs(d.Unscaled).String()
-	for int32(len(s)) <= d.Scale {
-		s = "0" + s
-	}
-	if d.Scale > 0 {
-		s = s[:len(s)-int(d.Scale)] + "." + s[len(s)-int(d.Scale):]
-	}
-	if d.Unscaled.Sign() < 0 {
-		s = "-" + s
-	}
-	return s
 }
 
 // readArgs reads the one row of arguments that a client binds, checks that each
@@ -132,9 +115,9 @@ func argOf(a arrow.Array, i int) (any, error) {
 	case *array.Boolean:
 		return a.Value(i), nil
 	case *array.Date32:
-		return Date{a.Value(i).ToTime()}, nil
+		return a.Value(i), nil
 	case *array.Date64:
-		return Date{a.Value(i).ToTime().Truncate(24 * time.Hour)}, nil
+		return arrow.Date32FromTime(a.Value(i).ToTime()), nil
 	case *array.Timestamp:
 		return a.Value(i).ToTime(a.DataType().(*arrow.TimestampType).Unit), nil
 	case *array.Time64:

@@ -18,7 +18,7 @@ import (
 type Backend interface {
 	// Query runs a statement that nobody has vouched for. It ends with ctx. An
 	// argument is nil, bool, int64, uint64, float64, string, []byte, []string,
-	// time.Time (a TIMESTAMP in UTC), [Date] or [Decimal].
+	// time.Time (a TIMESTAMP in UTC), arrow.Date32 or [Decimal].
 	Query(ctx context.Context, sql string, args ...any) (array.RecordReader, error)
 	// Describe judges a statement as Query does, and says what it takes and
 	// gives, without running it.
