@@ -16,12 +16,10 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
-	"github.com/kmstrail/kmstrail/ingest/s3source"
 	"github.com/kmstrail/kmstrail/internal/config"
-	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
 	"github.com/kmstrail/kmstrail/internal/trino"
-	"github.com/kmstrail/kmstrail/schema"
 )
 
 // app is what all commands share.
@@ -54,17 +52,8 @@ const (
 	exitInterrupted = 130
 )
 
-// usageError is a mistake in the command line.
-type usageError struct {
-	text string
-	hint string
-}
-
-func (e *usageError) Error() string { return e.text }
-
-func usagef(hint, format string, args ...any) error {
-	return &usageError{text: fmt.Sprintf(format, args...), hint: hint}
-}
+// usagef is a mistake in the command line.
+func usagef(hint, format string, args ...any) error { return operate.Usagef(hint, format, args...) }
 
 // adviceError is an error with what to do about it.
 type adviceError struct {
@@ -92,10 +81,10 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 		a.complain("interrupted")
 		return exitInterrupted
 	}
-	if usage, ok := errors.AsType[*usageError](err); ok {
-		a.complain("%s", usage.text)
-		if usage.hint != "" {
-			a.complain("%s", usage.hint)
+	if usage, ok := errors.AsType[*operate.UsageError](err); ok {
+		a.complain("%s", usage.Text)
+		if usage.Hint != "" {
+			a.complain("%s", usage.Hint)
 		}
 		return exitUsage
 	}
@@ -109,12 +98,13 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 		a.complain("%s", err.Error()) // not AWS's
 		return exitError
 	}
-	a.complain("%s", s3source.Explain(err))
+	problem := operate.ProblemOf(err)
+	a.complain("%s", problem.Detail)
 	if e, ok := errors.AsType[adviceError](err); ok {
 		a.complain("%s", e.advice)
 	}
-	if d, ok := errors.AsType[*duck.Error](err); ok && d.Hint != "" && !strings.Contains(err.Error(), d.Hint) {
-		a.complain("%s", d.Hint)
+	for _, line := range problem.Advice {
+		a.complain("%s", line)
 	}
 	return exitError
 }
@@ -152,97 +142,6 @@ const configPath = "kmstrail_config_path"
 func overrides(cmd *cobra.Command, flag, path string) {
 	f := cmd.Flag(flag)
 	f.Annotations = map[string][]string{configPath: {path}}
-}
-
-// openStore opens the store of the configuration.
-func (a *app) openStore(ctx context.Context, cfg config.Config, readOnly bool) (*duck.Store, error) {
-	store, err := duck.Open(ctx, cfg.DB, duck.Options{
-		ReadOnly:    readOnly,
-		MemoryLimit: cfg.Limits.Memory,
-		Threads:     cfg.Limits.Threads,
-		Logger:      a.log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return store, nil
-}
-
-// openToRead opens the store for questions; others may do so at the same time.
-func (a *app) openToRead(ctx context.Context, cfg config.Config) (*duck.Store, error) {
-	if cfg.DB != duck.Memory {
-		if _, err := os.Stat(cfg.DB); errors.Is(err, os.ErrNotExist) {
-			return nil, missingStore(cfg.DB)
-		}
-	}
-	store, err := a.openStore(ctx, cfg, true)
-	if err == nil || errors.Is(err, duck.ErrLocked) || errors.Is(err, duck.ErrNewer) || errors.Is(err, duck.ErrForeign) {
-		return store, err
-	}
-	// A store of an earlier version is migrated by opening it for writing.
-	writable, migrateErr := a.openStore(ctx, cfg, false)
-	if migrateErr != nil {
-		return nil, err
-	}
-	if err := writable.Close(); err != nil {
-		return nil, err
-	}
-	return a.openStore(ctx, cfg, true)
-}
-
-// openExisting opens a store that must be there to write.
-func (a *app) openExisting(ctx context.Context, cfg config.Config) (*duck.Store, error) {
-	if _, err := os.Stat(cfg.DB); errors.Is(err, os.ErrNotExist) {
-		return nil, missingStore(cfg.DB)
-	}
-	return a.openToWrite(ctx, cfg)
-}
-
-// missingStore says that there is no store yet.
-func missingStore(path string) error {
-	return fmt.Errorf("open database %s: there is no such file; kmstrail ingest creates it, --db names another", path)
-}
-
-// openToWrite opens the store and brings the tables that come from the
-// configuration up to date.
-func (a *app) openToWrite(ctx context.Context, cfg config.Config) (*duck.Store, error) {
-	store, err := a.openStore(ctx, cfg, false)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range cfg.Tables() {
-		if err := replaceTable(ctx, store, t); err != nil {
-			return nil, errors.Join(fmt.Errorf("write configuration to database: %w", err), store.Close())
-		}
-	}
-	return store, nil
-}
-
-// openToIngest opens the store to write with one thread of DuckDB: a second one
-// would mostly spin beside the decoders, waiting for the first.
-func (a *app) openToIngest(ctx context.Context, cfg config.Config) (*duck.Store, error) {
-	if cfg.Limits.Threads == 0 {
-		cfg.Limits.Threads = 1
-	}
-	return a.openToWrite(ctx, cfg)
-}
-
-// closeStore closes a store that was written to. What it still had to write may
-// fail, and then the command has failed, whatever it has printed.
-func closeStore(store *duck.Store, err *error) {
-	closing := store.Close()
-	if _, said := errors.AsType[codeError](*err); closing != nil && (*err == nil || said) {
-		*err = fmt.Errorf("close database: %w", closing)
-	}
-}
-
-func replaceTable(ctx context.Context, store *duck.Store, t config.TableRows) error {
-	rec, err := schema.Rows(t.Table, t.Rows)
-	if err != nil {
-		return err
-	}
-	defer rec.Release()
-	return store.Replace(ctx, t.Table, rec)
 }
 
 // terminal reports whether w is a terminal, and its width.
@@ -360,19 +259,7 @@ func (f *resultFlags) register(cmd *cobra.Command) {
 func (f *resultFlags) check() error { return oneOf("--format", f.format, output.Formats()) }
 
 // oneOf complains about a value that is not among those known.
-func oneOf(what, value string, known []string) error {
-	for _, k := range known {
-		if k == value {
-			return nil
-		}
-	}
-	return usagef(suggestion(value, known), "%s: unknown %q", what, value)
-}
+func oneOf(what, value string, known []string) error { return operate.OneOf(what, value, known) }
 
 // suggestion is a hint about an unknown word.
-func suggestion(word string, known []string) string {
-	if n := config.Nearest(word, known); n != "" {
-		return "did you mean " + n + "?"
-	}
-	return "known are: " + strings.Join(known, ", ")
-}
+func suggestion(word string, known []string) string { return operate.Suggestion(word, known) }

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/detectors"
-	"github.com/kmstrail/kmstrail/ingest"
 	"github.com/kmstrail/kmstrail/internal/config"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
 	"github.com/kmstrail/kmstrail/internal/s3server"
 	"github.com/kmstrail/kmstrail/sampledata"
@@ -119,32 +119,29 @@ func (a *app) generateSample(ctx context.Context, sample sampledata.Config) (sam
 
 // demoRun does what ingest and report do.
 func (a *app) demoRun(ctx context.Context, cfg config.Config, dir string, truth sampledata.Truth) (err error) {
-	source, err := a.openSource(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	store, err := a.openToIngest(ctx, cfg)
+	store, err := a.openToWrite(ctx, cfg, openOptions{ingest: true})
 	if err != nil {
 		return err
 	}
 	defer closeStore(store, &err)
-	run := ingestRun{a: a, cfg: cfg, store: store, opts: ingest.Options{
-		Source: source, Sink: store, SelfPrincipals: cfg.SelfPrincipals, Logger: a.detailLogger(),
-		Selection: ingest.Selection{From: truth.Start, To: truth.End},
-	}}
+	work := &workplace{operator: operate.New(store, cfg, a.operatorOptions(operate.Options{})), engine: store}
 	// The sample has broken files on purpose.
-	if err := run.run(ctx, false); err != nil && !errors.Is(err, codeError{exitUnreadable}) {
+	err = a.runIngest(ctx, work, cfg, operate.IngestRequest{From: truth.Start, To: truth.End})
+	if err != nil && !errors.Is(err, codeError{exitUnreadable}) {
 		return err
 	}
 	list, err := detectors.Builtin()
 	if err != nil {
 		return err
 	}
-	d := &detection{store: store, detectors: list, window: detectors.Window{Start: truth.Start, End: truth.End}}
+	d := &detection{work: work, detectors: list}
 	a.say("running %s", output.Plural(int64(len(list)), "detector"))
 	began := time.Now()
-	if d.result, err = detectors.Run(ctx, store, list, detectors.RunOptions{Window: d.window, Now: a.now}); err != nil {
+	if d.result, err = work.Detect(ctx, operate.DetectRequest{From: truth.Start, To: truth.End}, nil); err != nil {
 		return err
+	}
+	if d.result.Problem != nil {
+		return d.result.Problem.Err()
 	}
 	a.say("ran them in %s", output.Span(time.Since(began)))
 	if err := a.writeReport(ctx, d, "terminal", ""); err != nil {

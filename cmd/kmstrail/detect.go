@@ -6,19 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/config"
-	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
-	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 type detectFlags struct {
@@ -84,7 +81,7 @@ func (a *app) detect(cmd *cobra.Command, f *detectFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	defer closeStore(found.store, &err)
+	defer closeStore(found.work, &err)
 	if f.format == "jsonl" {
 		err = writeFindings(a.safeStdout(), found.result.Findings)
 	} else {
@@ -110,14 +107,16 @@ func stillOpen(list []detectors.Finding) []detectors.Finding {
 	return slices.DeleteFunc(slices.Clone(list), func(f detectors.Finding) bool { return !f.Open() })
 }
 
-// detection is a run of detectors. The caller closes the store.
+// detection is a run of detectors. The caller closes the workplace.
 type detection struct {
-	store     *duck.Store
+	work      *workplace
 	detectors []*detectors.Detector
-	window    detectors.Window
-	result    detectors.RunResult
+	result    operate.DetectResult
 	err       error // of single detectors; the others ran
 }
+
+// window is the time that was looked at.
+func (d *detection) window() operate.Span { return d.result.Window }
 
 // runDetectors runs what flags and configuration ask for.
 func (a *app) runDetectors(cmd *cobra.Command, f *detectFlags) (*detection, error) {
@@ -126,115 +125,118 @@ func (a *app) runDetectors(cmd *cobra.Command, f *detectFlags) (*detection, erro
 	if err != nil {
 		return nil, err
 	}
-	list, err := chooseDetectors(cfg, f)
+	list, err := allDetectors(f.dir)
 	if err != nil {
 		return nil, err
 	}
-	params, err := detectorParams(cfg, f.params, list)
+	req, err := f.request(a)
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := f.times.window(a.now()); err != nil {
+	opts := openOptions{operate: operate.Options{Detectors: list}}
+	if err := operate.New(nil, cfg, a.operatorOptions(opts.operate)).Check(req); err != nil {
 		return nil, err
 	}
 	if cfg.Engine == trinoEngine {
-		return a.detectOnLake(ctx, cfg, list, f, params)
+		l, err := openTrino(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		// The store only keeps what is found.
+		opts.operate.Events, opts.create = l, true
 	}
-	if err := mustExist(cfg); err != nil {
-		return nil, err
-	}
-	store, err := a.openToWrite(ctx, cfg)
+	work, err := a.openToChange(ctx, cfg, opts)
 	if err != nil {
 		return nil, err
 	}
-	opts := detectors.RunOptions{Params: params, Scheduled: f.times == timeFlags{}, Now: a.now}
-	return a.runOver(ctx, store, store, list, &f.times, opts)
-}
-
-// detectOnLake runs detectors where the events are. The store, which is made if
-// there is none, only keeps what they find.
-func (a *app) detectOnLake(ctx context.Context, cfg config.Config, list []*detectors.Detector, f *detectFlags, params map[string]map[string]string) (*detection, error) {
-	if f.times == (timeFlags{}) {
-		return nil, usagef("add --last 24h, or --from and --to", "on Trino it is not known what has changed since the last run: say which days to look at")
+	d := &detection{work: work, detectors: list}
+	if err := d.check(f, cfg); err != nil {
+		return nil, errors.Join(err, work.Close())
 	}
-	l, err := openTrino(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
-	store, err := a.openToWrite(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	return a.runOver(ctx, store, l, list, &f.times, detectors.RunOptions{Engine: l, Params: params, Now: a.now})
-}
-
-// runOver runs detectors over the window asked for; open ends are those of the
-// events. It closes the store when that fails.
-func (a *app) runOver(ctx context.Context, store *duck.Store, events asker, list []*detectors.Detector, times *timeFlags, opts detectors.RunOptions) (*detection, error) {
-	d := &detection{store: store, detectors: list}
-	var err error
-	if d.window, err = a.window(ctx, events, times); err == nil {
-		progress := a.newDetectProgress()
-		opts.Window, opts.OnDay = d.window, progress.update
-		d.result, d.err = detectors.Run(ctx, store, list, opts)
-		progress.finish()
-		err = ctx.Err()
-	}
-	if err == nil && d.err != nil && len(d.result.Runs) == 0 {
-		err = d.err
-	}
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
+	if err := a.runOver(ctx, d, req); err != nil {
+		return nil, errors.Join(err, work.Close())
 	}
 	return d, nil
 }
 
-// mustExist refuses to create the store.
-func mustExist(cfg config.Config) error {
-	if cfg.DB == duck.Memory {
+// check says what a server cannot be asked for.
+func (d *detection) check(f *detectFlags, cfg config.Config) error {
+	switch {
+	case d.work.server == nil:
 		return nil
-	}
-	if _, err := os.Stat(cfg.DB); errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("open database %s: there is no such file; kmstrail ingest creates it, --db names another", cfg.DB)
+	case cfg.Engine == trinoEngine:
+		return locally("run detectors on Trino")
+	case f.dir != "":
+		return locally("run the detectors in " + f.dir)
 	}
 	return nil
 }
 
+// runOver runs the detectors and shows how far they are.
+func (a *app) runOver(ctx context.Context, d *detection, req operate.DetectRequest) error {
+	progress := a.newDetectProgress()
+	result, err := d.work.Detect(ctx, req, progress.update)
+	progress.finish()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return err
+	}
+	d.result, d.err = result, result.Problem.Err()
+	d.detectors = slices.DeleteFunc(d.detectors, func(x *detectors.Detector) bool { return !slices.Contains(result.Detectors, x.ID) })
+	a.warnWindow(result.Window, result.Events)
+	return nil
+}
+
+// request is what the flags ask for.
+func (f *detectFlags) request(a *app) (operate.DetectRequest, error) {
+	req := operate.DetectRequest{Detectors: f.ids}
+	for _, p := range f.params {
+		path, value, ok := strings.Cut(p, "=")
+		id, name, dot := strings.Cut(path, ".")
+		if !ok || !dot || name == "" {
+			return req, usagef("write --param request_rate_near_quota.NAME=VALUE", "--param %q is not DETECTOR.NAME=VALUE", p)
+		}
+		if req.Params == nil {
+			req.Params = map[string]map[string]string{}
+		}
+		if req.Params[id] == nil {
+			req.Params[id] = map[string]string{}
+		}
+		req.Params[id][name] = value
+	}
+	asked, err := f.times.span(a.now())
+	req.From, req.To = asked.Start, asked.End
+	return req, err
+}
+
 // window is the time range asked for; open ends are those of the data.
 func (a *app) window(ctx context.Context, store asker, f *timeFlags) (detectors.Window, error) {
-	from, to, err := f.window(a.now())
+	asked, err := f.span(a.now())
 	if err != nil {
 		return detectors.Window{}, err
 	}
-	var first, last time.Time
-	err = eachRow(ctx, store, "select min(event_time), max(event_time) from kms_events", nil, func(r rows.Row) {
-		first, last = r.Moment(0), r.Moment(1)
-	})
+	events, err := operate.Extent(ctx, store)
 	if err != nil {
 		return detectors.Window{}, err
 	}
-	if last.IsZero() {
+	w, err := asked.Fill(events, a.now())
+	if err == nil {
+		a.warnWindow(w, events)
+	}
+	return detectors.Window{Start: w.Start, End: w.End}, err
+}
+
+// warnWindow says when there can be nothing in a window.
+func (a *app) warnWindow(w, events operate.Span) {
+	switch {
+	case events.End.IsZero():
 		a.warn("the store has no KMS events yet; kmstrail ingest reads some")
-		first, last = a.now().UTC().Truncate(time.Second).Add(-time.Hour), a.now().UTC().Truncate(time.Second)
+	case w.Misses(events):
+		a.warn("no KMS event in the window; the store has them from %s to %s", output.Time(events.Start), output.Time(events.End))
 	}
-	w := detectors.Window{Start: from, End: to}
-	if w.Start.IsZero() {
-		w.Start = first
-	}
-	if w.End.IsZero() {
-		w.End = last.Truncate(time.Second).Add(time.Second)
-		if f.last != "" {
-			w.End = a.now().UTC()
-		}
-	}
-	if !w.Start.Before(w.End) {
-		return w, usagef("the store has KMS events from "+output.Time(first)+" to "+output.Time(last), "there is nothing in the window: it starts at %s", output.Time(w.Start))
-	}
-	if !first.IsZero() && (w.End.Before(first) || w.Start.After(last)) {
-		a.warn("no KMS event in the window; the store has them from %s to %s", output.Time(first), output.Time(last))
-	}
-	return w, nil
 }
 
 func detectorIDs() []string {
@@ -268,68 +270,6 @@ func allDetectors(dir string) ([]*detectors.Detector, error) {
 		}
 	}
 	return append(list, own...), nil
-}
-
-// chooseDetectors picks the detectors to run.
-func chooseDetectors(cfg config.Config, f *detectFlags) ([]*detectors.Detector, error) {
-	all, err := allDetectors(f.dir)
-	if err != nil {
-		return nil, err
-	}
-	known := make([]string, len(all))
-	for i, d := range all {
-		known[i] = d.ID
-	}
-	for _, id := range f.ids {
-		if err := oneOf("--detector", id, known); err != nil {
-			return nil, err
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(cfg.Detectors)) {
-		if !slices.Contains(known, id) {
-			return nil, usagef(suggestion(id, known), "%s: detectors: unknown detector %q", cfg.Origin("detectors."+id), id)
-		}
-	}
-	var list []*detectors.Detector
-	for _, d := range all {
-		wanted := len(f.ids) == 0 && !cfg.Detectors[d.ID].Disabled || slices.Contains(f.ids, d.ID)
-		if wanted {
-			list = append(list, d)
-		}
-	}
-	if len(list) == 0 {
-		return nil, usagef("remove disabled: true from one", "every detector is disabled by the configuration")
-	}
-	return list, nil
-}
-
-// detectorParams collects parameters from configuration and flags.
-func detectorParams(cfg config.Config, flags []string, list []*detectors.Detector) (map[string]map[string]string, error) {
-	params := map[string]map[string]string{}
-	for id, d := range cfg.Detectors {
-		if len(d.Params) > 0 && slices.ContainsFunc(list, func(x *detectors.Detector) bool { return x.ID == id }) {
-			params[id] = maps.Clone(d.Params)
-		}
-	}
-	for _, p := range flags {
-		path, value, ok := strings.Cut(p, "=")
-		id, name, dot := strings.Cut(path, ".")
-		if !ok || !dot || name == "" {
-			return nil, usagef("write --param request_rate_near_quota.NAME=VALUE", "--param %q is not DETECTOR.NAME=VALUE", p)
-		}
-		var ids []string
-		for _, d := range list {
-			ids = append(ids, d.ID)
-		}
-		if err := oneOf("--param", id, ids); err != nil {
-			return nil, err
-		}
-		if params[id] == nil {
-			params[id] = map[string]string{}
-		}
-		params[id][name] = value
-	}
-	return params, nil
 }
 
 // writeFindings prints a JSON object a line.

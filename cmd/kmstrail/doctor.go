@@ -15,6 +15,7 @@ import (
 	"github.com/kmstrail/kmstrail/ingest/s3source"
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
 	"github.com/kmstrail/kmstrail/internal/rows"
 )
@@ -130,8 +131,8 @@ func (d *doctor) source(ctx context.Context, cfg config.Config) error {
 		d.warn("source", "none given", "kmstrail doctor s3://BUCKET checks a bucket; ingest.source in kmstrail.yaml names one for good")
 		return nil
 	}
-	source, err := d.a.openSource(ctx, cfg)
-	if _, isUsage := errors.AsType[*usageError](err); isUsage {
+	source, err := operate.OpenSource(ctx, cfg, cfg.Ingest.Source, d.a.log)
+	if _, isUsage := errors.AsType[*operate.UsageError](err); isUsage {
 		return err
 	}
 	if err != nil {

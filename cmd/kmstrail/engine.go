@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/spf13/cobra"
@@ -26,6 +27,8 @@ func registerEngine(cmd *cobra.Command) {
 type engine interface {
 	asker
 	Run(ctx context.Context, st sqlfile.Statement) (array.RecordReader, error)
+	// Path says where they are.
+	Path() string
 	Close() error
 }
 
@@ -41,7 +44,11 @@ func (a *app) openEngine(ctx context.Context, cfg config.Config) (engine, error)
 type trinoLake struct {
 	lake.Engine
 	trino *trino.Engine
+	path  string
 }
+
+// Path names the server's catalog and schema.
+func (l trinoLake) Path() string { return l.path }
 
 // Close ends what still runs.
 func (l trinoLake) Close() error { return l.trino.Close() }
@@ -54,15 +61,27 @@ func openTrino(ctx context.Context, cfg config.Config) (trinoLake, error) {
 	if err != nil {
 		return trinoLake{}, err
 	}
-	return trinoLake{lake.Engine{Querier: e}, e}, nil
+	return trinoLake{lake.Engine{Querier: e}, e, cfg.Trino.URL + "/" + cfg.Trino.Catalog + "/" + cfg.Trino.Schema}, nil
 }
 
 // userQuery runs a user's SQL, bounded as the configuration says.
 func (a *app) userQuery(ctx context.Context, cfg config.Config, sql string) (array.RecordReader, func(), error) {
 	if cfg.Engine == trinoEngine {
-		return userQueryOnTrino(ctx, cfg, sql)
+		// Trino's access control says what the SQL may do.
+		l, err := openTrino(ctx, cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		return queryElsewhere(ctx, cfg, l, func(ctx context.Context) (array.RecordReader, error) { return l.Query(ctx, sql) })
 	}
-	store, err := a.openToRead(ctx, cfg)
+	s, err := a.server(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s != nil {
+		return queryElsewhere(ctx, cfg, s, func(ctx context.Context) (array.RecordReader, error) { return s.UserQuery(ctx, sql) })
+	}
+	store, err := a.openFileToRead(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -74,22 +93,19 @@ func (a *app) userQuery(ctx context.Context, cfg config.Config, sql string) (arr
 	return r, func() { r.Release(); _ = store.Close() }, nil
 }
 
-// userQueryOnTrino leaves to Trino's access control what the SQL may do.
-func userQueryOnTrino(ctx context.Context, cfg config.Config, sql string) (array.RecordReader, func(), error) {
-	l, err := openTrino(ctx, cfg)
-	if err != nil {
-		return nil, nil, err
-	}
+// queryElsewhere bounds a query of another process here; that process may have
+// bounds of its own.
+func queryElsewhere(ctx context.Context, cfg config.Config, where io.Closer, query func(context.Context) (array.RecordReader, error)) (array.RecordReader, func(), error) {
 	cancel := context.CancelFunc(func() {})
 	if limit := cfg.Limits.QueryTime; limit > 0 {
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, &duck.LimitError{What: "time", Limit: limit.String()})
 	}
-	r, err := l.Query(ctx, sql)
+	r, err := query(ctx)
 	if err != nil {
 		cancel()
-		_ = l.Close() // nothing is left to run
+		_ = where.Close() // nothing is left to run
 		return nil, nil, err
 	}
 	r = duck.Cut(r, duck.Limits{Rows: int64(cfg.Limits.QueryRows)})
-	return r, func() { r.Release(); cancel(); _ = l.Close() }, nil
+	return r, func() { r.Release(); cancel(); _ = where.Close() }, nil
 }

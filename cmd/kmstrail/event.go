@@ -15,7 +15,7 @@ import (
 	"github.com/kmstrail/kmstrail/ingest"
 	"github.com/kmstrail/kmstrail/ingest/dirsource"
 	"github.com/kmstrail/kmstrail/internal/config"
-	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
 	"github.com/kmstrail/kmstrail/internal/rows"
 )
@@ -70,7 +70,7 @@ func errNoEvent(id uuid.UUID) error {
 	return fmt.Errorf("find event %s: the store has no such event; kmstrail status says what is ingested", id)
 }
 
-func (a *app) showEvent(ctx context.Context, store *duck.Store, id uuid.UUID, format string) error {
+func (a *app) showEvent(ctx context.Context, store engine, id uuid.UUID, format string) error {
 	found := false
 	var printErr error
 	for _, table := range eventTables {
@@ -114,7 +114,7 @@ func (a *app) printEvent(r rows.Row, format string) error {
 }
 
 // rawEvent prints the record as it stands in its log file.
-func (a *app) rawEvent(ctx context.Context, cfg config.Config, store *duck.Store, id uuid.UUID, from string) error {
+func (a *app) rawEvent(ctx context.Context, cfg config.Config, store engine, id uuid.UUID, from string) error {
 	var where struct {
 		source, key string
 		size        int64
@@ -173,7 +173,7 @@ var errNoLogFile = errors.New("the original record is not in a log file; the sto
 func (a *app) sourceByName(ctx context.Context, cfg config.Config, name string) (ingest.Source, error) {
 	switch {
 	case strings.HasPrefix(name, "s3://"):
-		return a.openBucket(ctx, cfg, name)
+		return operate.OpenBucket(ctx, cfg, name, a.log)
 	case strings.HasPrefix(name, "file://"):
 		u, err := url.Parse(name)
 		if err != nil {

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/detectors"
-	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
 )
 
@@ -43,33 +40,6 @@ The first characters of an id are enough where no other id begins like that.`,
 const shortID = 8
 
 func short(id string) string { return id[:min(len(id), shortID)] }
-
-var idPattern = regexp.MustCompile(`^[0-9a-f][0-9a-f-]{3,35}$`)
-
-// findFinding returns the finding whose id begins with text.
-func findFinding(ctx context.Context, store *duck.Store, text string) (detectors.Finding, error) {
-	text = strings.ToLower(text)
-	if !idPattern.MatchString(text) {
-		return detectors.Finding{}, usagef("kmstrail findings list prints the ids; four characters of one may be enough", "%q is not the id of a finding", text)
-	}
-	all, err := detectors.ReadFindings(ctx, store, detectors.FindingFilter{})
-	if err != nil {
-		return detectors.Finding{}, err
-	}
-	var found []detectors.Finding
-	for _, f := range all {
-		if strings.HasPrefix(f.FindingID, text) {
-			found = append(found, f)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return detectors.Finding{}, fmt.Errorf("find finding %s: %w; kmstrail findings list --status all prints those there are", text, detectors.ErrNoFinding)
-	}
-	return detectors.Finding{}, usagef("give more of it", "%d findings have an id that begins with %s", len(found), text)
-}
 
 // maxDescription is how many characters the shell shows of a completion.
 const maxDescription = 60
@@ -220,7 +190,7 @@ func (a *app) sayFindings(d *detection) {
 			what += fmt.Sprintf(", %s %s", output.Count(closed[s]), s)
 		}
 	}
-	a.say("%s, of %s from %s to %s", what, output.Plural(int64(len(d.detectors)), "detector"), output.Time(d.window.Start), output.Time(d.window.End))
+	a.say("%s, of %s from %s to %s", what, output.Plural(int64(len(d.detectors)), "detector"), output.Time(d.window().Start), output.Time(d.window().End))
 	a.sayWithdrawn(d.result.Withdrawn)
 }
 

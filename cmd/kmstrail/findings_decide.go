@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/internal/operate"
 )
 
 // decision is a command by which a person decides about findings.
@@ -58,7 +58,7 @@ func findingsDecideCommand(a *app, d decision) *cobra.Command {
 			if by == "" {
 				return usagef("add --by NAME", "who decides this is not known: $USER is not set, and the system does not tell")
 			}
-			return a.decide(cmd, args, detectors.Decision{Status: d.status, Note: note, By: by, At: a.now()})
+			return a.decide(cmd, operate.DecideRequest{Findings: args, Status: d.status, Note: note, By: by})
 		},
 	}
 	cmd.Flags().StringVar(&note, "note", "", "why, for those who read the history: `TEXT`")
@@ -83,33 +83,19 @@ func (a *app) userName() string {
 	return ""
 }
 
-// decide looks all findings up before it changes the first.
-func (a *app) decide(cmd *cobra.Command, ids []string, what detectors.Decision) (err error) {
-	ctx := cmd.Context()
+func (a *app) decide(cmd *cobra.Command, req operate.DecideRequest) (err error) {
 	cfg, err := a.load(cmd)
 	if err != nil {
 		return err
 	}
-	if err := mustExist(cfg); err != nil {
-		return err
-	}
-	store, err := a.openToWrite(ctx, cfg)
+	work, err := a.openToChange(cmd.Context(), cfg, openOptions{})
 	if err != nil {
 		return err
 	}
-	defer closeStore(store, &err)
-	found := make([]detectors.Finding, len(ids))
-	for i, id := range ids {
-		if found[i], err = findFinding(ctx, store, id); err != nil {
-			return err
-		}
+	defer closeStore(work, &err)
+	done, err := work.Decide(cmd.Context(), req)
+	for _, d := range done {
+		a.say("%s %s: was %s, is %s", short(d.FindingID), d.DetectorID, d.Was, d.Is)
 	}
-	for _, f := range found {
-		now, err := detectors.Decide(ctx, store, f.FindingID, what)
-		if err != nil {
-			return err
-		}
-		a.say("%s %s: was %s, is %s", short(f.FindingID), f.DetectorID, f.Status, now.Status)
-	}
-	return nil
+	return err
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/dossier"
-	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
 )
 
@@ -78,7 +77,7 @@ func (f *findingsListFlags) filter(a *app) (detectors.FindingFilter, error) {
 }
 
 // choose checks the names of detectors and finds the key.
-func (f *findingsListFlags) choose(ctx context.Context, store *duck.Store, filter *detectors.FindingFilter) error {
+func (f *findingsListFlags) choose(ctx context.Context, store engine, filter *detectors.FindingFilter) error {
 	known, err := knownDetectors(ctx, store, f.detectors)
 	if err != nil {
 		return err
@@ -96,7 +95,7 @@ func (f *findingsListFlags) choose(ctx context.Context, store *duck.Store, filte
 
 // knownDetectors are the built-in detectors and, where asked names others,
 // those that have findings: the user's own are known by these alone.
-func knownDetectors(ctx context.Context, store *duck.Store, asked []string) ([]string, error) {
+func knownDetectors(ctx context.Context, store engine, asked []string) ([]string, error) {
 	known := detectorIDs()
 	if !slices.ContainsFunc(asked, func(id string) bool { return !slices.Contains(known, id) }) {
 		return known, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
 )
 
@@ -94,7 +95,7 @@ func (a *app) withFinding(cmd *cobra.Command, id, format string, use func(detect
 		return err
 	}
 	defer store.Close()
-	f, err := findFinding(cmd.Context(), store, id)
+	f, err := operate.FindFinding(cmd.Context(), store, id)
 	if err != nil {
 		return err
 	}

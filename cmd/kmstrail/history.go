@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -8,6 +9,7 @@ import (
 	"github.com/kmstrail/kmstrail/ingest"
 	"github.com/kmstrail/kmstrail/ingest/historysource"
 	"github.com/kmstrail/kmstrail/internal/config"
+	"github.com/kmstrail/kmstrail/internal/operate"
 )
 
 func historyCommand(a *app) *cobra.Command {
@@ -38,15 +40,18 @@ to go on; hours that are complete are not asked for twice.`,
 			if err != nil {
 				return err
 			}
-			store, err := a.openToIngest(cmd.Context(), cfg)
+			cfg.Ingest.Accounts, cfg.Ingest.Regions, cfg.Ingest.OrganizationID = nil, nil, "" // of log files
+			work, err := a.openToChange(cmd.Context(), cfg, openOptions{create: true, ingest: true, operate: operate.Options{
+				OpenSource: func(context.Context, config.Config) (ingest.Source, error) { return source, nil },
+			}})
 			if err != nil {
 				return err
 			}
-			defer closeStore(store, &err)
-			run := ingestRun{a: a, cfg: cfg, store: store, opts: ingest.Options{
-				Source: source, Sink: store, SelfPrincipals: cfg.SelfPrincipals, Logger: a.detailLogger(),
-			}}
-			return run.run(cmd.Context(), false)
+			defer closeStore(work, &err)
+			if work.server != nil {
+				return locally("read the event history")
+			}
+			return a.runIngest(cmd.Context(), work, cfg, operate.IngestRequest{})
 		},
 	}
 	cmd.Flags().String("region", "", "`REGION` to read (default that of the AWS configuration)")

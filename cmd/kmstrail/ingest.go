@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,11 +14,10 @@ import (
 
 	"github.com/kmstrail/kmstrail/ingest"
 	"github.com/kmstrail/kmstrail/ingest/dirsource"
-	"github.com/kmstrail/kmstrail/ingest/s3source"
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
-	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 type ingestFlags struct {
@@ -99,198 +97,202 @@ func (a *app) ingest(cmd *cobra.Command, args []string, f *ingestFlags) (err err
 	if len(args) > 0 {
 		cfg.Ingest.Source = args[0]
 	}
-	from, to, err := f.times.window(a.now())
-	if err != nil {
+	req := operate.IngestRequest{DryRun: f.dryRun, Reconcile: f.reconcile}
+	if req.From, req.To, err = f.times.window(a.now()); err != nil {
 		return err
 	}
-	source, err := a.openSource(ctx, cfg)
-	if err != nil {
-		return err
+	if _, err := os.Stat(cfg.DB); f.dryRun && errors.Is(err, os.ErrNotExist) {
+		cfg.DB = duck.Memory // ask a store that is empty, without making one
 	}
-	if f.dryRun {
-		if _, err := os.Stat(cfg.DB); errors.Is(err, os.ErrNotExist) {
-			cfg.DB = duck.Memory // ask a store that is empty, without making one
-		}
-	}
-	store, err := a.openToIngest(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer closeStore(store, &err)
-	run := ingestRun{a: a, cfg: cfg, store: store, opts: ingest.Options{
-		Source: source, Sink: store,
-		Selection:   selection(cfg, from, to),
-		Concurrency: cfg.Ingest.Concurrency, Reconcile: f.reconcile, SelfPrincipals: cfg.SelfPrincipals, Logger: a.detailLogger(),
-	}}
-	return run.run(ctx, f.dryRun)
-}
-
-// openSource opens what ingest.source names.
-func (a *app) openSource(ctx context.Context, cfg config.Config) (ingest.Source, error) {
-	name := cfg.Ingest.Source
-	switch {
-	case name == "":
-		return nil, usagef("kmstrail ingest s3://BUCKET or kmstrail ingest DIR; or set ingest.source in kmstrail.yaml", "nothing to ingest: no source given")
-	case strings.HasPrefix(name, "s3://"):
-		return a.openBucket(ctx, cfg, name)
-	case strings.Contains(name, "://"):
-		return nil, usagef("a source is s3://BUCKET/PREFIX or a directory", "cannot read from %q", name)
-	}
-	dir, err := dirsource.New(name)
-	if errors.Is(err, os.ErrNotExist) && !strings.ContainsAny(name, `/\.`) {
-		return nil, usagef("for a bucket write s3://"+name, "there is no directory %q", name)
-	}
-	return dir, err
-}
-
-func (a *app) openBucket(ctx context.Context, cfg config.Config, name string) (*s3source.Source, error) {
-	u, err := url.Parse(name)
-	if err != nil || u.Host == "" {
-		return nil, usagef("write s3://BUCKET or s3://BUCKET/PREFIX", "%q does not name a bucket", name)
-	}
-	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(name, "s3://"), "/")
-	return s3source.New(ctx, s3source.Config{
-		Bucket: bucket, Prefix: prefix,
-		EndpointURL: cfg.AWS.EndpointURL, Profile: cfg.AWS.Profile, Region: cfg.AWS.Region,
-		RequesterPays: cfg.Ingest.RequesterPays, Concurrency: cfg.Ingest.Concurrency,
-		Logger: a.log,
+	work, err := a.openToChange(ctx, cfg, openOptions{
+		create: true, ingest: true, check: func() error { return checkSource(cfg.Ingest.Source) },
 	})
-}
-
-// ingestRun is one run of kmstrail ingest.
-type ingestRun struct {
-	a     *app
-	cfg   config.Config
-	store *duck.Store
-	opts  ingest.Options
-}
-
-func (r *ingestRun) run(ctx context.Context, dryRun bool) error {
-	first, err := r.chooseStart(ctx)
 	if err != nil {
 		return err
 	}
-	if dryRun || first {
-		toRead, err := r.plan(ctx)
-		if err != nil || dryRun {
+	defer closeStore(work, &err)
+	if work.server != nil {
+		if err := askForSource(cmd, args, cfg, &req); err != nil {
 			return err
 		}
-		if toRead == 0 {
-			r.a.warn("there is no log file of that time; --from looks further back, kmstrail doctor shows the newest")
-			return nil
-		}
 	}
-	progress := r.a.newProgress()
-	r.opts.OnProgress = progress.update
-	summary, err := ingest.Run(ctx, r.opts)
-	progress.finish()
-	err = r.conclude(ctx, summary, err)
-	if summary.ObjectsDone == 0 || err != nil && !isUnreadable(err) {
+	return a.runIngest(ctx, work, cfg, req)
+}
+
+// checkSource says what is wrong with the name of a source, before there is a
+// store.
+func checkSource(name string) error {
+	if err := operate.CheckSource(name); err != nil || operate.IsBucket(name) {
 		return err
 	}
-	if failed := r.a.maintain(ctx, r.store, r.cfg); failed != nil {
-		return failed
-	}
-	return err
-}
-
-func isUnreadable(err error) bool { return errors.Is(err, codeError{exitUnreadable}) }
-
-// chooseStart bounds a run on a bucket that names no start, and reports whether
-// it is the first one on that bucket.
-func (r *ingestRun) chooseStart(ctx context.Context) (first bool, err error) {
-	if _, isBucket := r.opts.Source.(*s3source.Source); !isBucket {
-		return false, nil
-	}
-	var files int64
-	var earliest time.Time
-	err = eachRow(ctx, r.store, "select count(*), min(delivered_at) from log_files where source = ?",
-		[]any{r.opts.Source.Name()}, func(row rows.Row) { files, earliest = row.Number(0), row.Moment(1) })
+	dir, err := dirsource.New(name)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if !r.opts.Selection.From.IsZero() {
-		return files == 0, nil
-	}
-	end := r.opts.Selection.To
-	if end.IsZero() {
-		end = r.a.now().UTC()
-	}
-	start := end.Add(-r.cfg.Ingest.FirstRun).Truncate(time.Hour)
-	if files == 0 {
-		r.a.say("first run on %s: taking the last %s, from %s; --from or --last take more",
-			r.opts.Source.Name(), config.FormatDuration(r.cfg.Ingest.FirstRun), output.Time(start))
-		r.opts.Selection.From = start
-		return true, nil
-	}
-	if !earliest.IsZero() && earliest.Before(end) {
-		r.opts.Selection.From = earliest.Truncate(24 * time.Hour)
-		r.a.say("looking for new files from %s on, the first day in the store; --from looks further back", r.opts.Selection.From.Format(time.DateOnly))
-	}
-	return false, nil
+	return dir.Close()
 }
 
-// plan lists what would be read, says what it costs and returns the number of
-// log files.
-func (r *ingestRun) plan(ctx context.Context) (toRead int64, err error) {
-	p, err := ingest.Plan(ctx, r.opts)
-	partial, isPartial := errors.AsType[*ingest.PartialListError](err)
-	if err != nil && !isPartial {
-		return 0, err
+// askForSource puts into a request for a server what was given for this command;
+// the rest is as the server's own configuration says.
+func askForSource(cmd *cobra.Command, args []string, cfg config.Config, req *operate.IngestRequest) error {
+	if err := refuseFlags(cmd, "the server reads the bucket as its own configuration says: aws.profile, aws.endpoint_url", "profile", "endpoint-url"); err != nil {
+		return err
 	}
+	given := func(path string) bool {
+		kind := cfg.Origin(path).Kind
+		return kind == "flag" || kind == "env"
+	}
+	if len(args) > 0 || given("ingest.source") {
+		req.Source = cfg.Ingest.Source
+	}
+	if req.Source != "" && !operate.IsBucket(req.Source) {
+		if isRemote(cfg) {
+			return usagef("run kmstrail ingest there, or name a bucket", "the server at %s cannot read a directory of this machine", cfg.Client.URL)
+		}
+		if err := checkSource(req.Source); err != nil {
+			return err
+		}
+		path, err := filepath.Abs(req.Source)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", req.Source, err)
+		}
+		req.Source = path
+	}
+	if given("ingest.organization_id") {
+		req.OrganizationID = cfg.Ingest.OrganizationID
+	}
+	if given("ingest.accounts") {
+		req.Accounts = cfg.Ingest.Accounts
+	}
+	if given("ingest.regions") {
+		req.Regions = cfg.Ingest.Regions
+	}
+	if given("ingest.concurrency") {
+		req.Concurrency = cfg.Ingest.Concurrency
+	}
+	req.RequesterPays = given("ingest.requester_pays") && cfg.Ingest.RequesterPays
+	return nil
+}
+
+// ingestRun tells about one ingest.
+type ingestRun struct {
+	a        *app
+	source   string // as the user wrote it
+	dryRun   bool
+	progress *ingestProgress // nil until something is read
+	// saidStart and saidPlan say what has been said.
+	saidStart, saidPlan bool
+}
+
+// runIngest ingests and tells about it.
+func (a *app) runIngest(ctx context.Context, work operator, cfg config.Config, req operate.IngestRequest) error {
+	r := ingestRun{a: a, source: cfg.Ingest.Source, dryRun: req.DryRun}
+	if req.Source != "" && r.source == "" {
+		r.source = req.Source
+	}
+	result, err := work.Ingest(ctx, req, r.update)
+	if r.progress != nil {
+		r.progress.finish()
+	}
+	r.update(operate.IngestProgress{Start: result.Start, Plan: result.Plan})
+	return r.conclude(ctx, result, err)
+}
+
+// update tells what is new about the run.
+func (r *ingestRun) update(p operate.IngestProgress) {
+	if p.Start != nil && !r.saidStart {
+		r.saidStart = true
+		r.sayStart(*p.Start)
+	}
+	if p.Plan != nil && !r.saidPlan {
+		r.saidPlan = true
+		r.sayPlan(*p.Plan)
+	}
+	if p.Read == nil {
+		return
+	}
+	if r.progress == nil {
+		r.progress = r.a.newProgress()
+	}
+	r.progress.update(*p.Read)
+}
+
+func (r *ingestRun) sayStart(s operate.IngestStart) {
+	switch {
+	case !s.Chosen:
+	case s.First:
+		r.a.say("first run on %s: taking the last %s, from %s; --from or --last take more",
+			s.Source, config.FormatDuration(time.Duration(s.FirstRun)), output.Time(s.From))
+	case !s.From.IsZero():
+		r.a.say("looking for new files from %s on, the first day in the store; --from looks further back", s.From.Format(time.DateOnly))
+	}
+}
+
+// sayPlan says what would be read, and what it costs.
+func (r *ingestRun) sayPlan(p operate.IngestPlan) {
 	known := ""
 	if p.ObjectsKnown > 0 {
 		known = fmt.Sprintf("; %s known already", output.Count(p.ObjectsKnown))
 	}
 	cost := ""
-	if _, isBucket := r.opts.Source.(*s3source.Source); isBucket {
-		requests := p.Requests
-		requests.Get += p.ObjectsToRead
-		requests.List *= 2 // listed once more while reading
+	if p.Bucket {
 		cost = fmt.Sprintf("; about %s, %s (data transfer and KMS requests not included)",
-			output.Plural(requests.List+requests.Get, "request"), output.Dollars(s3source.Cost(requests)))
+			output.Plural(p.Estimated.List+p.Estimated.Get, "request"), output.Dollars(p.Cost))
 	}
-	r.a.say("%s: %s to read, %s%s%s", r.opts.Source.Name(), output.Plural(p.ObjectsToRead, "log file"), output.Bytes(p.BytesToRead), known, cost)
-	if isPartial && p.ObjectsToRead == 0 {
-		return 0, errors.Join(partial.Errs...)
-	}
-	return p.ObjectsToRead, nil
+	r.a.say("%s: %s to read, %s%s%s", p.Source, output.Plural(p.ObjectsToRead, "log file"), output.Bytes(p.BytesToRead), known, cost)
 }
 
 // conclude prints the summary and decides the exit code.
-func (r *ingestRun) conclude(ctx context.Context, s ingest.Summary, err error) error {
-	partial, isPartial := errors.AsType[*ingest.PartialListError](err)
+func (r *ingestRun) conclude(ctx context.Context, result operate.IngestResult, err error) error {
+	s := result.Summary
 	interrupted := ctx.Err() != nil
-	if err != nil && !isPartial && !interrupted {
+	switch {
+	case s == nil && err != nil:
+		return err
+	case s == nil:
+		if !r.dryRun {
+			r.a.warn("there is no log file of that time; --from looks further back, kmstrail doctor shows the newest")
+		}
+		return r.unlisted(result)
+	case err != nil && !interrupted && result.Maintained == nil:
 		if s.ObjectsDone > 0 {
-			r.a.say("%s", summaryLine(s))
+			r.a.say("%s", summaryLine(*s, result.Took))
 			r.a.say("what was read is stored; run the same command again to go on")
 		}
 		return err
 	}
-	// A summary must be whole even when the run was interrupted.
-	r.summary(s)
+	r.summary(*s, result.Took)
 	if interrupted {
 		r.a.warn("interrupted; what was read is stored. Run the same command again to go on")
 		return codeError{exitInterrupted}
 	}
-	if isPartial {
-		for _, e := range partial.Errs {
-			r.a.complain("%s", s3source.Explain(e))
-		}
+	unreadable := r.unlisted(result)
+	if result.Maintained != nil {
+		r.a.sayExpired(*result.Maintained)
 	}
-	if s.Failed > 0 || rejected(s) > 0 || isPartial {
+	if err != nil {
+		return err
+	}
+	return unreadable
+}
+
+// unlisted says what could not be listed, and decides the exit code.
+func (r *ingestRun) unlisted(result operate.IngestResult) error {
+	for _, why := range result.Unlisted {
+		r.a.complain("%s", why)
+	}
+	if result.Unreadable() {
 		return codeError{exitUnreadable}
 	}
 	return nil
 }
 
-func summaryLine(s ingest.Summary) string {
+func summaryLine(s ingest.Summary, took operate.Seconds) string {
 	if s.ObjectsDone == 0 {
 		return fmt.Sprintf("nothing new: %s known already", output.Plural(s.ObjectsKnown, "log file"))
 	}
 	line := fmt.Sprintf("read %s (%s, %s of JSON) in %s: %s, %s of KMS, %s new",
-		output.Plural(s.ObjectsDone, "log file"), output.Bytes(s.BytesDone), output.Bytes(s.JSONBytes), output.Span(s.Duration),
+		output.Plural(s.ObjectsDone, "log file"), output.Bytes(s.BytesDone), output.Bytes(s.JSONBytes), output.Span(time.Duration(took)),
 		output.Plural(s.Records, "record"), output.Count(s.KMS), output.Count(s.Inserted))
 	if s.ObjectsKnown > 0 {
 		line += fmt.Sprintf("; %s known already", output.Plural(s.ObjectsKnown, "file"))
@@ -299,13 +301,13 @@ func summaryLine(s ingest.Summary) string {
 }
 
 // summary prints what a run did.
-func (r *ingestRun) summary(s ingest.Summary) {
+func (r *ingestRun) summary(s ingest.Summary, took operate.Seconds) {
 	a := r.a
 	if s.ObjectsListed == 0 {
 		a.warn("found no CloudTrail log file at %s; kmstrail doctor says what is there", r.place())
 		return
 	}
-	a.say("%s", summaryLine(s))
+	a.say("%s", summaryLine(s, took))
 	if s.Inserted > 0 {
 		a.say("KMS events from %s to %s", output.Time(s.FirstEvent), output.Time(s.LastEvent))
 	}
@@ -325,15 +327,11 @@ func (r *ingestRun) summary(s ingest.Summary) {
 		}
 		a.warn("%s: %s", f.Key, f.Error)
 	}
-	if s.Failed > 0 || rejected(s) > 0 {
+	if s.Failed > 0 || operate.Rejected(s) > 0 {
 		a.warn("%s could not be read whole, %s went to quarantine; kmstrail status lists them",
-			output.Plural(s.Failed, "log file"), output.Plural(rejected(s), "record"))
+			output.Plural(s.Failed, "log file"), output.Plural(operate.Rejected(s), "record"))
 	}
 }
-
-// rejected counts what went to quarantine because something is wrong with it.
-// An event that CloudTrail itself has corrected is kept there, but is well.
-func rejected(s ingest.Summary) int64 { return s.Quarantined - s.Superseded }
 
 // detailLogger is the logger for what the summary says again in short.
 func (a *app) detailLogger() *slog.Logger {
@@ -345,8 +343,8 @@ func (a *app) detailLogger() *slog.Logger {
 
 // place is the source as the user wrote it.
 func (r *ingestRun) place() string {
-	if strings.Contains(r.cfg.Ingest.Source, "://") {
-		return r.cfg.Ingest.Source
+	if strings.Contains(r.source, "://") {
+		return r.source
 	}
-	return filepath.Clean(r.cfg.Ingest.Source)
+	return filepath.Clean(r.source)
 }

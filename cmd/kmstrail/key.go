@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/internal/dossier"
-	"github.com/kmstrail/kmstrail/internal/duck"
 )
 
 func keyCommand(a *app) *cobra.Command {
@@ -22,7 +21,7 @@ logs are. KEY is a key ARN, a key id, an alias or an alias ARN.
   kmstrail key alias/orders --output key.html`,
 		Args: one("the key"),
 	}
-	return a.pageCommand(cmd, func(ctx context.Context, store *duck.Store, name string, opts dossier.Options) (page, error) {
+	return a.pageCommand(cmd, func(ctx context.Context, store engine, name string, opts dossier.Options) (page, error) {
 		arn, err := dossier.FindKey(ctx, store, name)
 		if err != nil {
 			return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/kmstrail/kmstrail/ingest/s3source"
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/lake"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
 )
 
@@ -76,7 +77,7 @@ func (a *app) lakeWrite(cmd *cobra.Command, location string, f *lakeWriteFlags) 
 	if cfg.Ingest.Source == "" {
 		return usagef("add --source s3://BUCKET or --source DIR; or set ingest.source in kmstrail.yaml", "nothing to write: no source of log files given")
 	}
-	source, err := a.openSource(ctx, cfg)
+	source, err := operate.OpenSource(ctx, cfg, cfg.Ingest.Source, a.log)
 	if err != nil {
 		return err
 	}

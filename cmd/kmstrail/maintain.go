@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/kmstrail/kmstrail/internal/config"
-	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
 )
 
@@ -29,12 +27,12 @@ kmstrail ingest does the same when it has read something.`,
 			if err != nil {
 				return err
 			}
-			store, err := a.openExisting(cmd.Context(), cfg)
+			work, err := a.openToChange(cmd.Context(), cfg, openOptions{})
 			if err != nil {
 				return err
 			}
-			defer closeStore(store, &err)
-			done, err := store.Maintain(cmd.Context(), duck.Maintenance{Now: a.now(), All: true, Retention: cfg.Retention.ByTable()})
+			defer closeStore(work, &err)
+			done, err := work.Maintain(cmd.Context(), operate.MaintainRequest{All: true})
 			if err != nil {
 				return err
 			}
@@ -45,14 +43,7 @@ kmstrail ingest does the same when it has read something.`,
 	}
 }
 
-// maintain keeps the store small after something was added.
-func (a *app) maintain(ctx context.Context, store *duck.Store, cfg config.Config) error {
-	done, err := store.Maintain(ctx, duck.Maintenance{Now: a.now(), Retention: cfg.Retention.ByTable()})
-	a.sayExpired(done)
-	return err
-}
-
-func (a *app) sayExpired(done duck.Maintained) {
+func (a *app) sayExpired(done operate.MaintainResult) {
 	for _, table := range slices.Sorted(maps.Keys(done.Expired)) {
 		a.say("deleted %s of %s, older than retention.%s", output.Plural(done.Expired[table], "row"), table, table)
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/dossier"
-	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/report"
 	"github.com/kmstrail/kmstrail/internal/rows"
 )
@@ -34,7 +33,7 @@ type pageFlags struct {
 }
 
 // makePage finds what a name means and puts its page together.
-type makePage func(ctx context.Context, store *duck.Store, name string, opts dossier.Options) (page, error)
+type makePage func(ctx context.Context, store engine, name string, opts dossier.Options) (page, error)
 
 // pageCommand gives cmd the flags of pages and makes it print one.
 func (a *app) pageCommand(cmd *cobra.Command, build makePage) *cobra.Command {
@@ -87,7 +86,7 @@ func (a *app) makePage(cmd *cobra.Command, name string, f *pageFlags, build make
 }
 
 // pageWindow is the time asked for, else the last days of the logs.
-func (a *app) pageWindow(ctx context.Context, store *duck.Store, f *timeFlags) (report.Window, error) {
+func (a *app) pageWindow(ctx context.Context, store engine, f *timeFlags) (report.Window, error) {
 	asked, err := a.window(ctx, store, f)
 	if err != nil || *f != (timeFlags{}) {
 		return report.Window{Start: asked.Start, End: asked.End}, err

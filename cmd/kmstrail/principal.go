@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/internal/dossier"
-	"github.com/kmstrail/kmstrail/internal/duck"
 )
 
 func principalCommand(a *app) *cobra.Command {
@@ -24,7 +23,7 @@ only one principal has.
   kmstrail principal app --output app.html`,
 		Args: one("the principal"),
 	}
-	return a.pageCommand(cmd, func(ctx context.Context, store *duck.Store, name string, opts dossier.Options) (page, error) {
+	return a.pageCommand(cmd, func(ctx context.Context, store engine, name string, opts dossier.Options) (page, error) {
 		who, err := dossier.FindPrincipal(ctx, store, name)
 		if err != nil {
 			return nil, err

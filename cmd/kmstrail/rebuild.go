@@ -2,10 +2,12 @@ package main
 
 import (
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
 )
 
@@ -26,25 +28,23 @@ it leaves everything as it was. Sums over events that have expired stay.`,
 			return duck.KeptTables(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			for _, name := range args {
-				if err := oneOf("derived table", name, duck.KeptTables()); err != nil {
-					return err
-				}
+			if err := operate.CheckTables(args); err != nil {
+				return err
 			}
 			cfg, err := a.load(cmd)
 			if err != nil {
 				return err
 			}
-			store, err := a.openExisting(cmd.Context(), cfg)
+			work, err := a.openToChange(cmd.Context(), cfg, openOptions{})
 			if err != nil {
 				return err
 			}
-			defer closeStore(store, &err)
-			start, next := a.now(), a.now().Add(logEvery)
-			err = store.Rebuild(cmd.Context(), args, func(table string, done, total int) {
+			defer closeStore(work, &err)
+			next := a.now().Add(logEvery)
+			done, err := work.Rebuild(cmd.Context(), operate.RebuildRequest{Tables: args}, func(p operate.RebuildProgress) {
 				if now := a.now(); !now.Before(next) {
 					next = now.Add(logEvery)
-					a.say("%s: %d of %s", table, done, output.Plural(int64(total), "day"))
+					a.say("%s: %d of %s", p.Table, p.Done, output.Plural(int64(p.Total), "day"))
 				}
 			})
 			if err != nil {
@@ -54,7 +54,7 @@ it leaves everything as it was. Sums over events that have expired stay.`,
 			if len(args) > 0 {
 				what = strings.Join(args, ", ")
 			}
-			a.say("rebuilt %s in %s", what, output.Span(a.now().Sub(start)))
+			a.say("rebuilt %s in %s", what, output.Span(time.Duration(done.Took)))
 			return nil
 		},
 	}

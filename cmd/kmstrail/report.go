@@ -43,7 +43,7 @@ key. The HTML report is one file that needs no network.
 			if err != nil {
 				return err
 			}
-			defer closeStore(found.store, &err)
+			defer closeStore(found.work, &err)
 			if err := a.writeReport(cmd.Context(), found, f.format, file); err != nil {
 				return err
 			}
@@ -75,10 +75,14 @@ func (a *app) writeReport(ctx context.Context, d *detection, format, file string
 	if err != nil {
 		return err
 	}
-	r, err := report.Build(ctx, d.store, report.Options{
+	var runs []detectors.DetectorRun
+	for _, run := range d.result.Runs {
+		runs = append(runs, run.Whole())
+	}
+	r, err := report.Build(ctx, d.work, report.Options{
 		Version: version, Now: a.now(),
-		Window:    report.Window{Start: d.window.Start, End: d.window.End},
-		Detectors: d.detectors, Findings: slices.Concat(d.result.Findings, withdrawn), Runs: d.result.Runs,
+		Window:    report.Window{Start: d.window().Start, End: d.window().End},
+		Detectors: d.detectors, Findings: slices.Concat(d.result.Findings, withdrawn), Runs: runs,
 	})
 	if err != nil {
 		return err
@@ -106,12 +110,8 @@ func (a *app) writeReport(ctx context.Context, d *detection, format, file string
 
 // withdrawnFindings are those of the window and of the detectors that ran.
 func withdrawnFindings(ctx context.Context, d *detection) ([]detectors.Finding, error) {
-	var ids []string
-	for _, x := range d.detectors {
-		ids = append(ids, x.ID)
-	}
-	return detectors.ReadFindings(ctx, d.store, detectors.FindingFilter{
-		DetectorIDs: ids, Statuses: []string{"withdrawn"}, From: d.window.Start, To: d.window.End,
+	return detectors.ReadFindings(ctx, d.work, detectors.FindingFilter{
+		DetectorIDs: d.result.Detectors, Statuses: []string{"withdrawn"}, From: d.window().Start, To: d.window().End,
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/internal/dossier"
-	"github.com/kmstrail/kmstrail/internal/duck"
 )
 
 func resourceCommand(a *app) *cobra.Command {
@@ -24,7 +23,7 @@ from encryption contexts and from tagging.
   kmstrail resource vol-0123456789abcdef0 --format json`,
 		Args: one("the resource"),
 	}
-	return a.pageCommand(cmd, func(ctx context.Context, store *duck.Store, name string, opts dossier.Options) (page, error) {
+	return a.pageCommand(cmd, func(ctx context.Context, store engine, name string, opts dossier.Options) (page, error) {
 		id, err := dossier.FindResource(ctx, store, name, opts)
 		if err != nil {
 			return nil, err

@@ -37,12 +37,7 @@ which objects could not be read.`,
 			if err != nil {
 				return err
 			}
-			store, err := a.openToRead(cmd.Context(), cfg)
-			if err != nil {
-				return err
-			}
-			defer store.Close()
-			s, err := status.Read(cmd.Context(), store)
+			s, err := a.readStatus(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}

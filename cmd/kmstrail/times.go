@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/internal/config"
+	"github.com/kmstrail/kmstrail/internal/operate"
 )
 
 // timeFlags are --from, --to and --last.
@@ -50,6 +51,15 @@ func (f *timeFlags) window(now time.Time) (from, to time.Time, err error) {
 			from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
 	return from, to, nil
+}
+
+// span is window for what looks at events: --last ends now.
+func (f *timeFlags) span(now time.Time) (operate.Span, error) {
+	from, to, err := f.window(now)
+	if f.last != "" && to.IsZero() {
+		to = now.UTC()
+	}
+	return operate.Span{Start: from, End: to}, err
 }
 
 var timeLayouts = []string{

@@ -42,6 +42,9 @@ func (o *Operator) prepare(req DetectRequest) (d detection, err error) {
 		d.window.End = now.UTC()
 	}
 	d.scheduled = d.window == Span{}
+	if d.scheduled && o.cfg.Engine == "trino" {
+		return d, Usagef("add --last 24h, or --from and --to", "on Trino it is not known what has changed since the last run: say which days to look at")
+	}
 	return d, nil
 }
 
@@ -119,9 +122,6 @@ func (o *Operator) Detect(ctx context.Context, req DetectRequest, onDay func(don
 	opts := detectors.RunOptions{Params: d.params, Scheduled: d.scheduled, Now: o.opts.Now, OnDay: onDay}
 	if o.opts.Events != nil {
 		events, opts.Engine = o.opts.Events, o.opts.Events
-		if d.scheduled {
-			return DetectResult{}, Usagef("add --last 24h, or --from and --to", "on Trino it is not known what has changed since the last run: say which days to look at")
-		}
 	}
 	give, err := take(ctx, o.detecting, req.NoWait)
 	if err != nil {

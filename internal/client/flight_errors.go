@@ -1,0 +1,78 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/kmstrail/kmstrail/internal/duck"
+)
+
+// failure returns the error that a store in this process would have given, so
+// that commands say the same. What ended ctx explains everything after it.
+func failure(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	st, ok := statusOf(err)
+	if !ok {
+		return fmt.Errorf("query server: %w", err)
+	}
+	text := st.Message()
+	switch st.Code() {
+	case codes.InvalidArgument, codes.ResourceExhausted:
+		return sameError(text)
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return fmt.Errorf("query server: %s", text)
+	case codes.Unavailable:
+		return fmt.Errorf("query server: it does not answer: %s", text)
+	}
+	return fmt.Errorf("query server: %s", text)
+}
+
+// notStarted is failure of a query that has not given a row yet.
+func notStarted(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf(asked+"%w", cause)
+	}
+	return failure(ctx, err)
+}
+
+// statusOf finds the server's word in an error; status.FromError would put the
+// words of everybody on the way around it.
+func statusOf(err error) (*status.Status, bool) {
+	var s interface{ GRPCStatus() *status.Status }
+	if !errors.As(err, &s) {
+		return nil, false
+	}
+	return s.GRPCStatus(), true
+}
+
+const (
+	asked   = "query database: "
+	refused = "query refused: "
+)
+
+var limitPattern = regexp.MustCompile(`^the query's limit of (\S+) (rows|bytes|time) is used up;`)
+
+// sameError makes the error of package duck that has this text.
+func sameError(text string) error {
+	rest, wrapped := strings.CutPrefix(text, asked)
+	var err error
+	if reason, ok := strings.CutPrefix(rest, refused); ok {
+		err = &duck.RefusedError{Reason: reason}
+	} else if m := limitPattern.FindStringSubmatch(rest); m != nil {
+		err = &duck.LimitError{What: m[2], Limit: m[1]}
+	} else {
+		err = &duck.Error{Message: rest}
+	}
+	if wrapped {
+		return fmt.Errorf(asked+"%w", err)
+	}
+	return err
+}
