@@ -25,16 +25,25 @@ type Server struct {
 // Watching says how the polls of the source fare.
 type Watching struct {
 	Source string `json:"source"`
+	// Polling says what the poll at work does, Done how many log files it has read
+	// of ToRead.
+	Polling string `json:"polling,omitempty"`
+	Done    int64  `json:"done"`
+	ToRead  int64  `json:"to_read"`
 	// Polls counts them since the server started.
 	Polls    int64      `json:"polls"`
 	LastPoll *time.Time `json:"last_poll"`
 	// LastPollSeconds is how long it took.
 	LastPollSeconds float64    `json:"last_poll_seconds"`
 	NextPoll        *time.Time `json:"next_poll"`
-	Polling         bool       `json:"polling"`
+	// Complete is up to when all that was delivered has been seen.
+	Complete *time.Time `json:"complete_until"`
 	// Error is why the last poll failed, FailingSince when that began.
 	Error        string     `json:"error,omitempty"`
 	FailingSince *time.Time `json:"failing_since"`
+	// Unlisted are places (accounts and Regions) of the source that cannot be
+	// listed, each with the reason.
+	Unlisted []string `json:"unlisted"`
 	// Paused says why nothing is ingested, such as a disk that is nearly full.
 	Paused string `json:"paused,omitempty"`
 }
@@ -74,6 +83,9 @@ type Disk struct {
 	// MinFreeBytes is below what ingest stops.
 	MinFreeBytes uint64 `json:"min_free_bytes"`
 }
+
+// Low reports whether there is less free space than there should be.
+func (d Disk) Low() bool { return d.FreeBytes > 0 && d.FreeBytes < d.MinFreeBytes }
 
 // Lag is how old the newest event of the store is; 0 when there is none.
 func (s *Status) Lag(now time.Time) time.Duration {

@@ -1,0 +1,225 @@
+package httpapi
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/internal/access"
+	"github.com/kmstrail/kmstrail/internal/output"
+	"github.com/kmstrail/kmstrail/internal/report"
+	"github.com/kmstrail/kmstrail/internal/status"
+)
+
+//go:embed page/status.html.tmpl
+var pageSource string
+
+//go:embed page/status.css
+var pageStyle string
+
+// pageTemplate makes the pages for people. They look like the report, and like
+// it load nothing and run no script.
+type pageTemplate struct {
+	templates *template.Template
+	style     template.CSS
+	policy    string
+}
+
+func newPageTemplate() (*pageTemplate, error) {
+	t, err := report.Templates()
+	if err == nil {
+		_, err = t.Funcs(template.FuncMap{
+			"ago":     ago,
+			"cell":    newMapCell,
+			"dollars": output.Dollars,
+			"size":    func(n uint64) string { return output.Bytes(int64(n)) },
+			"took":    output.Span,
+			"took_s":  func(seconds float64) string { return output.Span(time.Duration(seconds * float64(time.Second))) },
+			"utc":     func(t *time.Time) string { return report.Minute(*t) },
+		}).Parse(pageSource)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("parse the status page: %w", err)
+	}
+	p := &pageTemplate{templates: t}
+	p.style, p.policy = report.Style(pageStyle)
+	return p, nil
+}
+
+// write answers with a page. One that fails leaves no half behind.
+func (p *pageTemplate) write(w http.ResponseWriter, name string, data any) error {
+	var b bytes.Buffer
+	if err := p.templates.ExecuteTemplate(&b, name, struct {
+		Style template.CSS
+		Page  any
+	}{p.style, data}); err != nil {
+		return fmt.Errorf("fill the page %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", htmlType+"; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", p.policy+"; frame-ancestors 'none'")
+	_, _ = w.Write(b.Bytes()) // the client has gone
+	return nil
+}
+
+// reportsPage lists reports.
+type reportsPage struct {
+	Files   []reportFile
+	More    int
+	Version string
+}
+
+// statusPage is what the status page shows.
+type statusPage struct {
+	Now     time.Time
+	Path    string
+	Server  status.Server
+	Facts   *facts
+	Map     *coverageMap
+	Ticks   []mapTick
+	Jobs    []Job
+	Queries []RunningQuery
+	// ShowSQL says that who looks may see what others ask.
+	ShowSQL     bool
+	Reports     []reportFile
+	MoreReports int
+	Principal   access.Principal
+	// Missing says what could not be read of the store.
+	Missing []string
+}
+
+// shownJobs and shownQueries are how many the page names.
+const (
+	shownJobs        = 8
+	shownQueries     = 10
+	shownPageReports = 5
+)
+
+func (h *Handler) statusPage(w http.ResponseWriter, r *http.Request) error {
+	x := of(r)
+	p := statusPage{
+		Now: h.opts.Now().UTC(), Path: h.opts.Store.Path(), Server: h.server(), Jobs: h.jobs.list(), Queries: h.opts.Queries(),
+		ShowSQL: x.principal.Role.Allows(access.Operate), Principal: x.principal,
+	}
+	p.Jobs = p.Jobs[:min(len(p.Jobs), shownJobs)]
+	p.Queries = p.Queries[:min(len(p.Queries), shownQueries)]
+	var err error
+	if p.Facts, err = h.facts.get(r.Context()); err != nil {
+		h.missing(&p, "what the store holds", err)
+		p.Facts = &facts{}
+	}
+	if p.Map, err = h.coverage.get(r.Context()); err != nil {
+		h.missing(&p, "which days are covered", err)
+		p.Map = &coverageMap{}
+	}
+	p.Ticks = newTicks(p.Map.Days)
+	files, all, err := h.reportFiles(shownPageReports)
+	if err != nil {
+		h.missing(&p, "which reports there are", err)
+	}
+	p.Reports, p.MoreReports = files, all-len(files)
+	w.Header().Set("Refresh", "30")
+	return h.page.write(w, "status", p)
+}
+
+func (h *Handler) missing(p *statusPage, what string, err error) {
+	h.opts.Log.Error("the status page lacks something", "what", what, "error", err)
+	p.Missing = append(p.Missing, "It could not be read "+what+"; the server's log says why.")
+}
+
+// ago is how long ago a moment was.
+func ago(now time.Time, at any) string {
+	var t time.Time
+	switch at := at.(type) {
+	case time.Time:
+		t = at
+	case *time.Time:
+		if at != nil {
+			t = *at
+		}
+	}
+	switch d := now.Sub(t); {
+	case t.IsZero():
+		return "never"
+	case d < 0:
+		return "in " + output.Span(-d.Truncate(time.Second))
+	case d < time.Second:
+		return "just now"
+	default:
+		return output.Span(d.Truncate(time.Second)) + " ago"
+	}
+}
+
+// mapTick is the head of a column; most have no label.
+type mapTick struct{ Day, Label string }
+
+func newTicks(days []time.Time) []mapTick {
+	out := make([]mapTick, len(days))
+	for i, d := range days {
+		out[i].Day = report.Day(d)
+		if i%7 == 0 && i <= len(days)-2 {
+			out[i].Label = d.Format("01-02")
+		}
+	}
+	return out
+}
+
+// mapCell is a cell of the map as it is drawn.
+type mapCell struct{ Class, Mark, Title string }
+
+func newMapCell(day mapTick, c coverageCell) mapCell {
+	text := day.Day + ": " + stateText(c.State)
+	if c.State != report.Unseen {
+		text += fmt.Sprintf(", %s files, %s KMS events", report.Number(c.Files), report.Number(c.Events))
+	}
+	if c.Failed > 0 {
+		text += ", " + report.Number(c.Failed) + " not readable"
+	}
+	if c.Quarantined > 0 {
+		text += ", " + report.Number(c.Quarantined) + " in quarantine"
+	}
+	switch {
+	case c.State == report.Gap:
+		return mapCell{"g", "!", text}
+	case c.State == report.Excluded:
+		return mapCell{"x", "×", text}
+	case c.Failed > 0:
+		return mapCell{"f", "?", text}
+	case c.State == report.Silent:
+		return mapCell{"s", "·", text}
+	case c.State == report.Observed, c.State == report.Proven:
+		return mapCell{fmt.Sprintf("h%d", max(c.Shade, 1)), "", text}
+	}
+	return mapCell{"u", "", text}
+}
+
+func stateText(s report.CoverageState) string {
+	switch s {
+	case report.Proven:
+		return "complete"
+	case report.Observed:
+		return "KMS records"
+	case report.Silent:
+		return "log files without KMS records"
+	case report.Gap:
+		return "no log files"
+	case report.Excluded:
+		return "KMS reads left out"
+	}
+	return "nothing known"
+}
+
+// Severities lists them, for the template.
+func (p statusPage) Severities() []string { return detectors.Severities() }
+
+// Open counts all open findings.
+func (p statusPage) Open() int64 {
+	var n int64
+	for _, count := range p.Facts.OpenBySeverity {
+		n += count
+	}
+	return n
+}
