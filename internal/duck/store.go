@@ -118,6 +118,9 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("open database %s: %w", s.path, err)
 	}
+	if err := s.forgetMark(ctx); err != nil {
+		return fmt.Errorf("open database %s: %w", s.path, err)
+	}
 	return s.configure(ctx)
 }
 

@@ -2,10 +2,8 @@ package operate
 
 import (
 	"context"
-	"fmt"
-	"os"
+	"errors"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/kmstrail/kmstrail/internal/config"
@@ -92,9 +90,13 @@ type BackupRequest struct {
 
 // BackupResult says where the copy is.
 type BackupResult struct {
-	Path string  `json:"path"`
-	Size int64   `json:"size_bytes"`
-	Took Seconds `json:"duration_seconds"`
+	Path string `json:"path"`
+	Size int64  `json:"size_bytes"`
+	// Rows is how many rows all tables together have, Commit the last commit
+	// that is in it.
+	Rows   int64   `json:"rows"`
+	Commit int64   `json:"last_commit"`
+	Took   Seconds `json:"duration_seconds"`
 }
 
 // BackupDir is the directory that backups go to. The store must have been
@@ -116,30 +118,18 @@ func BackupName(db string, at time.Time) string {
 	return base[:len(base)-len(ext)] + "-" + at.UTC().Format(backupTime) + ext
 }
 
-// Backup copies the store, as it is now, into a file of BackupDir. Reading goes
-// on meanwhile; commits wait.
+// Backup copies the store, as it is now, into a file of BackupDir. Reading and
+// writing go on meanwhile.
 func (o *Operator) Backup(ctx context.Context, req BackupRequest) (BackupResult, error) {
 	if req.Name == "" {
 		req.Name = BackupName(o.cfg.DB, o.now())
 	}
-	if req.Name != filepath.Base(req.Name) || strings.HasPrefix(req.Name, ".") {
-		return BackupResult{}, Usagef("backups go to "+BackupDir(o.cfg)+", which server.backups names", "%q is not the name of a file", req.Name)
+	done, err := o.store.Backup(ctx, req.Name, nil)
+	if errors.Is(err, duck.ErrBackupName) {
+		return BackupResult{}, Usagef("backups go to "+BackupDir(o.cfg)+", which server.backups names", "%s", err)
 	}
-	dir, err := filepath.Abs(BackupDir(o.cfg))
 	if err != nil {
-		return BackupResult{}, fmt.Errorf("back up database: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return BackupResult{}, fmt.Errorf("back up database: %w", err)
-	}
-	start := o.now()
-	if err := o.store.Backup(ctx, req.Name); err != nil {
 		return BackupResult{}, err
 	}
-	path := filepath.Join(dir, req.Name)
-	info, err := os.Stat(path)
-	if err != nil {
-		return BackupResult{}, fmt.Errorf("back up database: %w", err)
-	}
-	return BackupResult{Path: path, Size: info.Size(), Took: Seconds(o.now().Sub(start))}, nil
+	return BackupResult{Path: done.Path, Size: done.Bytes, Rows: done.Rows, Commit: done.Commit, Took: Seconds(done.Took)}, nil
 }
