@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
@@ -40,12 +41,17 @@ var errNoFlight = errors.New("the server answers no queries over the network: it
 // string, int, int64, float64, bool, time.Time, []string or nil. The caller
 // releases the reader.
 func (q *flightQueries) Query(ctx context.Context, sql string, args ...any) (array.RecordReader, error) {
+	row, err := record(args)
+	if err != nil {
+		return nil, fmt.Errorf(asked+"%w", err)
+	}
+	defer row.Release()
 	c, err := q.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	info, done, err := ask(ctx, c, sql, args)
+	info, done, err := ask(ctx, c, sql, row)
 	if err != nil {
 		err = notStarted(ctx, err)
 		cancel()
@@ -80,23 +86,18 @@ func (q *flightQueries) UserQuery(ctx context.Context, sql string, args ...any) 
 
 // ask has the server judge a statement, and returns where its result is. The
 // caller calls done when it has the result.
-func ask(ctx context.Context, c *flightsql.Client, sql string, args []any) (info *flight.FlightInfo, done func(), err error) {
-	if len(args) == 0 {
+func ask(ctx context.Context, c *flightsql.Client, sql string, args arrow.RecordBatch) (info *flight.FlightInfo, done func(), err error) {
+	if args.NumCols() == 0 {
 		info, err = c.Execute(ctx, sql)
 		return info, func() {}, err
 	}
-	row, err := record(args)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer row.Release()
 	st, err := c.Prepare(ctx, sql)
 	if err != nil {
 		return nil, nil, err
 	}
 	// Who asked may be gone; the server forgets the statement nevertheless.
 	done = func() { _ = st.Close(context.WithoutCancel(ctx)) }
-	st.SetParameters(row)
+	st.SetParameters(args)
 	if info, err = st.Execute(ctx); err != nil {
 		done()
 		return nil, nil, err

@@ -35,9 +35,7 @@ func record(args []any) (arrow.RecordBatch, error) {
 
 func typeOf(arg any) (arrow.DataType, bool) {
 	switch arg.(type) {
-	case nil:
-		return arrow.Null, true
-	case string:
+	case nil, string: // a NULL is one of whatever type
 		return arrow.BinaryTypes.String, true
 	case int, int64:
 		return arrow.PrimitiveTypes.Int64, true
@@ -55,6 +53,10 @@ func typeOf(arg any) (arrow.DataType, bool) {
 
 // fill appends a value to a builder of its type.
 func fill(b array.Builder, arg any) {
+	if arg == nil {
+		b.AppendNull()
+		return
+	}
 	switch b := b.(type) {
 	case *array.StringBuilder:
 		b.Append(arg.(string))
@@ -75,7 +77,5 @@ func fill(b array.Builder, arg any) {
 		for _, s := range arg.([]string) {
 			values.Append(s)
 		}
-	default:
-		b.AppendNull()
 	}
 }

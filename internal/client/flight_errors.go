@@ -30,7 +30,7 @@ func failure(ctx context.Context, err error) error {
 	case codes.Unauthenticated, codes.PermissionDenied:
 		return fmt.Errorf("query server: %s", text)
 	case codes.Unavailable:
-		return fmt.Errorf("query server: it does not answer: %s", text)
+		return fmt.Errorf("query server: %w: %s", errNoAnswer, text)
 	}
 	return fmt.Errorf("query server: %s", text)
 }
@@ -42,6 +42,9 @@ func notStarted(ctx context.Context, err error) error {
 	}
 	return failure(ctx, err)
 }
+
+// errNoAnswer says that nobody answers, or nobody does any more.
+var errNoAnswer = errors.New("it does not answer")
 
 // statusOf finds the server's word in an error; status.FromError would put the
 // words of everybody on the way around it.
