@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/kmstrail/kmstrail/internal/operate"
@@ -78,9 +79,8 @@ func (c *Client) lost(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	var wrapped interface{ Unwrap() error }
-	if errors.As(err, &wrapped) && wrapped.Unwrap() != nil {
-		err = wrapped.Unwrap() // without the method and the whole address
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err // without the method and the whole address
 	}
 	return fmt.Errorf("ask server at %s: %w", c.path, err)
 }

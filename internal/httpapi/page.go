@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/kmstrail/kmstrail/detectors"
@@ -223,3 +224,102 @@ func (p statusPage) Open() int64 {
 	}
 	return n
 }
+
+// OlderFindings counts open findings that the page does not name.
+func (p statusPage) OlderFindings() int64 { return p.Open() - int64(len(p.Facts.Newest)) }
+
+// AllClear reports whether detectors ran lately, all of them without an error.
+func (p statusPage) AllClear() bool {
+	return len(p.Facts.Runs) > 0 && !slices.ContainsFunc(p.Facts.Runs, func(r lastRun) bool { return r.Error != "" })
+}
+
+// AllTroubledShown reports whether every place of which something is missing is
+// on the map.
+func (p statusPage) AllTroubledShown() bool { return p.Map.Troubled <= len(p.Map.Rows) }
+
+// Unread counts log files that could not be read.
+func (p statusPage) Unread() int64 { return p.Facts.FailedFiles + p.Facts.QuarantineFiles }
+
+// Uptime is how long the server has been up.
+func (p statusPage) Uptime() time.Duration {
+	return max(p.Now.Sub(p.Server.StartedAt), 0).Truncate(time.Second)
+}
+
+// requestDay is a day of requests with their sum.
+type requestDay struct{ status.RequestDay }
+
+// Sum counts all requests.
+func (d requestDay) Sum() int64 { return d.List + d.Get }
+
+// Today is the current day of requests; nil when there is none.
+func (p statusPage) Today() *requestDay {
+	if len(p.Server.Requests) == 0 {
+		return nil
+	}
+	return &requestDay{p.Server.Requests[0]}
+}
+
+// shownRequestDays is for how many days requests are shown.
+const shownRequestDays = 14
+
+// RequestDays are the last days of requests.
+func (p statusPage) RequestDays() []status.RequestDay {
+	return p.Server.Requests[:min(len(p.Server.Requests), shownRequestDays)]
+}
+
+// lateAfter is how old the newest log file may be before that is noteworthy:
+// CloudTrail delivers within minutes where anything happens.
+const lateAfter = 3 * time.Hour
+
+// Late reports whether a source is watched and nothing new comes.
+func (p statusPage) Late() bool {
+	return p.Server.Watching != nil && !p.Facts.NewestFile.IsZero() && p.Now.Sub(p.Facts.NewestFile) > lateAfter
+}
+
+// Headline says the most important in a sentence.
+func (p statusPage) Headline() string {
+	text := "No finding is open"
+	if n := p.Open(); n > 0 {
+		text = report.Counted(n, "finding is", "findings are") + " open"
+		if worst := p.worst(); worst != "" {
+			text += ", " + worst
+		}
+	}
+	switch {
+	case p.Facts.NewestFile.IsZero() && p.Facts.LogFiles == 0:
+		return text + "; no log file has been read yet."
+	case p.Facts.NewestFile.IsZero():
+		return text + "."
+	}
+	return text + "; the newest log file was delivered " + ago(p.Now, p.Facts.NewestFile) + "."
+}
+
+// worst counts the findings of the highest severity that there is.
+func (p statusPage) worst() string {
+	for _, s := range detectors.Severities() {
+		if n := p.Facts.OpenBySeverity[s]; n > 0 {
+			return report.Number(n) + " of them " + s
+		}
+	}
+	return ""
+}
+
+// Warnings are what somebody should look at, the worst first.
+func (p statusPage) Warnings() []string {
+	list := slices.Concat(p.Missing, p.Server.Problems)
+	if p.Late() {
+		list = append(list, "The newest log file was delivered "+ago(p.Now, p.Facts.NewestFile)+": CloudTrail delivers nothing, or it is not looked for where it delivers.")
+	}
+	for _, r := range p.Facts.Runs {
+		if r.Error != "" {
+			list = append(list, "The detector "+r.Detector+" failed when it ran last.")
+		}
+	}
+	if n := p.Facts.FailedFiles; n > 0 {
+		list = append(list, report.Counted(n, "log file", "log files")+" could not be read so far; kmstrail status lists them.")
+	}
+	return list
+}
+
+// Short is how people name a finding.
+func (f openFinding) Short() string { return f.ID[:min(len(f.ID), 8)] }

@@ -25,11 +25,12 @@ type Server struct {
 // Watching says how the polls of the source fare.
 type Watching struct {
 	Source string `json:"source"`
-	// Polling says what the poll at work does, Done how many log files it has read
-	// of ToRead.
-	Polling string `json:"polling,omitempty"`
-	Done    int64  `json:"done"`
-	ToRead  int64  `json:"to_read"`
+	// Polling says that a poll is at work, PollKind what it looks at, Done how
+	// many log files it has read of ToRead.
+	Polling  bool   `json:"polling"`
+	PollKind string `json:"poll_kind,omitempty"`
+	Done     int64  `json:"done"`
+	ToRead   int64  `json:"to_read"`
 	// Polls counts them since the server started.
 	Polls    int64      `json:"polls"`
 	LastPoll *time.Time `json:"last_poll"`
