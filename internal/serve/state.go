@@ -1,0 +1,134 @@
+package serve
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/ingest/s3source"
+	"github.com/kmstrail/kmstrail/internal/config"
+	"github.com/kmstrail/kmstrail/internal/operate"
+	"github.com/kmstrail/kmstrail/internal/output"
+	"github.com/kmstrail/kmstrail/internal/status"
+	"github.com/kmstrail/kmstrail/internal/watch"
+)
+
+// state is what the server is doing, for the status page and whoever asks.
+func (s *server) state() status.Server {
+	w := s.watch.State()
+	out := status.Server{
+		Version: s.Version, StartedAt: s.info.StartedAt,
+		Requests:   requestDays(w.Requests, s.Now().UTC()),
+		Disk:       status.Disk{FreeBytes: w.Disk.Free, MinFreeBytes: w.Disk.MinFree},
+		LastBackup: lastBackup(operate.BackupDir(s.Config)),
+		Watching:   watching(w),
+		Problems:   s.problems(w),
+	}
+	for _, t := range w.Tasks {
+		out.Schedule = append(out.Schedule, status.Job{
+			Name: t.Name, Cron: t.Cron, Next: t.Next, Running: t.Running,
+			LastStart: t.LastStart, LastSeconds: t.Took, LastError: t.Error,
+		})
+	}
+	return out
+}
+
+func watching(w watch.State) *status.Watching {
+	p := w.Poll
+	if p == nil {
+		return nil
+	}
+	return &status.Watching{
+		Source: p.Source, Polls: p.Polls, LastPoll: p.Last, LastPollSeconds: p.Took, NextPoll: p.Next,
+		Polling: p.Running != "", Error: p.Error, FailingSince: p.FailingSince, Paused: w.Disk.Paused,
+	}
+}
+
+// problems are what somebody should look at, the worst first.
+func (s *server) problems(w watch.State) []string {
+	var out []string
+	if w.Disk.Paused != "" {
+		out = append(out, "Nothing is ingested for now: "+w.Disk.Paused+".")
+	}
+	if w.Disk.Error != "" {
+		out = append(out, "The free space on the disk is not known: "+w.Disk.Error)
+	}
+	if p := w.Poll; p != nil {
+		if p.Error != "" {
+			out = append(out, fmt.Sprintf("The source cannot be read%s: %s", sinceText(p.FailingSince), p.Error))
+		}
+		for _, place := range p.Places {
+			if !place.Recovered {
+				out = append(out, fmt.Sprintf("%s cannot be listed since %s: %s", place.Place, output.Time(place.First), place.Error))
+			}
+		}
+	} else {
+		out = append(out, "Nothing is watched: ingest.source of the configuration is empty.")
+	}
+	for _, t := range w.Tasks {
+		if t.Error != "" {
+			out = append(out, fmt.Sprintf("%s failed: %s", t.Name, t.Error))
+		}
+	}
+	if lost := s.audit.Lost(); lost > 0 {
+		out = append(out, output.Plural(lost, "line")+" of the audit log could not be written since the start.")
+	}
+	return out
+}
+
+func sinceText(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return " since " + output.Time(*t)
+}
+
+// requestDays adds what requests cost. A day is dear only when it is over.
+func requestDays(days []watch.DayRequests, now time.Time) []status.RequestDay {
+	const perMonth = 30
+	out := make([]status.RequestDay, len(days))
+	for i, d := range days {
+		cost := s3source.Cost(ingest.Requests{List: d.List, Get: d.Get}) * perMonth
+		complete := d.Day != now.Format(time.DateOnly)
+		if midnight := now.Truncate(24 * time.Hour); !complete && now.After(midnight) {
+			cost *= float64(24*time.Hour) / float64(now.Sub(midnight))
+		}
+		out[i] = status.RequestDay{Day: d.Day, List: d.List, Get: d.Get, Complete: complete, DollarsPerMonth: cost}
+	}
+	return out
+}
+
+// lastBackup is when the newest file among the backups was written; nil when
+// there is none.
+func lastBackup(dir string) *time.Time {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var last time.Time
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || filepath.Ext(e.Name()) != ".duckdb" || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if info.ModTime().After(last) {
+			last = info.ModTime().UTC()
+		}
+	}
+	if last.IsZero() {
+		return nil
+	}
+	return &last
+}
+
+// queryBytes is the bound of a result; 0 for none.
+func queryBytes(c config.Server) int64 {
+	n, err := config.ParseSize(c.QueryBytes)
+	if err != nil {
+		return 0 // the configuration was checked; "" is no bound
+	}
+	return n
+}
