@@ -110,7 +110,7 @@ func (t *Tokens) change(edit func([]stored) ([]stored, error)) error {
 	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("lock tokens: %w", err)
 	}
-	return errors.Join(t.replace(edit), lock.Unlock())
+	return errors.Join(keepOwner(lock.Path(), t.path), t.replace(edit), lock.Unlock())
 }
 
 // tryChange does the same, or nothing when another process is about to.
