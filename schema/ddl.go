@@ -9,7 +9,8 @@ import (
 // a file with a higher version is refused, one with a lower is migrated.
 //
 //	1  first layout
-const Version = 1
+//	2  rollups have their sums apart from the parts that commits append
+const Version = 2
 
 // CreateSQL returns the table's CREATE TABLE statement for DuckDB.
 func (t *Table) CreateSQL() string {

@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// CommitColumn numbers the commit that appended a row of a rollup; 0 for rows
-// that compaction has put together.
-var CommitColumn = Column{Name: "commit_id", Type: Bigint, NotNull: true, Doc: "Commit that appended the row; 0 once it is put together."}
+// CommitColumn numbers the commit that appended a part of a rollup.
+var CommitColumn = Column{Name: "commit_id", Type: Bigint, NotNull: true, Doc: "Commit that appended the row."}
 
-// Table returns the table that holds what is kept of a derived table: the rows
-// themselves, the parts that a rollup's rows are the sums of, or the rows that
-// were folded for good.
+// Table returns the table that holds what is settled of a derived table: the
+// rows themselves, the sums of a rollup, or the rows of a fold. Readers take
+// them as they are.
 func (v *View) Table() Table {
 	t := Table{Name: v.Name, Doc: v.Doc}
 	for _, c := range v.Columns {
@@ -20,12 +19,29 @@ func (v *View) Table() Table {
 	}
 	switch v.Kept.Kind {
 	case KeptRollup:
-		t.Name += "_parts"
-		t.Columns = append(t.Columns, CommitColumn)
+		t.Name += "_sums"
 	case KeptFold:
 		t.Name += "_folded"
 	}
 	return t
+}
+
+// Parts returns the table that commits append to what they add to a rollup.
+// Hours or days (the unit that Kept names) that have parts are summed by
+// readers, until compaction does.
+func (v *View) Parts() Table {
+	t := v.Table()
+	t.Name = v.Name + "_parts"
+	t.Columns = append(t.Columns, CommitColumn)
+	return t
+}
+
+// KeptTables returns all tables that hold what is kept of a derived table.
+func (v *View) KeptTables() []Table {
+	if v.Kept.Kind == KeptRollup {
+		return []Table{v.Table(), v.Parts()}
+	}
+	return []Table{v.Table()}
 }
 
 // TimeColumn is the column that the rows of a kept table are found by: its
@@ -37,20 +53,76 @@ func (v *View) TimeColumn() string {
 	return v.Columns[0].Name
 }
 
+// bySecond says of rollups that are too fine to be settled by their own unit:
+// the rows of a second are appended to the sums as they come, and stay apart.
+func (v *View) bySecond() bool { return v.Kept.By == "second" }
+
 // ReadSQL returns the query that gives the rows of a derived table from what is
-// kept of it, "" when the table itself has them.
+// kept of it, "" when the table itself has them. It is the store's own: other
+// engines have the definition.
 func (v *View) ReadSQL() string {
-	if v.Kept == nil {
+	switch {
+	case v.Kept == nil:
 		return v.SQL
+	case v.Kept.Kind == KeptRows:
+		return ""
+	case v.Kept.Kind == KeptRollup && v.bySecond():
+		return v.MergeSQL("(" + v.selectFrom(v.Table().Name) + "\nunion all\n" + v.selectFrom(v.Parts().Name) + ") as parts")
 	}
-	t := v.Table()
-	switch v.Kept.Kind {
-	case KeptRollup:
-		return v.MergeSQL(t.Name)
-	case KeptFold:
-		return "select " + v.list() + " from " + t.Name + "\nunion all\nselect " + v.list() + " from (\n" + v.SQL + "\n) as rest"
+	return v.selectFrom(v.Table().Name+" anti join "+v.freshBuckets("")+" using ("+v.TimeColumn()+")") +
+		"\nunion all\n" + v.selectFrom("(\n"+v.FreshSQL("")+"\n) as fresh")
+}
+
+// freshBuckets is a relation of the units that have parts. parts is a relation
+// to take instead of the table of parts, or "".
+func (v *View) freshBuckets(parts string) string {
+	column := v.TimeColumn()
+	if v.Kept.Kind == KeptFold {
+		of := v.foldOf()
+		parts, column = orName(parts, of.Parts().Name), "date_trunc('"+v.Kept.By+"', "+of.TimeColumn()+") as "+column
+	} else {
+		parts = orName(parts, v.Parts().Name)
 	}
-	return ""
+	return "(select distinct " + column + " from " + parts + ") as units"
+}
+
+// BucketsSQL returns the query for the units that have parts.
+func (v *View) BucketsSQL(parts string) string {
+	return "select " + v.TimeColumn() + " from " + v.freshBuckets(parts)
+}
+
+// FreshSQL returns the query for the rows of those units that have parts, put
+// together with what of them is settled. parts is a relation to take instead of
+// the table of parts: some of it, all of a unit or nothing.
+func (v *View) FreshSQL(parts string) string {
+	settled := v.selectFrom(v.Table().Name + " semi join " + v.freshBuckets(parts) + " using (" + v.TimeColumn() + ")")
+	if v.Kept.Kind == KeptFold {
+		sources := map[string]string{"settled_rows": "(" + settled + ")"}
+		if parts != "" {
+			sources[v.foldOf().Parts().Name] = parts
+		}
+		return Substitute(nil, freshFold(v.Name), sources)
+	}
+	return v.MergeSQL("(" + settled + "\nunion all\n" + v.selectFrom(orName(parts, v.Parts().Name)) + ") as parts")
+}
+
+func (v *View) foldOf() *View { return viewNamed(allViews(), v.Kept.Of) }
+
+func orName(relation, name string) string {
+	if relation != "" {
+		return relation
+	}
+	return name
+}
+
+// freshFold reads the query that puts new parts and what is folded together.
+// How that is done does not follow from a fold's definition.
+func freshFold(name string) string {
+	src, err := viewFiles.ReadFile("sql/fresh/" + name + ".sql")
+	if err != nil {
+		panic(err) // found by the first test
+	}
+	return strings.TrimSpace(string(src))
 }
 
 // MergeSQL returns the query that puts the parts of a rollup together; from is
@@ -75,6 +147,8 @@ func (v *View) MergeSQL(from string) string {
 	}
 	return sql
 }
+
+func (v *View) selectFrom(from string) string { return "select " + v.list() + " from " + from }
 
 // list names the columns, in order.
 func (v *View) list() string {

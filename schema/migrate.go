@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"slices"
 	"strings"
 )
 
@@ -32,7 +33,41 @@ type Migration struct {
 }
 
 // Migrations lists every migration, ascending by To. Version 1 needs none.
-func Migrations() []Migration { return nil }
+func Migrations() []Migration {
+	return []Migration{{
+		To:  2,
+		Doc: "What compaction has put together becomes the sums of a rollup. Nothing is computed again: the definitions are as before.",
+		SQL: slices.Concat(
+			sumsApart("usage_hourly"), sumsApart("usage_daily"), sumsApart("log_file_days"), sumsApart("arrivals"),
+			keptAs("key_change_records", "d3d27b2d87fd0f7947f958f55d78ca70095fc09158a6420921a4231f85599569", "304174f12cae0af2369ae42808a04f22d1c81479d493abba6df7803a11423648"),
+			keptAs("usage_hourly", "934d3b823ab9e27e7ee10776b63a2725a717aefacd4f8dc493711329107a4d57", "cd1a421b51eed77fdc11f7d35b19ceba2e37d91078252b5f7d810301598dd73f"),
+			keptAs("usage_daily", "4f8b9e981b100c2013d91ff97c7497048cdc0f7427772bb6846fa51acfddae78", "73f8d5cc0405ed6fb221b220077f9eb5f1ec4594b8021655e1cc39325779141a"),
+			keptAs("log_file_days", "039795058674947aad2df3d195359127bf924e4729c1a615e4fdef62507814d5", "9ded6a60add17b6ac2404fa73f8a971b9c3939cb0b43a0abb4fea1071aab7625"),
+			keptAs("arrivals", "0a288c6327afe314eafb708e53ece506a1ef4f5425560338561abdf8ff8d9780", "5d4906398a3a687cf3d8c6839805e7c175cc8958825574830635ec86a9987b87"),
+			keptAs("request_seconds", "c80a3bc465e627c25ab77f5c10ebef3938548ace6f99bd2533cc5fe017d99844", "8c94ee95bb249bd9fb4e19fd303ae9463f1de0be876a2987f9b56af296280517"),
+			keptAs("request_rate", "3e612c9588b2c7e30ab6c5a5e696e012fb5e1b622515d7beba520454a58dc4e2", "2eb4d0e5f352397e8fe34458d116906f56f50c7069f2eeb0bb8d1153a4ec3312"),
+		),
+	}}
+}
+
+// sumsApart moves what compaction put together (commit 0) out of the parts. The
+// table is made anew because so many rows are dear to delete.
+func sumsApart(rollup string) []string {
+	parts, rest := rollup+"_parts", rollup+"_rest"
+	return []string{
+		"INSERT INTO main." + rollup + "_sums BY NAME SELECT * EXCLUDE commit_id FROM main." + parts + " WHERE commit_id = 0",
+		"CREATE TABLE main." + rest + " AS FROM main." + parts + " WHERE commit_id <> 0",
+		"DROP TABLE main." + parts,
+		"CREATE TABLE main." + parts + " AS FROM main." + rest,
+		"DROP TABLE main." + rest,
+	}
+}
+
+// keptAs renames the definition that a kept table follows from: only how it is
+// hashed has changed.
+func keptAs(name, old, now string) []string {
+	return []string{"UPDATE main.meta SET value = '" + now + "' WHERE name = 'kept:" + name + "' AND value = '" + old + "'"}
+}
 
 //go:embed sql/macros.sql
 var macrosSQL string
@@ -89,17 +124,21 @@ func LayoutHash() string {
 func (v *View) hash() string {
 	text := v.SQL
 	if v.Kept != nil {
-		t := v.Table()
-		text = t.CreateSQL() + ";\n" + v.ReadSQL() + ";\n" + v.SQL
+		for _, t := range v.KeptTables() {
+			text += t.CreateSQL() + ";\n"
+		}
+		text += v.ReadSQL()
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
 // KeptHash is a hash over everything that the kept rows of v follow from, the
-// views it is made of among it. A file that has another is to be rebuilt.
+// views it is made of among it, and not over where they are kept. A file that
+// has another is to be rebuilt.
 func (v *View) KeptHash() string {
+	t := Table{Name: v.Name, Columns: v.Columns}
 	h := sha256.New()
-	h.Write([]byte(v.hash() + v.Definition(map[string]string{KMSEvents.Name: KMSEvents.Name, LogFiles.Name: LogFiles.Name})))
+	h.Write([]byte(t.CreateSQL() + v.Definition(map[string]string{KMSEvents.Name: KMSEvents.Name, LogFiles.Name: LogFiles.Name})))
 	return hex.EncodeToString(h.Sum(nil))
 }

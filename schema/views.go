@@ -31,8 +31,8 @@ type Kept struct {
 	Kind KeptKind
 	// Of is the table that the rows are made of.
 	Of string
-	// By is the unit of the first time in it: second, minute, hour or day for
-	// rollups and folds, event_time for rows.
+	// By is the unit of the first time in it: second, minute, hour, day or month
+	// for rollups and folds, event_time for rows.
 	By string
 }
 
@@ -44,10 +44,11 @@ const (
 	// content alone, so that new rows are added and nothing else changes.
 	KeptRows KeptKind = "rows"
 	// KeptRollup says that rows are summed by all columns that have no Merge.
-	// What a commit adds is appended; readers sum, compaction makes it small.
+	// What a commit adds is appended; readers sum the hours or days that have
+	// such parts, until compaction settles them.
 	KeptRollup KeptKind = "rollup"
-	// KeptFold says that rows are computed from a rollup, until that is folded
-	// into them for good.
+	// KeptFold says that rows are computed from those of a rollup by second,
+	// which is kept for some days only.
 	KeptFold KeptKind = "fold"
 )
 
@@ -55,12 +56,12 @@ const (
 var viewOrder = []string{
 	"kms_calls", "encryption_context", "context_resources",
 	"key_change_records", "key_changes", "key_timeline", "grants", "resource_tags",
-	"usage_hourly", "usage_daily", "key_use", "keys",
+	"usage_hourly", "usage_daily", "usage_monthly", "key_use", "keys",
 	"log_file_days", "arrivals", "coverage",
 	"quota_calls", "request_seconds", "request_rate",
 }
 
-//go:embed sql/views/*.sql sql/kept/*.sql
+//go:embed sql/views/*.sql sql/kept/*.sql sql/fresh/*.sql
 var viewFiles embed.FS
 
 // Views lists the views in creation order. The files are part of the program;

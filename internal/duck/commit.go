@@ -50,6 +50,8 @@ type ingestState struct {
 	// sparseCommits brought few events each and so have many parts for few
 	// rows, which are not put together yet.
 	sparseCommits int64
+	// parts is about how many parts the largest rollup has.
+	parts int64
 	// folded and cutoff bound what is kept by second, and what is kept at all;
 	// the zero time when nothing was folded or deleted yet.
 	folded, cutoff time.Time
@@ -170,8 +172,9 @@ func (s *Store) noteCommit() {
 	if d.events > 0 && d.events < denseCommit {
 		s.ingest.sparseCommits++
 	}
-	if s.ingest.sparseCommits >= compactCommits && d.events < denseCommit {
-		s.ingest.sparseCommits = 0
+	s.ingest.parts += d.parts
+	if d.events < denseCommit && (s.ingest.sparseCommits >= compactCommits || s.ingest.parts >= compactParts) {
+		s.ingest.sparseCommits, s.ingest.parts = 0, 0
 		s.maintainSoon()
 	}
 }

@@ -37,9 +37,8 @@ func (d *deriver) correct(ctx context.Context) error {
 		case v.Kept.Kind == schema.KeptRollup && v.Kept.Of != schema.LogFiles.Name:
 			err = d.sumAgain(ctx, &v, bucketsOf(&v, times))
 		case v.Kept.Kind == schema.KeptFold:
-			// The seconds are exact now and stand for their minutes until they
-			// are folded again.
-			err = d.dropFolded(ctx, &v, bucketsOf(&v, times))
+			// The seconds of these minutes are new parts now, all of them.
+			err = d.dropBuckets(ctx, &v, bucketsOf(&v, times))
 		}
 		if err != nil {
 			return fmt.Errorf("correct %s: %w", v.Name, err)
@@ -91,6 +90,10 @@ func bucketsOf(v *schema.View, times []time.Time) []bucket {
 	}
 	var out []bucket
 	for _, at := range times {
+		if v.Kept.By == "month" {
+			out = append(out, monthOf(at))
+			continue
+		}
 		from := at.Truncate(unit)
 		out = append(out, bucket{from, from.Add(unit)})
 	}
@@ -98,47 +101,76 @@ func bucketsOf(v *schema.View, times []time.Time) []bucket {
 	return slices.CompactFunc(out, func(a, b bucket) bool { return a.from.Equal(b.from) })
 }
 
+// monthOf is the month that a time lies in.
+func monthOf(at time.Time) bucket {
+	from := time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
+	return bucket{from, from.AddDate(0, 1, 0)}
+}
+
 func (b bucket) where(column string) string {
 	return column + " >= " + literalTime(b.from.UnixMicro()) + " AND " + column + " < " + literalTime(b.to.UnixMicro())
 }
 
-// sumAgain replaces the parts of buckets by sums over what there is now.
+// sumAgain replaces the sums of buckets by sums over what there is now.
 func (d *deriver) sumAgain(ctx context.Context, v *schema.View, buckets []bucket) error {
+	whole, err := d.wholeSince(ctx, v)
+	if err != nil {
+		return err
+	}
 	for _, b := range buckets {
-		if err := d.exec(ctx, "DELETE FROM main."+v.Table().Name+" WHERE "+b.where(v.TimeColumn())); err != nil {
+		if b.from.Before(whole) {
+			continue
+		}
+		if err := d.dropBuckets(ctx, v, []bucket{b}); err != nil {
 			return err
 		}
-		if err := d.sumBucket(ctx, v, b); err != nil {
+		err := d.exec(ctx, fmt.Sprintf("INSERT INTO main.%s BY NAME SELECT *, %d AS commit_id FROM (\n%s\n)",
+			v.Parts().Name, d.commit, v.Definition(sourcesIn(v, b))))
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sumBucket appends the parts that all events of a bucket give.
-func (d *deriver) sumBucket(ctx context.Context, v *schema.View, b bucket) error {
-	return d.exec(ctx, fmt.Sprintf("INSERT INTO main.%s BY NAME SELECT *, %d AS commit_id FROM (\n%s\n)",
-		v.Table().Name, d.commit, v.Definition(eventsIn(b))))
+// wholeSince returns the time from which on all rows are there that months are
+// made of; what is made of the events has no such bound but the cut-off.
+func (d *deriver) wholeSince(ctx context.Context, v *schema.View) (time.Time, error) {
+	if !isOfRollup(v) {
+		return time.Time{}, nil
+	}
+	return d.metaTime(ctx, metaKeptFrom(v.Kept.Of))
 }
 
-// eventsIn is what derived tables are made of in a bucket of time. A rollup of
-// a rollup is summed from the events as well: the other may be kept for less
-// long.
-func eventsIn(b bucket) map[string]string {
-	return map[string]string{schema.KMSEvents.Name: "(SELECT * FROM main.kms_events WHERE " + b.where("event_time") + ")"}
+// isOfRollup says of months that they are made of days: to sum a month of
+// events takes minutes.
+func isOfRollup(v *schema.View) bool { return v.Kept.By == "month" }
+
+// sourcesIn is what derived tables are made of in a bucket of time. Days are
+// made of the events although they are defined by hours: these may be kept for
+// less long.
+func sourcesIn(v *schema.View, b bucket) map[string]string {
+	name, column := schema.KMSEvents.Name, "event_time"
+	if isOfRollup(v) {
+		name, column = v.Kept.Of, keptView(v.Kept.Of).TimeColumn()
+	}
+	return map[string]string{name: "(SELECT * FROM main." + name + " WHERE " + b.where(column) + ")"}
 }
 
-func (d *deriver) dropFolded(ctx context.Context, v *schema.View, buckets []bucket) error {
+// dropBuckets deletes what is kept of buckets.
+func (d *deriver) dropBuckets(ctx context.Context, v *schema.View, buckets []bucket) error {
 	for _, b := range buckets {
-		if err := d.exec(ctx, "DELETE FROM main."+v.Table().Name+" WHERE "+b.where(v.TimeColumn())); err != nil {
-			return err
+		for _, t := range v.KeptTables() {
+			if err := d.exec(ctx, "DELETE FROM main."+t.Name+" WHERE "+b.where(v.TimeColumn())); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// unfold brings back the seconds of minutes that are folded and that new
-// events fall in: a minute is either folded or kept by second.
+// unfold brings back the seconds that minutes had when those are gone and new
+// events fall in the minutes: without them nobody could tell the peak.
 func (d *deriver) unfold(ctx context.Context) error {
 	for _, v := range schema.KeptViews() {
 		if v.Kept.Kind != schema.KeptFold || d.events == 0 || d.folded.IsZero() {
@@ -153,18 +185,31 @@ func (d *deriver) unfold(ctx context.Context) error {
 
 func (d *deriver) unfoldInto(ctx context.Context, fold *schema.View) error {
 	rollup := keptView(fold.Kept.Of)
-	minutes, err := d.int64s(ctx, fmt.Sprintf(`SELECT DISTINCT epoch_us(date_trunc('%s', %s))::BIGINT FROM %s WHERE %s < %s`,
-		fold.Kept.By, rollup.TimeColumn(), stagedRollup+rollup.Name, rollup.TimeColumn(), literalTime(d.folded.UnixMicro())))
+	second, minute := rollup.TimeColumn(), fold.TimeColumn()
+	inMinute := fmt.Sprintf("date_trunc('%s', %s) AS %s", fold.Kept.By, second, minute)
+	minutes, err := d.int64s(ctx, fmt.Sprintf(`SELECT DISTINCT epoch_us(%s) FROM (SELECT %s FROM %s WHERE %s < %s)`,
+		minute, inMinute, stagedRollup+rollup.Name, second, literalTime(d.folded.UnixMicro())))
 	if err != nil || len(minutes) == 0 {
 		return err
 	}
 	spans := cluster(minutes)
+	within := slices.Clone(spans)
+	for i := range within {
+		within[i].to += time.Minute.Microseconds() - 1
+	}
 	cells := sharedKeys(fold, rollup)
+	columns := strings.Join(cells, ", ")
+	// Seconds that came late before, or were brought back before, are there.
+	there := fmt.Sprintf("SELECT %s, %s FROM %s UNION ALL SELECT %s, %s FROM %s WHERE commit_id < %d", columns, inMinute,
+		inSpans(rollup.Table().Name, "*", second, within, false), columns, inMinute,
+		inSpans(rollup.Parts().Name, "*", second, within, false), d.commit)
 	err = d.exec(ctx, fmt.Sprintf(`CREATE OR REPLACE TEMP TABLE unfolding AS
-		SELECT f.* FROM %s f SEMI JOIN (SELECT DISTINCT %s, date_trunc('%s', %s) AS %s FROM %s) n ON %s`,
-		inSpans(fold.Table().Name, "*", fold.TimeColumn(), spans, false),
-		strings.Join(cells, ", "), fold.Kept.By, rollup.TimeColumn(), fold.TimeColumn(), stagedRollup+rollup.Name,
-		same("f", "n", append(cells, fold.TimeColumn()))))
+		SELECT f.* FROM %s f
+		SEMI JOIN (SELECT %s, %s FROM %s) n ON %s
+		ANTI JOIN (%s) t ON %s`,
+		inSpans(fold.Table().Name, columns+", "+minute, minute, spans, false),
+		columns, inMinute, stagedRollup+rollup.Name, same("f", "n", append(cells, minute)),
+		there, same("f", "t", append(cells, minute))))
 	if err != nil {
 		return err
 	}
@@ -172,16 +217,10 @@ func (d *deriver) unfoldInto(ctx context.Context, fold *schema.View) error {
 	if err != nil || n == 0 {
 		return err
 	}
-	for i := range spans {
-		spans[i].to += time.Minute.Microseconds() - 1
-	}
-	before := "(SELECT * FROM " + inSpans(schema.KMSEvents.Name, "*, rowid", "event_time", spans, false) + " WHERE rowid < " + uncommitted + ")"
-	return d.exec(ctx, fmt.Sprintf(`
-		INSERT INTO main.%s BY NAME SELECT s.*, %d AS commit_id FROM (%s) s SEMI JOIN temp.unfolding u ON %s AND date_trunc('%s', s.%s) = u.%s;
-		DELETE FROM main.%s f USING temp.unfolding u WHERE %s`,
-		rollup.Table().Name, d.commit, rollup.Definition(map[string]string{schema.KMSEvents.Name: before}),
-		same("s", "u", cells), fold.Kept.By, rollup.TimeColumn(), fold.TimeColumn(),
-		fold.Table().Name, same("f", "u", append(cells, fold.TimeColumn()))))
+	before := "(SELECT * FROM " + inSpans(schema.KMSEvents.Name, "*, rowid", "event_time", within, false) + " WHERE rowid < " + uncommitted + ")"
+	return d.exec(ctx, fmt.Sprintf(`INSERT INTO main.%s BY NAME SELECT s.* FROM (%s) s SEMI JOIN temp.unfolding u ON %s AND date_trunc('%s', s.%s) = u.%s`,
+		rollup.Table().Name, rollup.Definition(map[string]string{schema.KMSEvents.Name: before}),
+		same("s", "u", cells), fold.Kept.By, second, minute))
 }
 
 // sharedKeys lists the columns besides the time that a fold and its rollup have

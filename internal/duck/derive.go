@@ -43,6 +43,8 @@ type derivation struct {
 	any                 bool
 	// removed are the events that were taken out and had been committed before.
 	removed []removedEvent
+	// parts were appended to rollups.
+	parts int64
 }
 
 // removedEvent is an event that is not in the table any more.
@@ -74,7 +76,7 @@ func (d *derivation) inCommit(table string) string {
 type deriver struct {
 	*conn
 	*derivation
-	folded time.Time // request_seconds before it are folded
+	folded time.Time // request_seconds before it are gone
 	cutoff time.Time // events before it have expired
 	now    time.Time
 }
@@ -191,10 +193,15 @@ func (d *deriver) addParts(ctx context.Context) error {
 			continue
 		}
 		err := d.exec(ctx, "CREATE OR REPLACE TEMP TABLE new_"+v.Name+" AS\n"+v.Definition(sources)+";\n"+
-			fmt.Sprintf("INSERT INTO main.%s BY NAME SELECT *, %d AS commit_id FROM %s", v.Table().Name, d.commit, stagedRollup+v.Name))
+			fmt.Sprintf("INSERT INTO main.%s BY NAME SELECT *, %d AS commit_id FROM %s", v.Parts().Name, d.commit, stagedRollup+v.Name))
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.Name, err)
 		}
+		n, err := d.scalar(ctx, "SELECT count(*) FROM "+stagedRollup+v.Name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", v.Name, err)
+		}
+		d.parts = max(d.parts, n)
 		sources[v.Name] = stagedRollup + v.Name
 	}
 	return nil
@@ -209,8 +216,8 @@ func (d *deriver) addLogFiles(ctx context.Context) error {
 	return d.sumLogFiles(ctx, d.inCommit("log_files"), 1)
 }
 
-// sumLogFiles adds committed entries to the rollup of log files, or takes them
-// away with a factor of -1: all it has are sums.
+// sumLogFiles adds entries to the rollup of log files, or takes them away with
+// a factor of -1: all it has are sums.
 func (d *deriver) sumLogFiles(ctx context.Context, where string, factor int) error {
 	for _, v := range schema.KeptViews() {
 		if v.Kept.Of != schema.LogFiles.Name {
@@ -226,7 +233,7 @@ func (d *deriver) sumLogFiles(ctx context.Context, where string, factor int) err
 		from := "(SELECT * FROM main.log_files WHERE " + where + ")"
 		sql := v.Definition(map[string]string{schema.LogFiles.Name: from})
 		err := d.exec(ctx, fmt.Sprintf("INSERT INTO main.%s BY NAME SELECT %s, %d AS commit_id FROM (\n%s\n)",
-			v.Table().Name, strings.Join(columns, ", "), d.commit, sql))
+			v.Parts().Name, strings.Join(columns, ", "), d.commit, sql))
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.Name, err)
 		}
@@ -268,6 +275,9 @@ func (s *Store) loadDerivation(ctx context.Context) error {
 		return fmt.Errorf("read commits: %w", err)
 	}
 	s.ingest.lastCommit = last
+	if s.ingest.parts, err = s.writer.scalar(ctx, "SELECT max(n) FROM (SELECT count(*) AS n FROM main.usage_hourly_parts UNION ALL SELECT count(*) FROM main.request_seconds_parts)"); err != nil {
+		return fmt.Errorf("count parts: %w", err)
+	}
 	if s.ingest.folded, err = s.writer.metaTime(ctx, metaFolded); err != nil {
 		return err
 	}
@@ -280,12 +290,15 @@ func (s *Store) loadDerivation(ctx context.Context) error {
 
 // The names of times in the table meta.
 const (
-	// metaFolded: requests before it are in request_rate_folded, unless they
-	// came after the folding and there was nothing in their minute.
+	// metaFolded: the seconds before it were deleted, what is in request_rate
+	// stands for them. Those of late events wait to be folded.
 	metaFolded = "request_seconds_from"
 	// metaExpired: cryptographic and reading events before it were deleted.
 	metaExpired = "events_from"
 )
+
+// metaKeptFrom: the rows of a derived table before it were deleted.
+func metaKeptFrom(table string) string { return "kept_from:" + table }
 
 // metaTime reads a time from the table meta; the zero time when it has none.
 func (c *conn) metaTime(ctx context.Context, name string) (time.Time, error) {

@@ -68,8 +68,10 @@ func (s *Store) Maintain(ctx context.Context, o Maintenance) (Maintained, error)
 
 const (
 	// compactCommits is after how many small commits rollups are put together
-	// in the background.
+	// in the background, and compactParts from how many parts on: readers sum
+	// them each time.
 	compactCommits = 200
+	compactParts   = 30_000
 	// denseCommit is from how many events on a commit is large: its parts are
 	// nearly as few as rows can be. While large ones come, a backlog is worked
 	// off and nothing is done beside it: both together would need more memory
@@ -140,33 +142,19 @@ func (m *maintainer) checkpoint(ctx context.Context, taken int64) {
 	}
 }
 
-// prepare computes beside the writer what an exchange puts in: rows are the
-// query's, and until is the newest commit that parts it has seen are of.
-func (m *maintainer) prepare(ctx context.Context, rows, parts string) (until int64, err error) {
-	err = m.conn.transaction(ctx, func() error {
-		if err := m.conn.exec(ctx, "CREATE OR REPLACE TEMP TABLE prepared AS "+rows); err != nil {
-			return err
-		}
-		until, err = m.conn.scalar(ctx, "SELECT max(commit_id) FROM "+parts)
-		return err
-	})
-	return until, err
-}
-
 const (
 	// stepRows is about how many rows one step takes out or puts in.
 	stepRows = 50_000
 	// checkpointRows is after how many rows taken out there is a checkpoint.
 	checkpointRows = 1_000_000
-	// fewParts is how many uncommitted parts of a day are left for later.
+	// fewParts of a rollup are left for later.
 	fewParts = 2_000
 )
 
 func (m *maintainer) compactAll(ctx context.Context) error {
 	for _, v := range schema.KeptViews() {
-		// Seconds are seldom shared by two commits, and folded soon.
-		if v.Kept.Kind != schema.KeptRollup || v.Kept.By == "second" {
-			continue
+		if v.Kept.Kind == schema.KeptRows || v.Kept.By == "second" {
+			continue // seconds go with the minutes that they are folded into
 		}
 		if err := m.compact(ctx, &v); err != nil {
 			return fmt.Errorf("put together %s: %w", v.Name, err)
@@ -175,14 +163,27 @@ func (m *maintainer) compactAll(ctx context.Context) error {
 	return nil
 }
 
-// stretch is a range of days with its number of parts.
-type stretch struct {
-	bucket
-	parts int64
+// partsOf is the rollup whose parts a table is put together from.
+func partsOf(v *schema.View) *schema.View {
+	if v.Kept.Kind == schema.KeptFold {
+		return keptView(v.Kept.Of)
+	}
+	return v
 }
 
-// compact puts the parts of a rollup together, some days at a time.
+// stretch is a range of hours, days or such with the number of rows to put
+// together.
+type stretch struct {
+	bucket
+	rows int64
+}
+
+// compact settles the parts of a rollup, some days at a time.
 func (m *maintainer) compact(ctx context.Context, v *schema.View) error {
+	parts, err := m.conn.scalar(ctx, "SELECT count(*) FROM main."+partsOf(v).Parts().Name)
+	if err != nil || parts == 0 || parts < fewParts && !m.opts.All {
+		return err
+	}
 	stretches, err := m.stretches(ctx, v)
 	if err != nil {
 		return err
@@ -191,45 +192,46 @@ func (m *maintainer) compact(ctx context.Context, v *schema.View) error {
 		if err := m.compactStretch(ctx, v, s); err != nil {
 			return err
 		}
-		m.checkpoint(ctx, s.parts)
+		m.checkpoint(ctx, s.rows)
 	}
 	return nil
 }
 
-// stretches lists the days in which several commits have parts for the same
-// hour or day, neighbours joined while they are small.
+// stretches lists the units of time that have parts, neighbours joined while
+// they are small.
 func (m *maintainer) stretches(ctx context.Context, v *schema.View) ([]stretch, error) {
-	worth := fmt.Sprintf("count(*) >= 2 * count(DISTINCT unit) AND sum(fresh) >= %d", fewParts)
-	if m.opts.All {
-		worth = "count(*) > count(DISTINCT unit)"
-	}
 	var out []stretch
+	of := partsOf(v)
+	unit := v.TimeColumn()
+	if v.Kept.Kind == schema.KeptFold {
+		unit = fmt.Sprintf("date_trunc('%s', %s)", v.Kept.By, of.TimeColumn())
+	}
 	err := m.conn.each(ctx, func(rec arrow.RecordBatch) error {
-		days, parts := rec.Column(0).(*array.Int64), rec.Column(1).(*array.Int64)
+		units, rows := rec.Column(0).(*array.Int64), rec.Column(1).(*array.Int64)
 		for i := range int(rec.NumRows()) {
-			from := time.UnixMicro(days.Value(i)).UTC()
-			next := stretch{bucket{from, from.AddDate(0, 0, 1)}, parts.Value(i)}
-			if n := len(out) - 1; n >= 0 && out[n].to.Equal(from) && out[n].parts+next.parts <= stepRows {
-				out[n].to, out[n].parts = next.to, out[n].parts+next.parts
+			next := stretch{bucketsOf(v, []time.Time{time.UnixMicro(units.Value(i)).UTC()})[0], rows.Value(i)}
+			if n := len(out) - 1; n >= 0 && out[n].rows+next.rows <= stepRows {
+				out[n].to, out[n].rows = next.to, out[n].rows+next.rows
 				continue
 			}
 			out = append(out, next)
 		}
 		return nil
-	}, fmt.Sprintf(`SELECT epoch_us(date_trunc('day', unit)::TIMESTAMP)::BIGINT AS day, sum(parts)::BIGINT AS parts FROM (
-			SELECT %s AS unit, commit_id, count(*) AS parts, count(CASE WHEN commit_id > 0 THEN 1 END) AS fresh FROM main.%s GROUP BY 1, 2)
-		GROUP BY 1 HAVING %s ORDER BY 1`, v.TimeColumn(), v.Table().Name, worth))
+	}, fmt.Sprintf(`SELECT epoch_us(unit::TIMESTAMP)::BIGINT AS unit, sum(n)::BIGINT AS n FROM (
+			SELECT %s AS unit, count(*) AS n FROM main.%s GROUP BY 1
+			UNION ALL SELECT %s, count(*) FROM main.%s WHERE %s IN (%s) GROUP BY 1)
+		GROUP BY 1 ORDER BY 1`, unit, of.Parts().Name, v.TimeColumn(), v.Table().Name, v.TimeColumn(), v.BucketsSQL("")))
 	return out, err
 }
 
 // compactStretch puts parts together beside the writer, and then exchanges them
-// for the parts that it has seen. If what they follow from was computed again
-// meanwhile they are left for the next time.
+// for what was settled and the parts that it has seen. If anything was computed
+// again meanwhile they are left for the next time.
 func (m *maintainer) compactStretch(ctx context.Context, v *schema.View, s stretch) error {
-	t := v.Table()
+	of := partsOf(v)
 	seen := m.store.recomputedCount()
-	parts := "main." + t.Name + " where " + s.where(v.TimeColumn())
-	until, err := m.prepare(ctx, v.MergeSQL(parts), parts)
+	parts := "main." + of.Parts().Name + " where " + s.where(of.TimeColumn())
+	until, err := m.prepare(ctx, v, parts)
 	if err != nil {
 		return err
 	}
@@ -237,15 +239,36 @@ func (m *maintainer) compactStretch(ctx context.Context, v *schema.View, s stret
 	if err != nil {
 		return err
 	}
+	settled := "main." + v.Table().Name
 	return m.exchange(ctx, func() error {
 		if m.store.ingest.recomputed != seen {
 			return nil
 		}
-		m.done.Merged, m.done.Rows = m.done.Merged+s.parts, m.done.Rows+rows
-		return m.conn.exec(ctx, fmt.Sprintf(`
-			DELETE FROM %s AND commit_id <= %d;
-			INSERT INTO main.%s BY NAME SELECT *, 0 AS commit_id FROM temp.prepared`, parts, until, t.Name))
+		taken := fmt.Sprintf("%s AND commit_id <= %d", parts, until)
+		work := fmt.Sprintf("DELETE FROM %s WHERE %s AND %s IN (FROM temp.prepared_units); INSERT INTO %s BY NAME FROM temp.prepared;",
+			settled, s.where(v.TimeColumn()), v.TimeColumn(), settled)
+		if of.Name != v.Name {
+			work += fmt.Sprintf("INSERT INTO main.%s BY NAME SELECT * EXCLUDE commit_id FROM %s;", of.Table().Name, taken)
+		}
+		m.done.Merged, m.done.Rows = m.done.Merged+s.rows, m.done.Rows+rows
+		return m.conn.exec(ctx, work+"DELETE FROM "+taken)
 	})
+}
+
+// prepare computes beside the writer what an exchange puts in, and which units
+// that is all of. until is the newest commit that parts it has seen are of.
+func (m *maintainer) prepare(ctx context.Context, v *schema.View, parts string) (until int64, err error) {
+	err = m.conn.transaction(ctx, func() error {
+		from := "(select * from " + parts + ")"
+		err := m.conn.exec(ctx, "CREATE OR REPLACE TEMP TABLE prepared AS "+v.FreshSQL(from)+
+			";\nCREATE OR REPLACE TEMP TABLE prepared_units AS "+v.BucketsSQL(from))
+		if err != nil {
+			return err
+		}
+		until, err = m.conn.scalar(ctx, "SELECT max(commit_id) FROM "+parts)
+		return err
+	})
+	return until, err
 }
 
 // recomputedCount tells how often parts were taken out by something else.
@@ -258,31 +281,31 @@ func (s *Store) recomputedCount() int64 {
 // keepFine is how long requests are kept by the second.
 const keepFine = 3 * 24 * time.Hour
 
-// foldAll folds seconds that are older than keepFine before the newest one,
-// or before now: a forged time in the future must not fold everything.
+// foldAll deletes seconds that are older than keepFine before the newest one,
+// or before now: a forged time in the future must not take everything. What is
+// folded of them stands for them.
 func (m *maintainer) foldAll(ctx context.Context) error {
 	for _, v := range schema.KeptViews() {
 		if v.Kept.Kind != schema.KeptFold {
 			continue
 		}
-		if err := m.foldOld(ctx, &v); err != nil {
-			return fmt.Errorf("fold into %s: %w", v.Name, err)
+		if err := m.dropFine(ctx, keptView(v.Kept.Of)); err != nil {
+			return fmt.Errorf("delete what is folded into %s: %w", v.Name, err)
 		}
 	}
 	return nil
 }
 
-func (m *maintainer) foldOld(ctx context.Context, fold *schema.View) error {
-	rollup := keptView(fold.Kept.Of)
-	table, column := rollup.Table().Name, rollup.TimeColumn()
-	newest, err := m.conn.scalar(ctx, fmt.Sprintf("SELECT epoch_us(max(%s))::BIGINT FROM main.%s", column, table))
+func (m *maintainer) dropFine(ctx context.Context, v *schema.View) error {
+	table, column := "main."+v.Table().Name, v.TimeColumn()
+	newest, err := m.conn.scalar(ctx, fmt.Sprintf("SELECT epoch_us(max(%s))::BIGINT FROM %s", column, table))
 	if err != nil || newest == 0 {
 		return err
 	}
 	until := minTime(time.UnixMicro(newest).UTC(), m.opts.Now.UTC()).Add(-keepFine).Truncate(time.Hour)
 	hours, err := m.conn.int64s(ctx, fmt.Sprintf(`SELECT epoch_us(hour)::BIGINT FROM (
-		SELECT hour, sum(parts) OVER (ORDER BY hour) AS before FROM (
-			SELECT date_trunc('hour', %s) AS hour, count(*) AS parts FROM main.%s WHERE %s < %s GROUP BY 1))
+		SELECT hour, sum(n) OVER (ORDER BY hour) AS before FROM (
+			SELECT date_trunc('hour', %s) AS hour, count(*) AS n FROM %s WHERE %s < %s GROUP BY 1))
 		QUALIFY row_number() OVER (PARTITION BY before // %d ORDER BY hour DESC) = 1 ORDER BY 1`,
 		column, table, column, literalTime(until.UnixMicro()), stepRows))
 	if err != nil {
@@ -290,7 +313,7 @@ func (m *maintainer) foldOld(ctx context.Context, fold *schema.View) error {
 	}
 	for _, hour := range hours {
 		before := m.done.Folded
-		if err := m.foldUntil(ctx, fold, rollup, time.UnixMicro(hour).UTC().Add(time.Hour)); err != nil {
+		if err := m.dropFineUntil(ctx, v, time.UnixMicro(hour).UTC().Add(time.Hour)); err != nil {
 			return err
 		}
 		m.checkpoint(ctx, m.done.Folded-before)
@@ -298,29 +321,21 @@ func (m *maintainer) foldOld(ctx context.Context, fold *schema.View) error {
 	return nil
 }
 
-// foldUntil folds all seconds before a time. Every minute of them is whole: a
-// minute that was folded before is unfolded when something comes for it. If
-// something came while the minutes were computed they are left for next time.
-func (m *maintainer) foldUntil(ctx context.Context, fold, rollup *schema.View, until time.Time) error {
-	seen := m.store.recomputedCount()
-	parts := "main." + rollup.Table().Name + " where " + rollup.TimeColumn() + " < " + literalTime(until.UnixMicro())
-	old := "(" + rollup.MergeSQL(parts) + ")"
-	last, err := m.prepare(ctx, fold.Definition(map[string]string{rollup.Name: old}), parts)
-	if err != nil {
-		return err
-	}
+// dropFineUntil deletes all seconds before a time, unless there are parts of
+// such: to fold those the seconds are needed.
+func (m *maintainer) dropFineUntil(ctx context.Context, v *schema.View, until time.Time) error {
+	where := v.TimeColumn() + " < " + literalTime(until.UnixMicro())
 	return m.exchange(ctx, func() error {
-		came, err := m.conn.scalar(ctx, fmt.Sprintf("SELECT count(*) FROM %s AND commit_id > %d", parts, last))
-		if err != nil || came > 0 || m.store.ingest.recomputed != seen {
+		parts, err := m.conn.scalar(ctx, "SELECT count(*) FROM main."+v.Parts().Name+" WHERE "+where)
+		if err != nil || parts > 0 {
 			return err
 		}
-		n, err := m.conn.scalar(ctx, "SELECT count(*) FROM "+parts)
+		n, err := m.conn.scalar(ctx, "SELECT count(*) FROM main."+v.Table().Name+" WHERE "+where)
 		if err != nil {
 			return err
 		}
 		m.done.Folded += n
-		err = m.conn.exec(ctx, fmt.Sprintf("INSERT INTO main.%s BY NAME FROM temp.prepared; DELETE FROM %s", fold.Table().Name, parts))
-		if err != nil {
+		if err := m.conn.exec(ctx, "DELETE FROM main."+v.Table().Name+" WHERE "+where); err != nil {
 			return err
 		}
 		m.store.ingest.folded = maxTime(until, m.store.ingest.folded)

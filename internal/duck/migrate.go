@@ -162,8 +162,9 @@ func (s *Store) tableSteps(ctx context.Context) ([]string, error) {
 	var steps []string
 	tables := append([]*schema.Table{&schema.Meta}, schema.Tables()...)
 	for _, v := range schema.KeptViews() {
-		t := v.Table()
-		tables = append(tables, &t)
+		for _, t := range v.KeptTables() {
+			tables = append(tables, &t)
+		}
 	}
 	for _, t := range tables {
 		columns, ok := have[t.Name]

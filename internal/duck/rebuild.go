@@ -153,13 +153,22 @@ type rebuilder struct {
 }
 
 func (r *rebuilder) rebuild(ctx context.Context, v *schema.View) error {
-	t := v.Table()
-	days, err := r.days(ctx, v)
+	whole, err := r.wholeFrom(ctx, v)
 	if err != nil {
 		return err
 	}
-	if err := r.exec(ctx, "DELETE FROM main."+t.Name+r.rebuildable(v)); err != nil {
+	days, err := r.days(ctx, v, whole)
+	if err != nil {
 		return err
+	}
+	for _, t := range v.KeptTables() {
+		where := ""
+		if !whole.IsZero() {
+			where = " WHERE " + v.TimeColumn() + " >= " + literalTime(whole.UnixMicro())
+		}
+		if err := r.exec(ctx, "DELETE FROM main."+t.Name+where); err != nil {
+			return err
+		}
 	}
 	for i, day := range days {
 		r.progress(v.Name, i, len(days))
@@ -171,22 +180,33 @@ func (r *rebuilder) rebuild(ctx context.Context, v *schema.View) error {
 	return nil
 }
 
-// rebuildable is a condition for the rows whose sources are still there.
-// Changes of keys and log files never expire.
-func (r *rebuilder) rebuildable(v *schema.View) string {
-	if v.Kept.Kind == schema.KeptRows || v.Kept.Of == schema.LogFiles.Name || r.cutoff.IsZero() {
-		return ""
+// wholeFrom is the time from which on the sources of v are all there; the zero
+// time for all of them. Changes of keys and log files never expire.
+func (r *rebuilder) wholeFrom(ctx context.Context, v *schema.View) (time.Time, error) {
+	switch {
+	case v.Kept.Kind == schema.KeptRows, v.Kept.Of == schema.LogFiles.Name:
+		return time.Time{}, nil
+	case !isOfRollup(v):
+		return r.cutoff, nil
 	}
-	return " WHERE " + v.TimeColumn() + " >= " + literalTime(r.cutoff.UnixMicro())
+	from, err := r.wholeSince(ctx, v)
+	if err != nil || from.IsZero() || monthOf(from).from.Equal(from) {
+		return from, err
+	}
+	return monthOf(from).to, nil
 }
 
-// days lists the days to fill.
-func (r *rebuilder) days(ctx context.Context, v *schema.View) ([]bucket, error) {
+// days lists the days to fill, months for what is summed by month.
+func (r *rebuilder) days(ctx context.Context, v *schema.View, from time.Time) ([]bucket, error) {
 	if v.Kept.Kind == schema.KeptRows || v.Kept.Of == schema.LogFiles.Name {
 		return []bucket{{}}, nil // all at once: few rows
 	}
-	starts, err := r.int64s(ctx, "SELECT DISTINCT epoch_us(date_trunc('day', event_time))::BIGINT AS day FROM main.kms_events WHERE event_time >= "+
-		literalTime(max(r.cutoff.UnixMicro(), earliest))+" ORDER BY day")
+	unit, source, column := "day", schema.KMSEvents.Name, "event_time"
+	if isOfRollup(v) {
+		unit, source, column = v.Kept.By, v.Kept.Of, keptView(v.Kept.Of).TimeColumn()
+	}
+	starts, err := r.int64s(ctx, fmt.Sprintf("SELECT DISTINCT epoch_us(date_trunc('%s', %s)::TIMESTAMP)::BIGINT AS start FROM main.%s WHERE %s >= %s ORDER BY start",
+		unit, column, source, column, literalTime(max(from.UnixMicro(), earliest))))
 	if err != nil {
 		return nil, err
 	}
@@ -194,6 +214,9 @@ func (r *rebuilder) days(ctx context.Context, v *schema.View) ([]bucket, error) 
 	for i, at := range starts {
 		from := time.UnixMicro(at).UTC()
 		days[i] = bucket{from, from.AddDate(0, 0, 1)}
+		if isOfRollup(v) {
+			days[i] = monthOf(from)
+		}
 	}
 	return days, nil
 }
@@ -201,17 +224,12 @@ func (r *rebuilder) days(ctx context.Context, v *schema.View) ([]bucket, error) 
 // earliest is a time before all events: microseconds of the year 1.
 const earliest = -62135596800_000_000
 
+// fill computes the rows of a day, which are settled by that.
 func (r *rebuilder) fill(ctx context.Context, v *schema.View, day bucket) error {
 	switch {
-	case v.Kept.Kind == schema.KeptRows:
+	case v.Kept.Kind == schema.KeptRows, v.Kept.Of == schema.LogFiles.Name:
 		return r.exec(ctx, "INSERT INTO main."+v.Table().Name+" BY NAME\n"+v.SQL)
-	case v.Kept.Of == schema.LogFiles.Name:
-		return r.sumLogFiles(ctx, "true", 1)
 	case v.Kept.Kind == schema.KeptFold:
-		day.to = minTime(day.to, r.folded)
-		if !day.from.Before(day.to) {
-			return nil
-		}
 		return r.foldEvents(ctx, v, day)
 	case v.Kept.By == "second":
 		day.from = maxTime(day.from, r.folded)
@@ -219,13 +237,13 @@ func (r *rebuilder) fill(ctx context.Context, v *schema.View, day bucket) error 
 			return nil
 		}
 	}
-	return r.sumBucket(ctx, v, day)
+	return r.exec(ctx, "INSERT INTO main."+v.Table().Name+" BY NAME\n"+v.Definition(sourcesIn(v, day)))
 }
 
 // foldEvents computes the rows of a fold from the events of a day.
 func (r *rebuilder) foldEvents(ctx context.Context, fold *schema.View, day bucket) error {
 	rollup := keptView(fold.Kept.Of)
-	seconds := "(\n" + rollup.Definition(eventsIn(day)) + "\n)"
+	seconds := "(\n" + rollup.Definition(sourcesIn(rollup, day)) + "\n)"
 	return r.exec(ctx, "INSERT INTO main."+fold.Table().Name+" BY NAME\n"+fold.Definition(map[string]string{rollup.Name: seconds}))
 }
 

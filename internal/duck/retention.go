@@ -26,7 +26,7 @@ func agedBy() map[string]string {
 		schema.DetectorRuns.Name: "started_at",
 	}
 	for _, v := range schema.KeptViews() {
-		if v.Kept.Kind != schema.KeptRows && v.Kept.By != "second" {
+		if v.Kept.Kind != schema.KeptRows && v.Kept.By != "second" && v.Kept.By != "month" {
 			out[v.Name] = v.TimeColumn()
 		}
 	}
@@ -72,7 +72,7 @@ func (m *maintainer) expireAll(ctx context.Context) error {
 
 // expire deletes what is older than a time, a day at a time.
 func (m *maintainer) expire(ctx context.Context, name string, until time.Time) (int64, error) {
-	table, column, and := name, agedBy()[name], ""
+	tables, column, and := []string{name}, agedBy()[name], ""
 	switch name {
 	case schema.KMSEvents.Name:
 		if err := m.raiseCutoff(ctx, until); err != nil {
@@ -84,15 +84,30 @@ func (m *maintainer) expire(ctx context.Context, name string, until time.Time) (
 		and = " AND commit_id < (SELECT max(commit_id) FROM main.changed_cells)"
 	default:
 		if slices.Contains(KeptTables(), name) {
-			table = keptView(name).Table().Name
+			var err error
+			if tables, err = m.keptUntil(ctx, name, until); err != nil {
+				return 0, err
+			}
 		}
 	}
+	var deleted int64
+	for _, table := range tables {
+		n, err := m.deleteDays(ctx, table, column, until, and)
+		deleted += n
+		if err != nil {
+			return deleted, err
+		}
+	}
+	return deleted, nil
+}
+
+// deleteDays deletes the rows of a table before a time.
+func (m *maintainer) deleteDays(ctx context.Context, table, column string, until time.Time, and string) (deleted int64, err error) {
 	days, err := m.conn.int64s(ctx, fmt.Sprintf("SELECT DISTINCT epoch_us(date_trunc('day', %s)::TIMESTAMP)::BIGINT AS day FROM main.%s WHERE %s < %s%s ORDER BY day",
 		column, table, column, literalTime(until.UnixMicro()), and))
 	if err != nil {
 		return 0, err
 	}
-	var deleted int64
 	for _, day := range days {
 		from := time.UnixMicro(day).UTC()
 		n, err := m.deleteDay(ctx, table, bucket{from, from.AddDate(0, 0, 1)}.where(column)+and)
@@ -103,6 +118,22 @@ func (m *maintainer) expire(ctx context.Context, name string, until time.Time) (
 		m.checkpoint(ctx, n)
 	}
 	return deleted, nil
+}
+
+// keptUntil notes from when on a derived table has all of its rows, before any
+// is deleted, and names the tables that hold them.
+func (m *maintainer) keptUntil(ctx context.Context, name string, until time.Time) ([]string, error) {
+	var tables []string
+	for _, t := range keptView(name).KeptTables() {
+		tables = append(tables, t.Name)
+	}
+	return tables, m.exchange(ctx, func() error {
+		from, err := m.conn.metaTime(ctx, metaKeptFrom(name))
+		if err != nil || !until.After(from) {
+			return err
+		}
+		return m.conn.setMeta(ctx, metaKeptFrom(name), until.Format(time.RFC3339))
+	})
 }
 
 func (m *maintainer) deleteDay(ctx context.Context, table, where string) (n int64, err error) {
