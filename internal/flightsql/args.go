@@ -102,7 +102,7 @@ func argsOf(row arrow.RecordBatch) ([]any, error) {
 
 // argOf returns one value, which shares no memory with the array.
 func argOf(a arrow.Array, i int) (any, error) {
-	if a.IsNull(i) {
+	if a.IsNull(i) || a.DataType().ID() == arrow.NULL {
 		return nil, nil
 	}
 	if v, ok := numberOf(a, i); ok {

@@ -18,12 +18,11 @@ import (
 	"github.com/kmstrail/kmstrail/schema"
 )
 
-// There is one catalog with one schema.
 const (
-	catalogName = "kmstrail"
-	schemaName  = "main"
-	typeTable   = "TABLE"
-	typeView    = "VIEW"
+	// schemaName is the one schema of the one catalog.
+	schemaName = "main"
+	typeTable  = "TABLE"
+	typeView   = "VIEW"
 )
 
 // table is a table or view as clients see it.
@@ -47,20 +46,29 @@ var tables = sync.OnceValue(func() []table {
 
 // arrow is the schema of the table, as a query for all of its columns gives it,
 // with what tools show beside it.
-func (t table) arrow() *arrow.Schema {
+func (t table) arrow(catalog string) *arrow.Schema {
 	fields := make([]arrow.Field, len(t.columns))
 	for i, c := range t.columns {
 		b := arrowsql.NewColumnMetadataBuilder().
-			CatalogName(catalogName).SchemaName(schemaName).TableName(t.name).
+			CatalogName(catalog).SchemaName(schemaName).TableName(t.name).
 			TypeName(c.Type.SQL()).Remarks(c.Doc).
 			IsReadOnly(true).IsAutoIncrement(false).IsCaseSensitive(true).IsSearchable(true)
 		if p := precision(c.Type); p > 0 {
 			b.Precision(p).Scale(0)
 		}
-		fields[i] = arrow.Field{Name: c.Name, Type: c.Type.Arrow(), Nullable: !c.NotNull, Metadata: b.Metadata()}
+		fields[i] = arrow.Field{Name: c.Name, Type: sent(c.Type), Nullable: !c.NotNull, Metadata: b.Metadata()}
 	}
 	about := arrow.NewMetadata([]string{arrowsql.RemarksKey}, []string{t.doc})
 	return arrow.NewSchema(fields, &about)
+}
+
+// sent is the type that a column has in a result: that of [schema.Type], but
+// for UUIDs, which come as text.
+func sent(t schema.Type) arrow.DataType {
+	if t == schema.UUID {
+		return arrow.BinaryTypes.String
+	}
+	return t.Arrow()
 }
 
 func precision(t schema.Type) int32 {
@@ -104,7 +112,7 @@ func like(pattern *string) func(string) bool {
 }
 
 // inCatalog reports whether a filter, which is no pattern, lets our catalog in.
-func inCatalog(filter *string) bool { return filter == nil || *filter == catalogName }
+func (h *handler) inCatalog(filter *string) bool { return filter == nil || *filter == h.catalog }
 
 // metadataInfo is what GetFlightInfo answers where the command itself is the
 // ticket.
@@ -142,7 +150,7 @@ func (h *handler) GetFlightInfoCatalogs(_ context.Context, desc *flight.FlightDe
 }
 
 func (h *handler) DoGetCatalogs(context.Context) (*arrow.Schema, <-chan flight.StreamChunk, error) {
-	return answer(schema_ref.Catalogs, func(b *array.RecordBuilder) { addText(b, catalogName) })
+	return answer(schema_ref.Catalogs, func(b *array.RecordBuilder) { addText(b, h.catalog) })
 }
 
 func (h *handler) GetFlightInfoSchemas(_ context.Context, _ arrowsql.GetDBSchemas, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
@@ -151,8 +159,8 @@ func (h *handler) GetFlightInfoSchemas(_ context.Context, _ arrowsql.GetDBSchema
 
 func (h *handler) DoGetDBSchemas(_ context.Context, cmd arrowsql.GetDBSchemas) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return answer(schema_ref.DBSchemas, func(b *array.RecordBuilder) {
-		if inCatalog(cmd.GetCatalog()) && like(cmd.GetDBSchemaFilterPattern())(schemaName) {
-			addText(b, catalogName, schemaName)
+		if h.inCatalog(cmd.GetCatalog()) && like(cmd.GetDBSchemaFilterPattern())(schemaName) {
+			addText(b, h.catalog, schemaName)
 		}
 	})
 }
@@ -172,16 +180,16 @@ func (h *handler) DoGetTables(_ context.Context, cmd arrowsql.GetTables) (*arrow
 	named := like(cmd.GetTableNameFilterPattern())
 	types := cmd.GetTableTypes()
 	return answer(tablesSchema(cmd), func(b *array.RecordBuilder) {
-		if !inCatalog(cmd.GetCatalog()) || !like(cmd.GetDBSchemaFilterPattern())(schemaName) {
+		if !h.inCatalog(cmd.GetCatalog()) || !like(cmd.GetDBSchemaFilterPattern())(schemaName) {
 			return
 		}
 		for _, t := range tables() {
 			if !named(t.name) || len(types) > 0 && !slices.Contains(types, t.kind) {
 				continue
 			}
-			addText(b, catalogName, schemaName, t.name, t.kind)
+			addText(b, h.catalog, schemaName, t.name, t.kind)
 			if cmd.GetIncludeSchema() {
-				b.Field(4).(*array.BinaryBuilder).Append(serialized(t.arrow()))
+				b.Field(4).(*array.BinaryBuilder).Append(serialized(t.arrow(h.catalog)))
 			}
 		}
 	})

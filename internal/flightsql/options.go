@@ -79,6 +79,9 @@ type Options struct {
 	// many of one principal. The others wait in line for at most MaxWait.
 	Concurrency, PerPrincipal int
 	MaxWait                   time.Duration
+	// Catalog is what the database is called, before the schema main, in full
+	// names of tables; kmstrail when "".
+	Catalog string
 	// TLS is for connections over the network; unix sockets have none.
 	TLS *tls.Config
 	// Version is kmstrail's.
@@ -109,6 +112,9 @@ func (o *Options) complete() error {
 	}
 	if o.MaxWait <= 0 {
 		o.MaxWait = defaultMaxWait
+	}
+	if o.Catalog == "" {
+		o.Catalog = "kmstrail"
 	}
 	if o.OnQuery == nil {
 		o.OnQuery = func(context.Context, Query) {}

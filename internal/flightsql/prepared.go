@@ -147,17 +147,27 @@ func wantsParameters(ctx context.Context) bool {
 	return true
 }
 
-// parameterSchema is what clients are told about parameters. Where anything will
-// do, they are told text, which all can send.
+// parameterSchema is what clients are told about parameters.
 func parameterSchema(params []arrow.Field) *arrow.Schema {
 	fields := make([]arrow.Field, len(params))
 	for i, p := range params {
-		fields[i] = arrow.Field{Name: p.Name, Type: p.Type, Nullable: true, Metadata: p.Metadata}
-		if p.Type == nil || p.Type.ID() == arrow.NULL {
-			fields[i].Type = arrow.BinaryTypes.String
-		}
+		fields[i] = arrow.Field{Name: p.Name, Type: parameterType(p.Type), Nullable: true, Metadata: p.Metadata}
 	}
 	return arrow.NewSchema(fields, nil)
+}
+
+// parameterType is the type that a client is asked for. Where anything will do
+// it is text, which all can send. Of timestamps JDBC's driver sends milliseconds,
+// whatever it is asked for.
+func parameterType(t arrow.DataType) arrow.DataType {
+	switch t := plainType(t).(type) {
+	case *arrow.NullType:
+		return arrow.BinaryTypes.String
+	case *arrow.TimestampType:
+		return &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: t.TimeZone}
+	default:
+		return t
+	}
 }
 
 // ClosePreparedStatement forgets a statement. One that is not there any more is

@@ -34,14 +34,13 @@ type Server struct {
 	backend  Backend
 	log      *slog.Logger
 	now      func() time.Time
-	version  string
+	catalog  string
 	onQuery  func(context.Context, Query)
 	line     *line
 	running  *running
 	prepared *prepared
 	grpc     *grpc.Server
 	gate     *gate
-	sqlInfo  map[uint32]any
 }
 
 // New makes a server that does not listen yet.
@@ -50,13 +49,16 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		backend: o.Backend, log: o.Log, now: o.Now, version: o.Version, onQuery: o.OnQuery,
+		backend: o.Backend, log: o.Log, now: o.Now, catalog: o.Catalog, onQuery: o.OnQuery,
 		line:     newLine(o.Concurrency, o.PerPrincipal, o.MaxWait),
 		running:  newRunning(),
 		prepared: newPrepared(o.Now),
 		gate:     &gate{max: maxConnections},
 	}
-	s.sqlInfo = sqlInfo(o.Version)
+	service, err := newService(s, o.Version)
+	if err != nil {
+		return nil, fmt.Errorf("start Flight SQL server: %w", err)
+	}
 	guard := &guard{authenticate: o.Authenticate, log: o.Log}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(newTransport(o.TLS)),
@@ -73,7 +75,7 @@ func New(o Options) (*Server, error) {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)
-	flight.RegisterFlightServiceServer(s.grpc, newService(s))
+	flight.RegisterFlightServiceServer(s.grpc, service)
 	return s, nil
 }
 

@@ -20,11 +20,16 @@ type service struct {
 type handler struct {
 	arrowsql.BaseServer
 	*Server
+	// infos are the numbers of what GetSqlInfo tells, in order.
+	infos []uint32
 }
 
-func newService(s *Server) *service {
+func newService(s *Server, version string) (*service, error) {
 	h := &handler{Server: s}
-	return &service{FlightServer: arrowsql.NewFlightServer(h), handler: h}
+	if err := h.registerInfo(version); err != nil {
+		return nil, err
+	}
+	return &service{FlightServer: arrowsql.NewFlightServer(h), handler: h}, nil
 }
 
 // DoGet runs statements itself: Arrow's routing would read a whole result to its
@@ -99,7 +104,7 @@ func (s *service) ListFlights(*flight.Criteria, flight.FlightService_ListFlights
 
 // SetSessionOptions accepts what is so anyway.
 func (h *handler) SetSessionOptions(_ context.Context, req *flight.SetSessionOptionsRequest) (*flight.SetSessionOptionsResult, error) {
-	is := map[string]string{"catalog": catalogName, "schema": schemaName}
+	is := map[string]string{"catalog": h.catalog, "schema": schemaName}
 	out := &flight.SetSessionOptionsResult{Errors: map[string]*flight.SetSessionOptionsResultError{}}
 	for name, value := range req.GetSessionOptions() {
 		switch want, known := is[name]; {
@@ -114,7 +119,7 @@ func (h *handler) SetSessionOptions(_ context.Context, req *flight.SetSessionOpt
 
 // GetSessionOptions says what cannot be set to anything else.
 func (h *handler) GetSessionOptions(context.Context, *flight.GetSessionOptionsRequest) (*flight.GetSessionOptionsResult, error) {
-	options, err := flight.NewSessionOptionValues(map[string]any{"catalog": catalogName, "schema": schemaName})
+	options, err := flight.NewSessionOptionValues(map[string]any{"catalog": h.catalog, "schema": schemaName})
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func bits[T ~int32](ordinals ...T) int32 {
 
 // sqlInfo is what there is to know of the server. Values have the types that
 // JDBC's driver expects: ordinals and masks 32 bits, numbers 64.
-func sqlInfo(version string) map[uint32]any {
+func sqlInfo(version string) map[arrowsql.SqlInfo]any {
 	info := map[arrowsql.SqlInfo]any{
 		arrowsql.SqlInfoFlightSqlServerName:                        "kmstrail",
 		arrowsql.SqlInfoFlightSqlServerVersion:                     version,
@@ -58,11 +58,7 @@ func sqlInfo(version string) map[uint32]any {
 	maps.Copy(info, sqlSyntax())
 	maps.Copy(info, sqlSupport())
 	maps.Copy(info, sqlLimits())
-	out := make(map[uint32]any, len(info))
-	for k, v := range info {
-		out[uint32(k)] = v
-	}
-	return out
+	return info
 }
 
 func sqlSyntax() map[arrowsql.SqlInfo]any {
@@ -179,6 +175,18 @@ func conversions() map[int32][]int32 {
 	return out
 }
 
+// registerInfo says what there is to know.
+func (h *handler) registerInfo(version string) error {
+	for k, v := range sqlInfo(version) {
+		if err := h.RegisterSqlInfo(k, v); err != nil {
+			return err
+		}
+		h.infos = append(h.infos, uint32(k))
+	}
+	slices.Sort(h.infos)
+	return nil
+}
+
 // wanted is a request for some of the information.
 type wanted []uint32
 
@@ -190,10 +198,9 @@ func (h *handler) GetFlightInfoSqlInfo(_ context.Context, _ arrowsql.GetSqlInfo,
 
 // DoGetSqlInfo answers what of a request is known: a newer client asks for more.
 func (h *handler) DoGetSqlInfo(ctx context.Context, cmd arrowsql.GetSqlInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
-	all := slices.Sorted(maps.Keys(h.sqlInfo))
-	known := all
+	known := h.infos
 	if asked := cmd.GetInfo(); len(asked) > 0 {
-		known = slices.DeleteFunc(slices.Clone(asked), func(k uint32) bool { return !slices.Contains(all, k) })
+		known = slices.DeleteFunc(slices.Clone(asked), func(k uint32) bool { return !slices.Contains(h.infos, k) })
 	}
 	if len(known) == 0 {
 		return answer(schema_ref.SqlInfo, func(*array.RecordBuilder) {})

@@ -101,6 +101,7 @@ func (s *Server) describe(ctx context.Context, sql string) (Statement, error) {
 		if out, err = s.backend.Describe(ctx, sql); err != nil && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		out.Schema = plainSchema(out.Schema)
 		return err
 	})
 	return out, err
@@ -121,15 +122,12 @@ func (s *Server) run(ctx context.Context, t ticket, to sender) error {
 			return err
 		}
 		defer rows.Release()
-		w := &batchWriter{to: to, max: maxMessage, sent: func(rows, bytes int64) {
+		w := newBatchWriter(to, maxMessage, rows.Schema(), func(rows, bytes int64) {
 			if q.rows.Add(rows) == rows {
 				q.firstBatch = s.now().Sub(q.began)
 			}
 			q.bytes.Add(bytes)
-		}}
-		if err := w.schema(rows.Schema()); err != nil {
-			return err
-		}
+		})
 		a := readAhead(ctx, rows, s.log)
 		defer a.stop()
 		defer cancel() // before it is waited for
@@ -140,8 +138,11 @@ func (s *Server) run(ctx context.Context, t ticket, to sender) error {
 func send(a *ahead, w *batchWriter) error {
 	for {
 		rec, err := a.take()
-		if rec == nil || err != nil {
+		switch {
+		case err != nil:
 			return err
+		case rec == nil:
+			return w.close()
 		}
 		err = w.write(rec)
 		rec.Release()

@@ -174,58 +174,47 @@ type sender interface {
 	Send(*flight.FlightData) error
 }
 
-// batchWriter sends batches as messages of bounded size.
+// batchWriter sends batches as messages of bounded size. The schema goes before
+// the first one.
 type batchWriter struct {
-	to   sender
-	max  int
-	body bytes.Buffer
+	to     sender
+	max    int
+	schema *arrow.Schema
+	ipc    *ipc.Writer
 	// sent is told of each message with rows.
 	sent func(rows, bytes int64)
+
+	body bytes.Buffer
+	rows int64
+	// excess is the size of a batch that was too large to be sent.
+	excess int
 }
 
-func (w *batchWriter) schema(schema *arrow.Schema) error {
-	p := ipc.GetSchemaPayload(schema, memory.DefaultAllocator)
-	defer p.Release()
-	meta := p.Meta()
-	defer meta.Release()
-	return w.to.Send(&flight.FlightData{DataHeader: meta.Bytes()})
+func newBatchWriter(to sender, limit int, schema *arrow.Schema, sent func(rows, bytes int64)) *batchWriter {
+	w := &batchWriter{to: to, max: limit, schema: plainSchema(schema), sent: sent}
+	w.ipc = ipc.NewWriterWithPayloadWriter(w, ipc.WithSchema(w.schema))
+	return w
 }
-
-// envelope is what a message has beside the header and the body.
-const envelope = 64
 
 // write sends a batch, in pieces when it is too large for one message.
 func (w *batchWriter) write(rec arrow.RecordBatch) error {
-	p, err := ipc.GetRecordBatchPayload(rec)
+	rec, err := plainBatch(rec, w.schema)
 	if err != nil {
-		return fmt.Errorf("encode result: %w", err)
-	}
-	defer p.Release()
-	w.body.Reset()
-	if err := p.SerializeBody(&w.body); err != nil {
-		return fmt.Errorf("encode result: %w", err)
-	}
-	meta := p.Meta()
-	defer meta.Release()
-	n := meta.Len() + w.body.Len() + envelope
-	if n > w.max {
-		return w.writePieces(rec, n)
-	}
-	if err := w.to.Send(&flight.FlightData{DataHeader: meta.Bytes(), DataBody: w.body.Bytes()}); err != nil {
 		return err
 	}
-	w.sent(rec.NumRows(), int64(n))
-	return nil
-}
-
-// writePieces sends a batch that needs n bytes in one.
-func (w *batchWriter) writePieces(rec arrow.RecordBatch, n int) error {
+	defer rec.Release()
+	w.rows, w.excess = rec.NumRows(), 0
+	if err := w.ipc.Write(rec); err != nil {
+		return err
+	}
+	if w.excess == 0 {
+		return nil
+	}
 	if rec.NumRows() <= 1 {
-		return fault(codes.ResourceExhausted, "a row of the result has %.1f MiB, more than the %d MiB that fit into a message; select fewer columns, or a part of a long one", float64(n)/(1<<20), w.max>>20)
+		return fault(codes.ResourceExhausted, "a row of the result has %.1f MiB, more than the %d MiB that fit into a message; select fewer columns, or a part of a long one", float64(w.excess)/(1<<20), w.max>>20)
 	}
 	// Rows differ: where the pieces are still too large, they are cut again.
-	pieces := int64(n/w.max + 1)
-	step := max(rec.NumRows()/pieces, 1)
+	step := max(rec.NumRows()/int64(w.excess/w.max+1), 1)
 	for i := int64(0); i < rec.NumRows(); i += step {
 		piece := rec.NewSlice(i, min(i+step, rec.NumRows()))
 		err := w.write(piece)
@@ -233,6 +222,47 @@ func (w *batchWriter) writePieces(rec arrow.RecordBatch, n int) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// close sends the schema, if there was no batch.
+func (w *batchWriter) close() error { return w.ipc.Close() }
+
+// Start, WritePayload and Close are for the ipc.Writer, which makes messages of
+// the schema and of batches.
+
+// Start does nothing.
+func (w *batchWriter) Start() error { return nil }
+
+// Close does nothing.
+func (w *batchWriter) Close() error { return nil }
+
+// envelope is what a message has beside the header and the body.
+const envelope = 64
+
+// WritePayload sends a message, unless it is too large a batch.
+func (w *batchWriter) WritePayload(p ipc.Payload) error {
+	meta := p.Meta()
+	defer meta.Release()
+	w.body.Reset()
+	if err := p.SerializeBody(&w.body); err != nil {
+		return err
+	}
+	isBatch := ipc.NewMessage(meta, memory.NewBufferBytes(nil)).Type() == ipc.MessageRecordBatch
+	n := meta.Len() + w.body.Len() + envelope
+	switch {
+	case n > w.max && isBatch:
+		w.excess = n
+		return nil
+	case n > w.max:
+		return fault(codes.ResourceExhausted, "the names of the columns do not fit into a message")
+	}
+	if err := w.to.Send(&flight.FlightData{DataHeader: meta.Bytes(), DataBody: w.body.Bytes()}); err != nil {
+		return err
+	}
+	if isBatch {
+		w.sent(w.rows, int64(n))
 	}
 	return nil
 }

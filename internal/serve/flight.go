@@ -10,6 +10,7 @@ import (
 
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/flightsql"
+	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
 // flightBackend lets the Flight SQL server, which knows nothing of DuckDB, ask
@@ -73,4 +74,15 @@ func outcomeOf(message string) flightsql.Outcome {
 		return flightsql.Failed
 	}
 	return flightsql.Invalid
+}
+
+// catalog is what the database is called in full names of tables.
+func (b flightBackend) catalog(ctx context.Context) (string, error) {
+	r, err := b.store.Query(ctx, "select current_database()")
+	if err != nil {
+		return "", err
+	}
+	var name string
+	err = rows.Scan(r, func(row rows.Row) { name = row.Text(0) })
+	return name, err
 }
