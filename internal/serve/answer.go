@@ -17,14 +17,16 @@ import (
 // protocolFlight is how metrics and the audit log name Flight SQL.
 const protocolFlight = "flight"
 
-func (s *server) flightOptions() flightsql.Options {
+func (s *server) flightOptions(ctx context.Context) (flightsql.Options, error) {
 	c := s.Config.Server
+	backend := flightBackend{store: s.store, limits: duck.Limits{Rows: int64(c.QueryRows), Bytes: queryBytes(c), Time: c.QueryTime}}
+	catalog, err := backend.catalog(ctx)
 	return flightsql.Options{
-		Backend:      flightBackend{store: s.store, limits: duck.Limits{Rows: int64(c.QueryRows), Bytes: queryBytes(c), Time: c.QueryTime}},
+		Backend: backend, Catalog: catalog,
 		Authenticate: s.authenticateFlight,
 		Concurrency:  c.Queries, PerPrincipal: c.QueriesPerToken,
 		TLS: s.tls, Version: s.Version, Log: s.Log, Now: s.Now, OnQuery: s.queryEnded,
-	}
+	}, err
 }
 
 func (s *server) authenticateFlight(authorization string, peer net.Addr) (access.Principal, error) {

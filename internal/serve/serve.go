@@ -149,7 +149,11 @@ func (s *server) assemble(ctx context.Context) (err error) {
 	if s.watch, err = watch.New(s.watchOptions()); err != nil {
 		return err
 	}
-	if s.flight, err = flightsql.New(s.flightOptions()); err != nil {
+	flightOptions, err := s.flightOptions(ctx)
+	if err != nil {
+		return err
+	}
+	if s.flight, err = flightsql.New(flightOptions); err != nil {
 		return err
 	}
 	// Jobs end when the server drains, not when it is told to.
