@@ -126,7 +126,7 @@ func reachable(address, host string) (string, error) {
 		return "", fmt.Errorf("query server: it says that it answers at %q", address)
 	}
 	ip, err := netip.ParseAddr(name)
-	if err == nil && (ip.IsUnspecified() || ip.IsLoopback() && !isLoopback(host)) {
+	if err == nil && (ip.IsUnspecified() || ip.IsLoopback()) {
 		name = host
 	}
 	return scheme + "://" + net.JoinHostPort(name, port), nil
