@@ -47,6 +47,11 @@ race: toolchain ## run the tests of concurrent code under the race detector
 	packages=$$($(LIST_CONCURRENT) | grep -v '/internal/lake$$'); go test -race $$packages
 	go test -race ./internal/lake -skip '^TestWrite_kills$$' -seeds 2 # killing takes minutes with it, and shows no race
 
+# Elsewhere means another time zone. "make race" in one is the other half.
+.PHONY: test-elsewhere
+test-elsewhere: toolchain ## run the tests that "make race" does not, whatever the cache says
+	go test -count=1 $$(comm -23 <(go list ./... | sort) <($(LIST_CONCURRENT) | sort))
+
 .PHONY: long
 long: toolchain ## kill, fault, history and fuzz suites at full length
 	go test -count=1 -timeout 30m ./ingest -kills 50
