@@ -49,6 +49,10 @@ const (
 	auditPatience = 50 * time.Millisecond
 	// auditBatch is about how much is written at once.
 	auditBatch = 128 << 10
+	// strangersBurst and strangersEvery limit the lines about who was not let in:
+	// nobody without a token may push the others out of the log.
+	strangersBurst = 100
+	strangersEvery = time.Second
 )
 
 // Audit writes down who asked what: one JSON object a line. Its methods may be
@@ -56,12 +60,17 @@ const (
 //
 // Writing must not hold up queries: entries go through a queue, and are lost
 // when the disk does not follow. How many were is written as soon as it does.
+// Of entries without a principal only some are written, with the number of those
+// that are not.
 type Audit struct {
 	now   func() time.Time
 	log   *slog.Logger
 	file  *auditFile
 	lost  atomic.Int64 // not yet written about
 	total atomic.Int64
+
+	strangers bucket // of the writer alone
+	skipped   int64
 
 	mu     sync.RWMutex // held by writers to queue, so that Close can end it
 	closed bool
@@ -72,6 +81,8 @@ type Audit struct {
 type line struct {
 	time time.Time
 	Entry
+	// skipped is how many entries like this one were left out before it.
+	skipped int64
 }
 
 // OpenAudit opens the log at path to append to it.
@@ -152,14 +163,17 @@ func (a *Audit) write() {
 	defer close(a.done)
 	failing := false
 	for l := range a.queue {
-		text, n := appendLine(nil, l), int64(1)
+		text, n := a.appendEntry(nil, l), int64(1)
 		for len(text) < auditBatch {
 			next, ok := a.waiting()
 			if !ok {
 				break
 			}
-			text = appendLine(text, next)
+			text = a.appendEntry(text, next)
 			n++
+		}
+		if len(text) == 0 {
+			continue
 		}
 		err := a.append(text)
 		if err != nil {
@@ -170,9 +184,28 @@ func (a *Audit) write() {
 		}
 		failing = err != nil
 	}
-	if a.lost.Load() > 0 {
-		_ = a.append(nil) // Close tells when that fails
+	var rest []byte
+	if a.skipped > 0 {
+		rest = appendLine(nil, line{time: a.now(), Entry: Entry{Action: "audit.skipped", Outcome: "denied"}, skipped: a.skipped})
 	}
+	if len(rest) > 0 || a.lost.Load() > 0 {
+		if err := a.append(rest); err != nil {
+			a.log.Error("audit log cannot be written", slog.Any("error", err))
+		}
+	}
+}
+
+// appendEntry appends the line of an entry, or counts it when there are too many
+// of its kind.
+func (a *Audit) appendEntry(text []byte, l line) []byte {
+	if l.Principal.Name == "" {
+		if a.strangers.take(l.time, strangersBurst, strangersEvery) > 0 {
+			a.skipped++
+			return text
+		}
+		l.skipped, a.skipped = a.skipped, 0
+	}
+	return appendLine(text, l)
 }
 
 // append writes lines, and one about those that are missing before.

@@ -32,6 +32,7 @@ type auditLine struct {
 	DurationMS float64 `json:"duration_ms"`
 	Rows       int64   `json:"rows"`
 	Bytes      int64   `json:"bytes"`
+	Skipped    int64   `json:"skipped,omitempty"`
 	Lost       int64   `json:"lost,omitempty"`
 }
 
@@ -45,7 +46,7 @@ func appendLine(text []byte, l line) []byte {
 		Time: l.time.UTC().Format(time.RFC3339Nano), Principal: field(l.Principal.Name), Role: l.Principal.Role,
 		Peer: field(l.Peer), Protocol: field(l.Protocol), Action: field(l.Action), Detail: detail, DetailCut: cut,
 		Outcome: field(l.Outcome), Error: field(l.Error),
-		DurationMS: float64(l.Duration.Microseconds()) / 1000, Rows: l.Rows, Bytes: l.Bytes,
+		DurationMS: float64(l.Duration.Microseconds()) / 1000, Rows: l.Rows, Bytes: l.Bytes, Skipped: l.skipped,
 	})
 }
 

@@ -19,6 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+var somebody = Principal{Name: "somebody", Role: Read}
+
 func openAudit(t *testing.T, o AuditOptions) (*Audit, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
@@ -138,7 +140,7 @@ func TestAudit_rotates(t *testing.T) {
 	}
 	const entries = 300
 	for i := range entries {
-		a.Record(t.Context(), Entry{Action: "query", Detail: fmt.Sprint(i)})
+		a.Record(t.Context(), Entry{Principal: somebody, Action: "query", Detail: fmt.Sprint(i)})
 		if i%10 == 9 { // so that not all is written at once
 			waitFor(t, func() bool { return len(a.queue) == 0 })
 		}
@@ -258,6 +260,37 @@ func TestAudit_full(t *testing.T) {
 	}
 }
 
+// TestAudit_strangers: who is not let in fills no log, however often they ask,
+// and it is known how often they did.
+func TestAudit_strangers(t *testing.T) {
+	c := newClock()
+	a, path := openAudit(t, AuditOptions{Now: c.now})
+	const rounds, each = 5, 1000
+	for range rounds {
+		for range each {
+			a.Record(t.Context(), Entry{Action: "query", Outcome: "denied"})
+		}
+		a.Record(t.Context(), Entry{Principal: Principal{Name: "ann"}, Action: "query", Outcome: "ok"})
+		c.add(10 * time.Second)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var known, strangers, skipped int64
+	for _, l := range readAudit(t, path) {
+		skipped += l.Skipped
+		switch {
+		case l.Principal == "ann":
+			known++
+		case l.Action == "query":
+			strangers++
+		}
+	}
+	if known != rounds || strangers != strangersBurst+10*(rounds-1) || strangers+skipped != rounds*each || a.Lost() != 0 {
+		t.Errorf("%d lines of ann, %d of strangers, %d skipped, %d lost", known, strangers, skipped, a.Lost())
+	}
+}
+
 // lockedBuffer may be written to by several goroutines.
 type lockedBuffer struct {
 	mu sync.Mutex
@@ -298,7 +331,7 @@ func TestAudit_concurrent(t *testing.T) {
 	for range clients {
 		wg.Go(func() {
 			for range each {
-				a.Record(t.Context(), Entry{Action: "query", Detail: strings.Repeat("x", 100)})
+				a.Record(t.Context(), Entry{Principal: somebody, Action: "query", Detail: strings.Repeat("x", 100)})
 			}
 		})
 	}

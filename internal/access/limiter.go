@@ -28,8 +28,25 @@ type limiter struct {
 	mu        sync.Mutex
 	addresses map[netip.Prefix]*list.Element
 	recent    *list.List // of *culprit, the latest first
-	// allFull is when the allowance of all addresses together is whole again.
-	allFull time.Time
+	all       bucket
+}
+
+// bucket allows a burst, and then one in a while.
+type bucket struct {
+	// full is when the allowance is whole again.
+	full time.Time
+}
+
+// take returns 0, or how long to wait until there is something to take.
+func (b *bucket) take(now time.Time, burst int, every time.Duration) time.Duration {
+	if b.full.Before(now) {
+		b.full = now
+	}
+	if wait := b.full.Add(every).Sub(now) - time.Duration(burst)*every; wait > 0 {
+		return wait
+	}
+	b.full = b.full.Add(every)
+	return 0
 }
 
 type culprit struct {
@@ -52,13 +69,9 @@ func (l *limiter) failed(now time.Time, address netip.Prefix) time.Duration {
 	if wait := c.until.Sub(now); wait > 0 {
 		return wait
 	}
-	if l.allFull.Before(now) {
-		l.allFull = now
-	}
-	if wait := l.allFull.Add(allEvery).Sub(now) - allBurst*allEvery; wait > 0 {
+	if wait := l.all.take(now, allBurst, allEvery); wait > 0 {
 		return wait
 	}
-	l.allFull = l.allFull.Add(allEvery)
 	c.count(now)
 	return 0
 }
