@@ -101,7 +101,7 @@ func (p *poller) once(ctx context.Context) bool {
 	guarded, end := p.w.gate.guard(ctx)
 	defer end()
 	err := p.w.doing("poll", func() (err error) {
-		if err = p.open(guarded); err != nil {
+		if err := p.open(guarded); err != nil {
 			return err
 		}
 		if pl, err = p.plan(guarded, start); err != nil {

@@ -118,7 +118,7 @@ func (t *task) run(ctx, work context.Context) {
 	due, caughtUp, err := t.first(ctx)
 	for err == nil {
 		t.w.mu.Lock()
-		t.state.Next = &due
+		t.state.Next = orNil(due)
 		t.w.mu.Unlock()
 		if !t.w.sleep(ctx, due) || !t.w.gate.wait(ctx) {
 			return
