@@ -46,7 +46,7 @@ func (s *Store) UserQuery(ctx context.Context, sql string, lim Limits, args ...a
 }
 
 func (c *conn) startUserQuery(ctx context.Context, sql string, args []any) (*reader, error) {
-	stmt, err := c.prepareUserQuery(ctx, sql)
+	stmt, err := c.prepareUserQuery(ctx, sql, args, false)
 	if err != nil {
 		return nil, err
 	}
@@ -54,11 +54,11 @@ func (c *conn) startUserQuery(ctx context.Context, sql string, args []any) (*rea
 }
 
 // prepareUserQuery leaves c in a read-only transaction.
-func (c *conn) prepareUserQuery(ctx context.Context, sql string) (bindings.PreparedStatement, error) {
+func (c *conn) prepareUserQuery(ctx context.Context, sql string, args []any, describing bool) (bindings.PreparedStatement, error) {
 	none := bindings.PreparedStatement{}
 	// What is in the statement is judged before DuckDB binds it: binding a
 	// table function can already do what the function does.
-	if err := c.inspect(ctx, sql); err != nil {
+	if err := c.inspect(ctx, sql, args, describing); err != nil {
 		return none, err
 	}
 	if err := c.exec(ctx, "BEGIN TRANSACTION READ ONLY"); err != nil {
@@ -104,7 +104,7 @@ func (s *Store) DescribeUserQuery(ctx context.Context, sql string) (UserStatemen
 	}
 	// It rolls back.
 	defer c.close()
-	stmt, err := c.prepareUserQuery(ctx, sql)
+	stmt, err := c.prepareUserQuery(ctx, sql, nil, true)
 	if err != nil {
 		return UserStatement{}, fmt.Errorf("describe query: %w", err)
 	}
