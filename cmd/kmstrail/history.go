@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -28,6 +29,9 @@ to go on; hours that are complete are not asked for twice.`,
 			if err != nil {
 				return err
 			}
+			if server, err := a.findServer(cmd.Context(), cfg); err != nil || server != nil {
+				return cmp.Or(err, locally("read the event history"))
+			}
 			var span time.Duration
 			if last != "" {
 				if span, err = config.ParseDuration(last); err != nil {
@@ -48,9 +52,6 @@ to go on; hours that are complete are not asked for twice.`,
 				return err
 			}
 			defer closeStore(work, &err)
-			if work.server != nil {
-				return locally("read the event history")
-			}
 			return a.runIngest(cmd.Context(), work, cfg, operate.IngestRequest{})
 		},
 	}

@@ -155,9 +155,9 @@ func (c *cancelOn) Write(p []byte) (int, error) {
 	return c.out.Write(p)
 }
 
-// TestRun_interrupted: an interrupted run ends with 130, says how to go on, and
-// the next one goes on.
-func TestRun_interrupted(t *testing.T) {
+// startSample serves the sample bucket as s3://sample.
+func startSample(t *testing.T) {
+	t.Helper()
 	server, err := s3server.Start(t.Context(), s3server.Config{Dir: "../../sampledata/bucket", Bucket: "sample"})
 	if err != nil {
 		t.Fatal(err)
@@ -167,6 +167,12 @@ func TestRun_interrupted(t *testing.T) {
 		name, value, _ := strings.Cut(e, "=")
 		t.Setenv(name, value)
 	}
+}
+
+// TestRun_interrupted: an interrupted run ends with 130, says how to go on, and
+// the next one goes on.
+func TestRun_interrupted(t *testing.T) {
+	startSample(t)
 	s := session{t: t, env: []string{"KMSTRAIL_DB=" + filepath.Join(t.TempDir(), "k.duckdb")}}
 	args := []string{"ingest", "s3://sample", "--from", "2026-10-01"}
 

@@ -31,6 +31,11 @@ func TestMain(m *testing.M) {
 //	                       $S3 and AWS_*
 //	hold DB                keeps a store open until the script ends
 //	mask FILE              replaces what differs from run to run
+//	serve [PATH=VALUE...]  starts a server of kmstrail.duckdb, of this configuration,
+//	                       and sets $URL; stop ends it
+//	same FILE [PATH=VALUE...]  runs the commands in FILE without a server and with
+//	                       one; what they print must be the same
+//	setenv NAME FILE       sets a variable to the text of a file
 func TestScript(t *testing.T) {
 	sample, err := filepath.Abs("../../sampledata")
 	if err != nil {
@@ -52,6 +57,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"logfile": scriptLogFile, "s3": scriptS3, "hold": scriptHold, "mask": scriptMask,
+			"serve": scriptServe, "same": scriptSame, "setenv": scriptSetenv,
 		},
 	})
 }

@@ -37,11 +37,7 @@ func (a *app) server(ctx context.Context, cfg config.Config) (server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, ok := any(c).(server)
-	if !ok {
-		return nil, errors.New("a server cannot be asked yet")
-	}
-	return s, nil
+	return c, nil
 }
 
 // findServer says where the server is: nil when there is none. A store that the

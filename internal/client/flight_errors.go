@@ -57,8 +57,9 @@ func statusOf(err error) (*status.Status, bool) {
 }
 
 const (
-	asked   = "query database: "
-	refused = "query refused: "
+	asked     = "query database: "
+	described = "describe query: " // a server describes a query before it runs it
+	refused   = "query refused: "
 )
 
 var limitPattern = regexp.MustCompile(`^the query's limit of (\S+) (rows|bytes|time) is used up;`)
@@ -66,6 +67,9 @@ var limitPattern = regexp.MustCompile(`^the query's limit of (\S+) (rows|bytes|t
 // sameError makes the error of package duck that has this text.
 func sameError(text string) error {
 	rest, wrapped := strings.CutPrefix(text, asked)
+	if !wrapped {
+		rest, wrapped = strings.CutPrefix(text, described)
+	}
 	var err error
 	if reason, ok := strings.CutPrefix(rest, refused); ok {
 		err = &duck.RefusedError{Reason: reason}

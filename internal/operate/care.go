@@ -126,7 +126,8 @@ func (o *Operator) Backup(ctx context.Context, req BackupRequest) (BackupResult,
 	}
 	done, err := o.store.Backup(ctx, req.Name, nil)
 	if errors.Is(err, duck.ErrBackupName) {
-		return BackupResult{}, Usagef("backups go to "+BackupDir(o.cfg)+", which server.backups names", "%s", err)
+		dir, _ := filepath.Abs(BackupDir(o.cfg)) // to tell, not to use
+		return BackupResult{}, Usagef("backups go to "+dir+", which server.backups names", "%s", err)
 	}
 	if err != nil {
 		return BackupResult{}, err
