@@ -4,14 +4,47 @@ import (
 	"encoding/base64"
 	"math/big"
 	"net"
+	"os"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // scanner is the pattern that docs/access.md gives to those who look for leaked
 // secrets.
 var scanner = regexp.MustCompile(`kmst_[a-z2-7]{8}_[a-z2-7]{59}`)
+
+// TestDocs: the page for users has the pattern and the bounds of the code.
+func TestDocs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/access.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	for _, want := range []string{
+		"\n" + scanner.String() + "\n", "200 at once, then ten a second", "After ten failed attempts", "up to five minutes",
+		"up to 8 KiB", "A file of 64 MB", "`.15`", "after a hundred, one a second",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("docs/access.md does not say %q", want)
+		}
+	}
+	got := []any{allBurst, allEvery, freeFailures, longWait, maxDetail, auditMaxBytes, auditKeep, strangersBurst, strangersEvery}
+	want := []any{200, 100 * time.Millisecond, 10, 5 * time.Minute, 8 << 10, 64 << 20, 15, 100, time.Second}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/access.md and this test say other bounds than the code: %s", diff)
+	}
+	line := reflect.TypeFor[auditLine]()
+	for i := range line.NumField() {
+		if name, _, _ := strings.Cut(line.Field(i).Tag.Get("json"), ","); !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("docs/access.md does not explain %s", name)
+		}
+	}
+}
 
 func TestNewSecret(t *testing.T) {
 	seen := map[string]bool{}
