@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/kmstrail/kmstrail/schema"
 )
 
@@ -82,6 +84,9 @@ func restore(ctx context.Context, backup, path string, opts RestoreOptions) (Res
 	if err != nil {
 		return Restored{}, err
 	}
+	if err := checkUnused(backup); err != nil {
+		return Restored{}, err
+	}
 	target, err := resolve(path, false)
 	if err != nil {
 		return Restored{}, fmt.Errorf("to %s: %w", path, err)
@@ -126,6 +131,26 @@ func resolveBackup(path string) (string, error) {
 		return "", errors.New("this is what is left of a backup that was not completed")
 	}
 	return resolve(path, true)
+}
+
+// checkUnused refuses a file that a kmstrail has open for writing. DuckDB's own
+// lock says so too, but not to the process that holds it.
+func checkUnused(path string) error {
+	name := path + ".lock"
+	if _, err := os.Stat(name); err != nil {
+		return nil // nobody ever had it open
+	}
+	lock := flock.New(name)
+	ok, err := lock.TryRLock()
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil // then it is DuckDB's lock that counts
+	case err != nil:
+		return fmt.Errorf("lock %s: %w", path, err)
+	case !ok:
+		return &LockedError{Path: path, PID: lockOwner(name)}
+	}
+	return lock.Unlock()
 }
 
 // settleOld makes sure that no other program has the database open that is to
