@@ -108,11 +108,11 @@ func (d *diskWatch) wrote(err error) {
 	if err == nil {
 		d.misses = 0
 	}
-	full := err != nil && noSpace(err)
+	full := err != nil && !errors.Is(err, errPaused) && noSpace(err)
 	if full {
 		d.until = d.w.now().Add(backoff(spaceRetry, d.misses, spaceRetryMost))
 		d.misses++
-		d.why = "writing failed for lack of space: " + err.Error()
+		d.why = "writing failed for lack of space: " + strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	d.w.mu.Unlock()
 	if full {
