@@ -119,7 +119,7 @@ func argOf(a arrow.Array, i int) (any, error) {
 	case *array.Date64:
 		return arrow.Date32FromTime(a.Value(i).ToTime()), nil
 	case *array.Timestamp:
-		return a.Value(i).ToTime(a.DataType().(*arrow.TimestampType).Unit), nil
+		return timestampOf(a.Value(i).ToTime(a.DataType().(*arrow.TimestampType).Unit))
 	case *array.Time64:
 		return instantOf(a, i)
 	case array.ListLike:
@@ -202,6 +202,14 @@ func bytesOf(a arrow.Array, i int) (any, bool) {
 		return bytes.Clone(a.Value(i)), true
 	}
 	return nil, false
+}
+
+// timestampOf refuses what microseconds cannot say.
+func timestampOf(t time.Time) (any, error) {
+	if y := t.Year(); y < 1 || y > 9999 {
+		return nil, fmt.Errorf("a time in the year %d cannot be one", y)
+	}
+	return t, nil
 }
 
 // instantOf reads a time of day, of which our tables have none. Go's
