@@ -62,6 +62,8 @@ func (v *View) bySecond() bool { return v.Kept.By == "second" }
 // engines have the definition.
 func (v *View) ReadSQL() string {
 	switch {
+	case v.Kept == nil && v.own != "":
+		return v.own
 	case v.Kept == nil:
 		return v.SQL
 	case v.Kept.Kind == KeptRows:

@@ -20,6 +20,8 @@ type View struct {
 	Columns []Column
 	// SQL is the view's definition: a query.
 	SQL string
+	// own is the same query as DuckDB answers it best, "" where that is SQL.
+	own string
 	// Kept says how the store keeps its rows; nil when it computes them each
 	// time they are asked for.
 	Kept *Kept
@@ -61,7 +63,7 @@ var viewOrder = []string{
 	"quota_calls", "request_seconds", "request_rate",
 }
 
-//go:embed sql/views/*.sql sql/kept/*.sql sql/fresh/*.sql
+//go:embed sql/views/*.sql sql/kept/*.sql sql/duckdb/*.sql sql/fresh/*.sql
 var viewFiles embed.FS
 
 // Views lists the views in creation order. The files are part of the program;
@@ -84,6 +86,11 @@ func readViews() []View {
 		if err != nil {
 			panic(err)
 		}
+		own, err := viewFiles.ReadFile("sql/duckdb/" + name + ".sql")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			panic(err)
+		}
+		v.own = strings.TrimSpace(string(own))
 		views = append(views, v)
 	}
 	return views
