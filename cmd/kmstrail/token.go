@@ -98,7 +98,7 @@ func tokenListCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the tokens, without their secrets",
-		Long:    "Lists the tokens, expired ones as well. Last use is exact to the hour. A leaked token shows its id: kmst_ID_….",
+		Long:    "Lists the tokens, expired ones as well. Last use is noted once an hour. A leaked token shows its id: kmst_ID_….",
 		Example: "  kmstrail token list\n  kmstrail token list --format json | jq '.[] | select(.expires_at == null)'",
 		Args:    noArguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

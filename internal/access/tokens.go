@@ -22,7 +22,7 @@ type Token struct {
 	CreatedAt time.Time `json:"created_at"`
 	// ExpiresAt is nil for a token without end.
 	ExpiresAt *time.Time `json:"expires_at"`
-	// LastUsedAt is when the token was used, to the hour; nil for never.
+	// LastUsedAt is when the token was used; later use within an hour is not noted.
 	LastUsedAt *time.Time `json:"last_used_at"`
 }
 
@@ -221,7 +221,7 @@ func (t *Tokens) noteUse(entry stored, now time.Time) {
 	if !due {
 		return
 	}
-	at := now.UTC().Truncate(noteUseEvery)
+	at := now.UTC().Truncate(time.Second)
 	_ = t.tryChange(func(all []stored) ([]stored, error) {
 		for i := range all {
 			if all[i].ID == entry.ID {

@@ -245,7 +245,7 @@ func TestTokens_lastUsed(t *testing.T) {
 		add    time.Duration
 		want   string
 		writes bool
-	}{{0, "12:00:00", true}, {time.Minute, "12:00:00", false}, {58 * time.Minute, "12:00:00", false}, {time.Minute, "13:00:00", true}, {90 * time.Minute, "14:00:00", true}} {
+	}{{0, "12:00:00", true}, {time.Minute, "12:00:00", false}, {58 * time.Minute, "12:00:00", false}, {time.Minute, "13:00:00", true}, {90 * time.Minute, "14:30:00", true}} {
 		c.add(step.add)
 		before, err := os.Stat(tokens.path)
 		if err != nil {
@@ -276,7 +276,7 @@ func TestTokens_lastUsed(t *testing.T) {
 	if err := lock.Unlock(); err != nil {
 		t.Fatal(err)
 	}
-	if got := lastUsed(); got != "14:00:00" {
+	if got := lastUsed(); got != "14:30:00" {
 		t.Errorf("last used %s", got)
 	}
 }
