@@ -3,6 +3,7 @@ package serve
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -32,6 +33,7 @@ import (
 	"github.com/kmstrail/kmstrail/internal/instance"
 	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/s3server"
+	"github.com/kmstrail/kmstrail/internal/watch"
 )
 
 // kills is how often TestKills kills a server; "make long" raises it.
@@ -450,6 +452,38 @@ func TestTerminated(t *testing.T) {
 	eventually(t, "everything is ingested and looked at", func() bool { return l.caughtUp(c) })
 	stopAsking()
 	l.terminate(c)
+	l.checkRequests(t)
 	l.check(t)
 	t.Logf("ended in %v", took)
+}
+
+// checkRequests compares the requests that four servers have counted, one after
+// the other, with what the bucket has. Those that the end of a server cut off
+// may have been counted and not arrived.
+func (l *load) checkRequests(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile(watch.File(l.db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept struct {
+		Requests []watch.DayRequests `json:"requests"`
+	}
+	if err := json.Unmarshal(text, &kept); err != nil {
+		t.Fatal(err)
+	}
+	var list, get int64
+	for _, day := range kept.Requests {
+		list += day.List
+		get += day.Get
+	}
+	had := l.bucket.Counts()
+	const cut = 4 * 16 // of each server, as many as it makes at a time
+	if d := list - had.List; d < 0 || d > cut {
+		t.Errorf("counted %d LIST, the bucket had %d", list, had.List)
+	}
+	if d := get - had.Get - had.Head; d < 0 || d > cut {
+		t.Errorf("counted %d GET and HEAD, the bucket had %d and %d", get, had.Get, had.Head)
+	}
+	t.Logf("counted %d LIST and %d GET and HEAD, the bucket had %d and %d", list, get, had.List, had.Get+had.Head)
 }
