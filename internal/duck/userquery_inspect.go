@@ -264,7 +264,7 @@ func (j *inspector) checkExpression(class string, n map[string]any, at place) (p
 			return at, refuse("a text of %d bytes is too long here", len(s))
 		}
 	case "CAST":
-		return at, checkCast(n)
+		return at, j.checkCast(n)
 	case "TYPE":
 		return at, checkType(n)
 	case "COLUMN_REF":
@@ -285,17 +285,19 @@ const (
 	maxNames = 30
 	// maxAmplified is the longest text that a literal may be multiplied to.
 	maxAmplified = 1_000_000
+	// maxShort is the longest text that a list, struct or map may be read out of.
+	maxShort = 1000
 )
 
 // checkCast refuses to read a list, struct or map out of a text that is not
 // written out: a deeply nested one ends the process.
-func checkCast(n map[string]any) error {
+func (j *inspector) checkCast(n map[string]any) error {
 	to, _ := n["cast_type"].(map[string]any)
 	info, _ := to["type_info"].(map[string]any)
 	if expr, ok := info["expr"].(map[string]any); ok {
 		to = map[string]any{"id": expr["type_name"]}
 	}
-	if id := text(to["id"]); !slices.Contains(scalarTypes, id) && !literal(n["child"]) {
+	if id := text(to["id"]); !slices.Contains(scalarTypes, id) && !literal(n["child"]) && !j.bound(n["child"]) {
 		return refuse("only a text or list that is written out can be cast to %s; cast the elements with list_transform", strings.ToUpper(id))
 	}
 	return nil
@@ -324,7 +326,7 @@ func literal(node any) bool {
 	n, _ := node.(map[string]any)
 	if n["class"] == "CONSTANT" {
 		s, _ := constant(n)
-		return len(s) <= 1000
+		return len(s) <= maxShort
 	}
 	name := text(n["function_name"])
 	if n["class"] != "FUNCTION" && n["type"] != "ARRAY_CONSTRUCTOR" || n["class"] == "FUNCTION" && name != "list_value" && name != "struct_pack" && name != "row" && name != "map" {
@@ -332,6 +334,28 @@ func literal(node any) bool {
 	}
 	children, _ := n["children"].([]any)
 	return !slices.ContainsFunc(children, func(c any) bool { return !literal(c) })
+}
+
+// bound reports whether an expression is a parameter whose texts are as short as
+// those of a literal. A statement that is only described has no values yet.
+func (j *inspector) bound(node any) bool {
+	n, _ := node.(map[string]any)
+	if n["class"] != "PARAMETER" || j.describing {
+		return n["class"] == "PARAMETER"
+	}
+	i := 0
+	if _, err := fmt.Sscanf(text(n["identifier"]), "%d", &i); err != nil || i < 1 || i > len(j.args) {
+		return false
+	}
+	switch v := j.args[i-1].(type) {
+	case string:
+		return len(v) <= maxShort
+	case []byte:
+		return len(v) <= maxShort
+	case []string:
+		return !slices.ContainsFunc(v, func(s string) bool { return len(s) > maxShort })
+	}
+	return true
 }
 
 // checkTable allows our tables and views, what the query names itself, and the

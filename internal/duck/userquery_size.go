@@ -355,8 +355,9 @@ func fieldsOf(node any, in env) float64 {
 		switch {
 		case n["class"] == "COLUMN_REF":
 			size := max(in.rows[""].largest, 1)
-			for _, name := range names(n) {
-				size = max(size, in.rows[name].fields)
+			// A whole row has the table's name at the end: t, or main.t.
+			if list := names(n); len(list) > 0 {
+				size = max(size, in.rows[list[len(list)-1]].fields)
 			}
 			return size
 		case n["class"] == "STAR":
