@@ -2,6 +2,8 @@ package access
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -31,6 +33,12 @@ func TestKeepOwner(t *testing.T) {
 		t.Errorf("in root's directory it belongs to %d", u)
 	}
 	if err := os.Chown(tokens.path, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.List(); err == nil || !strings.Contains(err.Error(), "belongs to somebody else") {
+		t.Errorf("another user has put a file there: %v", err)
+	}
+	if err := os.Chown(filepath.Dir(tokens.path), uid, gid); err != nil {
 		t.Fatal(err)
 	}
 	create(t, tokens, "second", Read)

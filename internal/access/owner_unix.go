@@ -3,6 +3,7 @@
 package access
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,15 +11,26 @@ import (
 	"syscall"
 )
 
-// private refuses a file of secrets that others may read or write.
-func private(info os.FileInfo) error {
+// private refuses a file of secrets that others may read or write, or have put
+// there: where everybody may make files, the first to come could make tokens.
+func private(path string, info os.FileInfo) error {
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("it is no regular file")
+		return errors.New("it is no regular file")
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return fmt.Errorf("others may read or write it (mode %04o); chmod 600 it, and revoke tokens that may have been seen", mode)
 	}
-	return nil
+	uid, _, ok := owner(info)
+	if !ok || uid == 0 || uid == os.Geteuid() {
+		return nil
+	}
+	// Root looks at the tokens of a server of another user, whose directory it is.
+	if dir, err := os.Stat(filepath.Dir(path)); err == nil && os.Geteuid() == 0 {
+		if dirUID, _, ok := owner(dir); ok && dirUID == uid {
+			return nil
+		}
+	}
+	return fmt.Errorf("it belongs to somebody else (user %d); remove it", uid)
 }
 
 // keepOwner gives a file that root writes to whom it would belong had the

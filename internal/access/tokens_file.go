@@ -61,7 +61,7 @@ func readTokens(path string) ([]stored, os.FileInfo, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read tokens: %w", err)
 	}
-	if err := private(info); err != nil {
+	if err := private(path, info); err != nil {
 		return nil, nil, fmt.Errorf("read tokens of %s: %w", path, err)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxTokensFile+1))
