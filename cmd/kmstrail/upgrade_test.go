@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+)
+
+// TestUpgrade: with a store that an earlier version wrote, the commands go on
+// where that version stopped.
+func TestUpgrade(t *testing.T) {
+	packed, err := os.ReadFile("../../internal/duck/testdata/upgrade/layout1.duckdb.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	store, err := r.DecodeAll(packed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := filepath.Join(t.TempDir(), "kmstrail.duckdb")
+	if err := os.WriteFile(db, store, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kmstrail := func(want int, args ...string) (stdout, stderr string) {
+		t.Helper()
+		var out, messages bytes.Buffer
+		args = append([]string{"--config", "../../sampledata/kmstrail.yaml", "--db", db}, args...)
+		if code := run(t.Context(), args, strings.NewReader(""), &out, &messages, nil); code != want {
+			t.Fatalf("%s: exit status %d, want %d\n%s", strings.Join(args, " "), code, want, messages.String())
+		}
+		return out.String(), messages.String()
+	}
+	// A question migrates it as well.
+	events, _ := kmstrail(0, "sql", "--format", "csv", "select count(*) as events from kms_events")
+	// Findings and what was decided about them, by detector and key.
+	findings := func() map[string]string {
+		t.Helper()
+		out, _ := kmstrail(0, "findings", "list", "--status", "all", "--format", "json")
+		var list []struct {
+			ID     string `json:"finding_id"`
+			Status string `json:"status"`
+		}
+		if err := json.Unmarshal([]byte(out), &list); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		got := map[string]string{}
+		for _, f := range list {
+			got[f.ID] = f.Status
+		}
+		return got
+	}
+	before := findings()
+	count := map[string]int{}
+	for _, status := range before {
+		count[status]++
+	}
+	if diff := cmp.Diff(map[string]int{"new": 16, "in_progress": 2, "suppressed": 1, "resolved": 1}, count); diff != "" {
+		t.Errorf("findings (-decided +kept):\n%s", diff)
+	}
+	// Every day is looked at again: what was found is found, nothing else is.
+	kmstrail(0, "detect", "--from", "2026-09-01", "--to", "2026-12-01")
+	if diff := cmp.Diff(before, findings()); diff != "" {
+		t.Errorf("findings (-before +detected again):\n%s", diff)
+	}
+	// The same logs from another place bring nothing that is new.
+	kmstrail(4, "ingest", "../../sampledata/bucket")
+	if again, _ := kmstrail(0, "sql", "--format", "csv", "select count(*) as events from kms_events"); again != events {
+		t.Errorf("%s events before and %s after the same logs", events, again)
+	}
+	if diff := cmp.Diff(before, findings()); diff != "" {
+		t.Errorf("findings (-before +ingested again):\n%s", diff)
+	}
+	history, _ := kmstrail(0, "sql", "--format", "csv", "select to_status, actor, reason from finding_history where actor <> 'detector' order by all")
+	want := "to_status,actor,reason\nin_progress,ann,looking into it\nin_progress,ann,looking into it\nresolved,bob,key policy corrected\nsuppressed,ann,wanted\n"
+	if diff := cmp.Diff(want, strings.ReplaceAll(history, "\r", "")); diff != "" {
+		t.Errorf("history (-decided +kept):\n%s", diff)
+	}
+}
