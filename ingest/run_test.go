@@ -302,6 +302,10 @@ func TestUnreadableObjects(t *testing.T) {
 	if got := count(t, s, `SELECT count(*), cast(sum(attempts) AS BIGINT) FROM log_files WHERE status = 'failed' AND error = 'injected'`); got[0] != 1 || got[1] != 1 {
 		t.Errorf("failed entries and attempts: %v", got)
 	}
+	left, err := ingest.Run(t.Context(), ingest.Options{Source: openDir(t, dir), Sink: s, LeaveFailed: true})
+	if err != nil || left.ObjectsToRead != 0 || left.ObjectsKnown != 6 {
+		t.Errorf("run that leaves it: %+v, %v", left, err)
+	}
 	again, err := ingest.Run(t.Context(), ingest.Options{Source: openDir(t, dir), Sink: s})
 	if err != nil || again.ObjectsToRead != 1 || again.Failed != 0 {
 		t.Errorf("second run: %+v, %v", again, err)

@@ -309,12 +309,12 @@ func TestKills(t *testing.T) {
 	ready := 0
 	for range *kills {
 		c := l.start()
-		select {
-		// Half of them while it starts, or soon after.
-		case <-time.After(time.Duration(rng.IntN([]int{600, 4000}[rng.IntN(2)])) * time.Millisecond):
-		case <-t.Context().Done():
-			t.Fatal("ended")
+		within := 600 // milliseconds: while it starts, or soon after
+		if rng.IntN(3) > 0 {
+			eventually(t, "the server is ready", func() bool { return l.serves(c) })
+			within = 3000
 		}
+		<-time.After(time.Duration(rng.IntN(within)) * time.Millisecond)
 		if l.serves(c) {
 			ready++
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -422,6 +424,51 @@ func TestDirectory(t *testing.T) {
 			if !p.DeliveredFrom.IsZero() || !p.DeliveredTo.IsZero() {
 				t.Fatalf("poll %+v", p)
 			}
+		}
+	})
+}
+
+// TestClockWasWrong polls and runs tasks although an earlier server, whose clock
+// was ahead by years, has written that it just did.
+func TestClockWasWrong(t *testing.T) {
+	dir := t.TempDir()
+	run := func(b *bucket, begin string) {
+		at(t, begin, func(t *testing.T) {
+			opts := options(t, b)
+			opts.DB = filepath.Join(dir, "k.duckdb")
+			opts.Config.Schedule.Maintain = "*/10 * * * *"
+			_, stop := start(t, opts)
+			pass(11 * time.Minute)
+			ended(t, stop)
+		})
+	}
+	run(newBucket(), "2031-01-01 12:00")
+	b := newBucket()
+	b.known["old"] = date("2026-06-08 11:00")
+	run(b, "2026-06-10 12:00")
+	if got := b.ranges(); got[0] != "06-08..06-11 x1" {
+		t.Errorf("polls %v", got)
+	}
+	if len(b.times(Maintain)) != 1 {
+		t.Errorf("ran at %v", b.times(Maintain))
+	}
+}
+
+// TestBrokenMemory begins anew when what is kept beside the store cannot be read.
+func TestBrokenMemory(t *testing.T) {
+	at(t, "2026-06-10 12:00", func(t *testing.T) {
+		b := newBucket()
+		b.known["old"] = date("2026-06-08 11:00")
+		opts := options(t, b)
+		if err := os.WriteFile(File(opts.DB), []byte(`{"complete":`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		opts.Log = textLog(&log)
+		_, stop := start(t, opts)
+		ended(t, stop)
+		if got := b.ranges(); got[0] != "06-08..06-11 x1" || !strings.Contains(log.String(), "begins anew") {
+			t.Errorf("polls %v, log %s", got, log.String())
 		}
 	})
 }

@@ -184,9 +184,23 @@ func (w *Watch) load() {
 		k.Source, k.Begin, k.Complete, k.Polls, k.Places = source, time.Time{}, time.Time{}, nil, nil
 	}
 	k.Polls, k.Places, k.Tasks = orMade(k.Polls), orMade(k.Places), orMade(k.Tasks)
+	k.forgetFuture(w.now())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.kept = k
+}
+
+// forgetFuture drops times that lie ahead: the clock was wrong when they were
+// written, and nothing would be done until they are over.
+func (k *kept) forgetFuture(now time.Time) {
+	if k.Complete.After(now) {
+		k.Complete = time.Time{}
+	}
+	maps.DeleteFunc(k.Polls, func(_ string, at time.Time) bool { return at.After(now) })
+	maps.DeleteFunc(k.Tasks, func(_ string, t *keptTask) bool { return t.LastStart.After(now) || t.LastSuccess.After(now) })
+	for _, place := range k.Places {
+		place.Retry = earlier(place.Retry, now)
+	}
 }
 
 func orMade[V any](m map[string]V) map[string]V {
