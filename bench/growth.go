@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"text/tabwriter"
-	"time"
 )
 
 // The growth measurement: what one more hour of logs costs in a store that is
@@ -18,12 +17,7 @@ const (
 	hourCommits  = 200
 	commitEvents = 2_000
 	hourEvents   = hourCommits * commitEvents
-	// filledDays is over how many days the events of the large store lie.
-	filledDays = 90
 )
-
-// filledUntil is where the measured hours begin.
-var filledUntil = time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
 
 // growthReport is the key growth_cpu of results.json.
 type growthReport struct {

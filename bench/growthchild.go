@@ -7,14 +7,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/bench/organisation"
 	"github.com/kmstrail/kmstrail/internal/duck"
-)
-
-// The ingester's batches and commits while it catches up.
-const (
-	fillBatch   = 16_000
-	fillBatches = 6
 )
 
 // fillFigures say what filling took. Generate is the part of CPU that made the
@@ -95,68 +89,24 @@ func processCPU() time.Duration {
 // fillStore stores events spread over the days before the measured hours.
 func fillStore(ctx context.Context, path string, events int64) (fillFigures, error) {
 	var f fillFigures
-	watch := newStopwatch()
-	g := newGenerator(newOrganisation(), 1, 1, fillArrival(events))
-	f.Generate = watch.lap()
 	store, err := openToWrite(ctx, path)
 	if err != nil {
 		return f, err
 	}
 	defer store.Close()
-	watch.lap()
-	start := time.Now()
-	for n := 1; g.next < events; n++ {
-		batch := g.nextBatch(int(min(fillBatch, events-g.next)))
-		f.Generate += watch.lap()
-		if err := add(ctx, store, batch); err != nil {
-			return f, err
-		}
-		if n%fillBatches > 0 && g.next < events {
-			watch.lap()
-			continue
-		}
-		if err := store.Commit(ctx); err != nil {
-			return f, err
-		}
+	watch, start, printed := newStopwatch(), time.Now(), int64(0)
+	err = organisation.Fill(ctx, store, events, func() { f.Generate += watch.lap() }, func(done int64) {
 		watch.lap()
-		if n%(10*fillBatches) == 0 {
-			fmt.Fprintf(os.Stderr, "%d of %d events, %.0f s\n", g.next, events, time.Since(start).Seconds())
+		if done-printed >= 1_000_000 {
+			printed = done
+			fmt.Fprintf(os.Stderr, "%d of %d events, %.0f s\n", done, events, time.Since(start).Seconds())
 		}
+	})
+	if err != nil {
+		return f, err
 	}
 	f.StoreBytes, err = closed(store, path)
 	return f, err
-}
-
-// fillArrival spreads events over the days of the fill, more by day than by
-// night.
-func fillArrival(events int64) func(int64) time.Time {
-	byHour := [24]float64{2, 2, 2, 2, 2, 3, 4, 5, 6, 7, 7, 7, 6, 7, 7, 7, 6, 5, 4, 4, 3, 3, 2, 2}
-	var until [25]float64
-	for i, n := range byHour {
-		until[i+1] = until[i] + n
-	}
-	first := filledUntil.AddDate(0, 0, -filledDays)
-	return func(n int64) time.Time {
-		days := float64(n) / float64(events) * filledDays
-		day := int(days)
-		share := (days - float64(day)) * until[24]
-		hour := 0
-		for hour < 23 && until[hour+1] <= share {
-			hour++
-		}
-		hours := float64(24*day+hour) + (share-until[hour])/byHour[hour]
-		return first.Add(time.Duration(hours * float64(time.Hour)))
-	}
-}
-
-// add hands a batch to the store, which does not keep it.
-func add(ctx context.Context, store *duck.Store, b *ingest.Batch) error {
-	defer b.Events.Release()
-	res, err := store.Add(ctx, b)
-	if err == nil && res.Inserted != b.Events.NumRows() {
-		err = fmt.Errorf("%d of %d events were stored: the same hour twice?", res.Inserted, b.Events.NumRows())
-	}
-	return err
 }
 
 // ingestHour stores the events of an hour after the fill in many commits, as a
@@ -164,7 +114,8 @@ func add(ctx context.Context, store *duck.Store, b *ingest.Batch) error {
 func ingestHour(ctx context.Context, path string, hour int) (hourFigures, error) {
 	var f hourFigures
 	watch := newStopwatch()
-	org := newOrganisation()
+	org := organisation.New()
+	places := org.Places()
 	f.Generate = watch.lap()
 	store, err := openToWrite(ctx, path)
 	if err != nil {
@@ -176,15 +127,15 @@ func ingestHour(ctx context.Context, path string, hour int) (hourFigures, error)
 		return f, err
 	}
 	f.Open = watch.lap()
-	g := newGenerator(org, uint64(2+hour), file, hourArrival(hour))
+	g := organisation.NewGenerator(org, uint64(2+hour), file, hourArrival(hour))
 	for n := range hourCommits {
-		batch := g.nextBatch(commitEvents)
+		batch := g.NextBatch(commitEvents)
 		f.Generate += watch.lap()
-		if err := lookUp(ctx, store, org.cells[n%len(org.cells)], g.arrival(g.next)); err != nil {
+		if err := lookUp(ctx, store, places[n%len(places)], hourArrival(hour)(g.Next())); err != nil {
 			return f, err
 		}
 		f.Ledger += watch.lap()
-		if err := add(ctx, store, batch); err != nil {
+		if err := organisation.Add(ctx, store, batch); err != nil {
 			return f, err
 		}
 		if err := store.Commit(ctx); err != nil {
@@ -203,15 +154,15 @@ func ingestHour(ctx context.Context, path string, hour int) (hourFigures, error)
 
 // hourArrival spreads events over an hour after the fill.
 func hourArrival(hour int) func(int64) time.Time {
-	start := filledUntil.Add(time.Duration(hour) * time.Hour)
+	start := organisation.FilledUntil.Add(time.Duration(hour) * time.Hour)
 	return func(n int64) time.Time { return start.Add(time.Duration(n) * time.Hour / hourEvents) }
 }
 
 // lookUp asks the ledger for a day's files of an account and Region, as the
 // ingester does for each page of a listing.
-func lookUp(ctx context.Context, store *duck.Store, c *cell, day time.Time) error {
-	prefix := logPrefix(c, day)
-	_, err := store.Ledger(ctx, logSource, prefix, prefix+"~")
+func lookUp(ctx context.Context, store *duck.Store, p organisation.Place, day time.Time) error {
+	prefix := organisation.LogPrefix(p.Account, p.Region, day)
+	_, err := store.Ledger(ctx, organisation.Source, prefix, prefix+"~")
 	return err
 }
 
@@ -223,7 +174,7 @@ func maintain(ctx context.Context, path string, hour int) (maintainFigures, erro
 		return f, err
 	}
 	defer store.Close()
-	done, err := store.Maintain(ctx, duck.Maintenance{Now: filledUntil.Add(time.Duration(hour+1) * time.Hour), All: true})
+	done, err := store.Maintain(ctx, duck.Maintenance{Now: organisation.FilledUntil.Add(time.Duration(hour+1) * time.Hour), All: true})
 	if err != nil {
 		return f, err
 	}

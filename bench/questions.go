@@ -12,6 +12,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/kmstrail/kmstrail/bench/organisation"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/schema"
 )
@@ -53,8 +54,11 @@ func measureSize(ctx context.Context, path string) (sizeFigures, error) {
 	defer store.Close()
 	tables := []string{schema.KMSEvents.Name, schema.LogFiles.Name, schema.ChangedCells.Name}
 	for _, v := range schema.Views() {
-		if v.Kept != nil {
-			tables = append(tables, v.Table().Name)
+		if v.Kept == nil {
+			continue
+		}
+		for _, t := range v.KeptTables() {
+			tables = append(tables, t.Name)
 		}
 	}
 	for _, name := range tables {
@@ -91,20 +95,20 @@ func askAll(ctx context.Context, path string) ([]question, error) {
 		return nil, err
 	}
 	defer store.Close()
-	busiest := newOrganisation().cells[0]
-	key, day := busiest.keys[0].arn, filledUntil.AddDate(0, 0, -1)
+	busiest := organisation.New().Places()[0]
+	key, day := busiest.Key, organisation.FilledUntil.AddDate(0, 0, -1)
 	var out []question
 	for _, q := range []struct {
 		name, sql string
 		args      []any
 	}{
 		{"calls by day and service", "SELECT day, service, sum(call_count) FROM usage_daily GROUP BY day, service ORDER BY day, service", nil},
-		{"calls by hour, last week", "SELECT hour, sum(call_count) FROM usage_hourly WHERE hour >= $1 GROUP BY hour ORDER BY hour", []any{filledUntil.AddDate(0, 0, -7)}},
+		{"calls by hour, last week", "SELECT hour, sum(call_count) FROM usage_hourly WHERE hour >= $1 GROUP BY hour ORDER BY hour", []any{organisation.FilledUntil.AddDate(0, 0, -7)}},
 		{"callers of one key", "SELECT * FROM key_use WHERE key_arn = $1 ORDER BY call_count DESC", []any{key}},
 		{
 			"peaks of one account by hour",
 			"SELECT date_trunc('hour', minute), region, quota_name, max(peak_count), sum(throttled_count) FROM request_rate WHERE account_id = $1 GROUP BY 1, 2, 3",
-			[]any{busiest.account},
+			[]any{busiest.Account},
 		},
 		{"late arrivals by day", "SELECT day, delay_minutes, sum(kms_event_count) FROM arrivals GROUP BY 1, 2 ORDER BY 1, 2", nil},
 		{"coverage", "SELECT * FROM coverage", nil},
@@ -113,7 +117,7 @@ func askAll(ctx context.Context, path string) ([]question, error) {
 		{"key_timeline of one key", "SELECT * FROM key_timeline WHERE key_arn = $1", []any{key}},
 		{
 			"calls of one key in a day", "SELECT * FROM kms_calls WHERE key_arn = $1 AND event_time >= $2 AND event_time < $3 ORDER BY event_time LIMIT 1000",
-			[]any{key, day, filledUntil},
+			[]any{key, day, organisation.FilledUntil},
 		},
 		{"count of events", "SELECT count(*) FROM kms_events", nil},
 	} {

@@ -68,7 +68,7 @@ func derivedSQL() (out []string) {
 		case schema.KeptRows:
 			out = append(out, "INSERT INTO "+v.Table().Name+" BY NAME "+v.SQL)
 		case schema.KeptRollup:
-			out = append(out, "INSERT INTO "+v.Table().Name+" BY NAME SELECT *, 1 AS commit_id FROM ("+v.SQL+")")
+			out = append(out, "INSERT INTO "+v.Parts().Name+" BY NAME SELECT *, 1 AS commit_id FROM ("+v.SQL+")")
 		}
 	}
 	return out

@@ -1,4 +1,4 @@
-package main
+package organisation
 
 import (
 	"encoding/binary"
@@ -26,18 +26,19 @@ const (
 	lateShare    = 2 // log files
 )
 
-const logSource = "s3://example-logs"
+// Source is where log files are said to come from.
+const Source = "s3://example-logs"
 
-// logPrefix is where the log files of an account, Region and day lie.
-func logPrefix(c *cell, day time.Time) string {
-	return "AWSLogs/" + c.account + "/CloudTrail/" + c.region + "/" + day.Format("2006/01/02") + "/"
+// LogPrefix is where the log files of an account, Region and day lie.
+func LogPrefix(account, region string, day time.Time) string {
+	return "AWSLogs/" + account + "/CloudTrail/" + region + "/" + day.Format("2006/01/02") + "/"
 }
 
-// generator makes the records of an organisation as the ingester would hand
+// Generator makes the records of an organisation as the ingester would hand
 // them to the store: log file by log file, in order of delivery. The same
 // stream number gives the same records.
-type generator struct {
-	org     *organisation
+type Generator struct {
+	org     *Organisation
 	random  *random
 	stream  uint64
 	arrival func(event int64) time.Time // of the event with that number
@@ -75,15 +76,20 @@ type openGrant struct {
 	grant uint64
 }
 
-func newGenerator(org *organisation, stream uint64, file int64, arrival func(int64) time.Time) *generator {
-	return &generator{
+// NewGenerator makes the generator of a stream whose first log file has the
+// number file; arrival says when events are delivered.
+func NewGenerator(org *Organisation, stream uint64, file int64, arrival func(int64) time.Time) *Generator {
+	return &Generator{
 		org: org, random: newRandom(stream), stream: stream, arrival: arrival, file: file, rows: newRows(),
 		waiting: make([][]occurrence, len(org.cells)), grants: make([][]openGrant, len(org.cells)),
 	}
 }
 
-// nextBatch returns a batch of whole log files with so many events.
-func (g *generator) nextBatch(events int) *ingest.Batch {
+// Next is the number of the next event.
+func (g *Generator) Next() int64 { return g.next }
+
+// NextBatch returns a batch of whole log files with so many events.
+func (g *Generator) NextBatch(events int) *ingest.Batch {
 	g.batch = &ingest.Batch{EventIDs: make([][16]byte, 0, events), EventTimes: make([]int64, 0, events)}
 	for g.rows.n < events {
 		g.logFile(events - g.rows.n)
@@ -93,26 +99,18 @@ func (g *generator) nextBatch(events int) *ingest.Batch {
 }
 
 // logFile adds a log file of 5 to 500 records, but no more than most.
-func (g *generator) logFile(most int) {
-	r := g.random
-	c := g.org.cells[pick(r, g.org.tickets)]
-	size := min(most, int(5*math.Pow(100, r.share())))
-	delivered := g.arrival(g.next)
-	until := delivered.Add(-time.Duration(30+r.below(120)) * time.Second)
-	if r.below(1000) < lateShare {
-		until = until.Add(-time.Duration(10+r.below(350)) * time.Minute)
-	}
+func (g *Generator) logFile(most int) {
+	d := g.draw(most)
 	f := ingest.LogFile{
-		ID: g.file, Source: logSource, Status: ingest.FileIngested, Attempts: 1, Records: int64(3 * size), KMS: int64(size),
+		ID: g.file, Source: Source, Status: ingest.FileIngested, Attempts: 1, Records: int64(3 * d.size), KMS: int64(d.size),
 		Object: ingest.Object{
-			Key: fmt.Sprintf("%s%s_CloudTrail_%s_%s_%016X.json.gz", logPrefix(c, delivered), c.account, c.region,
-				delivered.Format("20060102T1504Z"), mix(g.stream<<40|uint64(g.file))),
-			ETag: fmt.Sprintf("%032x", g.file), Size: int64(150 * size), LastModified: delivered.Add(20 * time.Second),
-			Location: ingest.Location{AccountID: c.account, Region: c.region, DeliveredAt: delivered.Truncate(time.Minute)},
+			Key:  d.key,
+			ETag: fmt.Sprintf("%032x", g.file), Size: int64(150 * d.size), LastModified: d.delivered.Add(20 * time.Second),
+			Location: ingest.Location{AccountID: d.cell.account, Region: d.cell.region, DeliveredAt: d.delivered.Truncate(time.Minute)},
 		},
 	}
-	for i := range size {
-		o := g.occurrence(c, until)
+	for i := range d.size {
+		o := g.occurrence(d.cell, d.until)
 		g.add(&o, i)
 		if f.FirstEvent.IsZero() || o.at.Before(f.FirstEvent) {
 			f.FirstEvent = o.at
@@ -125,8 +123,30 @@ func (g *generator) logFile(most int) {
 	g.file++
 }
 
+// drawn is a log file to be: of which cell, of events until when.
+type drawn struct {
+	cell             *cell
+	key              string
+	size             int
+	delivered, until time.Time
+}
+
+func (g *Generator) draw(most int) drawn {
+	r := g.random
+	d := drawn{cell: g.org.cells[pick(r, g.org.tickets)], delivered: g.arrival(g.next)}
+	c := d.cell
+	d.size = min(most, int(5*math.Pow(100, r.share())))
+	d.until = d.delivered.Add(-time.Duration(30+r.below(120)) * time.Second)
+	if r.below(1000) < lateShare {
+		d.until = d.until.Add(-time.Duration(10+r.below(350)) * time.Minute)
+	}
+	d.key = fmt.Sprintf("%s%s_CloudTrail_%s_%s_%016X.json.gz", LogPrefix(c.account, c.region, d.delivered), c.account, c.region,
+		d.delivered.Format("20060102T1504Z"), mix(g.stream<<40|uint64(g.file)))
+	return d
+}
+
 // occurrence draws a record of a cell from the five minutes before a time.
-func (g *generator) occurrence(c *cell, until time.Time) occurrence {
+func (g *Generator) occurrence(c *cell, until time.Time) occurrence {
 	if waiting := g.waiting[c.index]; len(waiting) > 0 {
 		g.waiting[c.index] = waiting[1:]
 		return waiting[0]
@@ -154,7 +174,7 @@ func (g *generator) occurrence(c *cell, until time.Time) occurrence {
 }
 
 // change draws a change to a key; four in five are of grants.
-func (g *generator) change(c *cell, o *occurrence) {
+func (g *Generator) change(c *cell, o *occurrence) {
 	r := g.random
 	open := g.grants[c.index]
 	switch n := r.below(10); {
@@ -173,7 +193,7 @@ func (g *generator) change(c *cell, o *occurrence) {
 }
 
 // add writes a record as the next row.
-func (g *generator) add(o *occurrence, index int) {
+func (g *Generator) add(o *occurrence, index int) {
 	id := g.guid(0)
 	g.next++
 	g.batch.EventIDs = append(g.batch.EventIDs, id)
@@ -183,7 +203,7 @@ func (g *generator) add(o *occurrence, index int) {
 
 // guid makes an id of the next event that no other event of any stream has: mix
 // is a bijection, and fixed bits take away only a few.
-func (g *generator) guid(kind uint64) (id [16]byte) {
+func (g *Generator) guid(kind uint64) (id [16]byte) {
 	n := (g.stream<<2|kind)<<40 | uint64(g.next)
 	binary.LittleEndian.PutUint64(id[:], mix(n))
 	binary.LittleEndian.PutUint64(id[8:], mix(^n))
@@ -291,15 +311,22 @@ func (w *rows) add(o *occurrence, id [16]byte, file int64, index int) {
 	w.n++
 }
 
+const sessionLasts = 6 * time.Hour
+
+// sessionOf is the name and number of the session in which a role calls.
+func sessionOf(by *caller, at time.Time, variant uint64) (name string, number uint64) {
+	number = mix(by.seed + uint64(at.Truncate(sessionLasts).Unix())<<2 + variant&3)
+	return string(appendHex([]byte("task-"), number, 16)), number
+}
+
 // addSession gives a role four sessions at a time, new ones every six hours.
 func (w *rows) addSession(o *occurrence, by *caller) {
-	const lasts = 6 * time.Hour
-	start := o.at.Truncate(lasts)
-	number := mix(by.seed + uint64(start.Unix())<<2 + o.variant&3)
+	session, number := sessionOf(by, o.at, o.variant)
+	start := o.at.Truncate(sessionLasts)
 	b := make([]byte, 0, 128)
 	b = append(append(append(append(b, "arn:aws:sts::"...), by.account...), ":assumed-role/"...), by.name...)
-	b = appendHex(append(b, "/task-"...), number, 16)
-	name := len(b) - len("task-") - 16
+	b = append(append(b, '/'), session...)
+	name := len(b) - len(session)
 	access := len(b)
 	b = appendHex(append(b, "ASIA"...), mix(number), 16)
 	w.text(w.callerARN, string(b[:access]))
@@ -317,12 +344,16 @@ func (w *rows) addContext(o *occurrence) {
 	b.Append(true)
 	for _, p := range o.call.context {
 		b.KeyBuilder().(*array.StringBuilder).Append(p.key)
-		value := p.value
-		if p.variants > 0 {
-			value = string(appendHex([]byte(value), mix(o.variant%uint64(p.variants)), 8))
-		}
-		b.ItemBuilder().(*array.StringBuilder).Append(value)
+		b.ItemBuilder().(*array.StringBuilder).Append(o.valueOf(p))
 	}
+}
+
+// valueOf is the value of a pair in an occurrence.
+func (o *occurrence) valueOf(p pair) string {
+	if p.variants == 0 {
+		return p.value
+	}
+	return string(appendHex([]byte(p.value), mix(o.variant%uint64(p.variants)), 8))
 }
 
 // addChange fills what calls that change keys have besides.

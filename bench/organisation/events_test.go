@@ -1,6 +1,7 @@
-package main
+package organisation
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -14,15 +15,34 @@ import (
 	"github.com/kmstrail/kmstrail/schema"
 )
 
+// hourArrival spreads 400,000 events over an hour after the fill.
+func hourArrival(hour int) func(int64) time.Time {
+	start := FilledUntil.Add(time.Duration(hour) * time.Hour)
+	return func(n int64) time.Time { return start.Add(time.Duration(n) * time.Hour / 400_000) }
+}
+
+// countRows counts the rows of a table, with a condition if any.
+func countRows(ctx context.Context, store *duck.Store, from string) (n int64, err error) {
+	r, err := store.Query(ctx, "SELECT count(*) FROM "+from)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Release()
+	for r.Next() {
+		n = r.RecordBatch().Column(0).(*array.Int64).Value(0)
+	}
+	return n, r.Err()
+}
+
 // TestStreams: the same stream is the same, and no two have an event in common.
 func TestStreams(t *testing.T) {
-	org, same := newOrganisation(), newOrganisation()
+	org, same := New(), New()
 	seen := map[[16]byte]bool{}
 	for stream := range uint64(4) {
-		g := newGenerator(org, stream, 1, hourArrival(0))
-		again := newGenerator(same, stream, 1, hourArrival(0))
+		g := NewGenerator(org, stream, 1, hourArrival(0))
+		again := NewGenerator(same, stream, 1, hourArrival(0))
 		for range 3 {
-			batch, repeated := g.nextBatch(4000), again.nextBatch(4000)
+			batch, repeated := g.NextBatch(4000), again.NextBatch(4000)
 			if diff := cmp.Diff(batch.EventIDs, repeated.EventIDs); diff != "" {
 				t.Fatal(diff)
 			}
@@ -51,12 +71,12 @@ func TestShares(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	g := newGenerator(newOrganisation(), 2, 1, hourArrival(5))
+	g := NewGenerator(New(), 2, 1, hourArrival(5))
 	const batches, rows = 5, 16_000
 	for range batches {
-		batch := g.nextBatch(rows)
+		batch := g.NextBatch(rows)
 		checkBatch(t, batch)
-		if err := add(t.Context(), store, batch); err != nil {
+		if err := Add(t.Context(), store, batch); err != nil {
 			t.Fatal(err)
 		}
 		if err := store.Commit(t.Context()); err != nil {
@@ -121,10 +141,10 @@ func checkBatch(t *testing.T, b *ingest.Batch) {
 // TestLateFiles: some log files come more than ten minutes late; or all that is
 // in them is an owner's copies of earlier calls.
 func TestLateFiles(t *testing.T) {
-	g := newGenerator(newOrganisation(), 1, 1, fillArrival(1_000_000))
+	g := NewGenerator(New(), 1, 1, FillArrival(1_000_000))
 	files, late := 0, 0
 	for range 30 {
-		batch := g.nextBatch(fillBatch)
+		batch := g.NextBatch(fillBatch)
 		for _, f := range batch.Files {
 			files++
 			if f.Object.LastModified.Sub(f.LastEvent) > 10*time.Minute {
@@ -141,7 +161,7 @@ func TestLateFiles(t *testing.T) {
 // TestFillArrival: times rise, through all days, and end where hours begin.
 func TestFillArrival(t *testing.T) {
 	const events = 100_000
-	at := fillArrival(events)
+	at := FillArrival(events)
 	days := map[int]int{}
 	var last time.Time
 	for n := range int64(events) {
@@ -152,15 +172,15 @@ func TestFillArrival(t *testing.T) {
 		last = now
 		days[now.YearDay()]++
 	}
-	if len(days) != filledDays || !last.Before(filledUntil) || filledUntil.Sub(last) > time.Hour {
+	if len(days) != FilledDays || !last.Before(FilledUntil) || FilledUntil.Sub(last) > time.Hour {
 		t.Errorf("events on %d days, the last at %s", len(days), last)
 	}
 }
 
 func BenchmarkGenerate(b *testing.B) {
-	g := newGenerator(newOrganisation(), 1, 1, fillArrival(50_000_000))
+	g := NewGenerator(New(), 1, 1, FillArrival(50_000_000))
 	for b.Loop() {
-		g.nextBatch(fillBatch).Events.Release()
+		g.NextBatch(fillBatch).Events.Release()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*fillBatch), "ns/event")
 }

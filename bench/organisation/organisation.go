@@ -1,4 +1,4 @@
-package main
+package organisation
 
 import (
 	"fmt"
@@ -17,9 +17,9 @@ const (
 
 var regions = []string{"us-east-1", "eu-central-1", "eu-west-1", "ap-southeast-2"}
 
-// organisation is who calls KMS for what, by account and Region. It is the same
+// Organisation is who calls KMS for what, by account and Region. It is the same
 // in every store.
-type organisation struct {
+type Organisation struct {
 	cells   []*cell
 	tickets []uint16 // cells, each as often as its weight says
 }
@@ -62,8 +62,10 @@ type call struct {
 	caller   *caller
 	readOnly bool
 	direct   bool
-	// owner is the copy of the call in the key owner's account.
-	owner *call
+	use      *use
+	// owner is the copy of the call in the key owner's account, and of the call
+	// that this one is the copy of.
+	owner, of *call
 }
 
 // text is the value of a column of kms_events.
@@ -160,10 +162,10 @@ var classes = map[string]string{
 	"CreateKey": "management",
 }
 
-// newOrganisation makes the organisation.
-func newOrganisation() *organisation {
+// New makes the organisation, always the same.
+func New() *Organisation {
 	r := newRandom(0)
-	o := &organisation{}
+	o := &Organisation{}
 	for a := range accountCount {
 		for _, region := range regions {
 			o.cells = append(o.cells, &cell{account: account(a), region: region})
@@ -186,8 +188,20 @@ func newOrganisation() *organisation {
 	return o
 }
 
+// Place is an account in a Region, and the ARN of a key in it.
+type Place struct{ Account, Region, Key string }
+
+// Places lists the organisation's, the busiest first.
+func (o *Organisation) Places() []Place {
+	out := make([]Place, len(o.cells))
+	for i, c := range o.cells {
+		out[i] = Place{c.account, c.region, c.keys[0].arn}
+	}
+	return out
+}
+
 // addForeign makes calls on keys of the next accounts in the same Region.
-func (o *organisation) addForeign(r *random, c *cell, callers []*caller) {
+func (o *Organisation) addForeign(r *random, c *cell, callers []*caller) {
 	for d := 1; len(c.foreign) < 4; d++ {
 		other := o.cells[(c.index+d)%len(o.cells)]
 		if other.region == c.region && other.account != c.account {
@@ -284,7 +298,7 @@ func newCall(r *random, c *cell, k *kmsKey, by *caller, u *use, op string, conte
 		by = nil
 	}
 	class := classes[op]
-	call := &call{name: op, key: k, caller: by, context: context, readOnly: class == "" || class == "read", direct: u.invokedBy == ""}
+	call := &call{name: op, key: k, caller: by, context: context, readOnly: class == "" || class == "read", direct: u.invokedBy == "", use: u}
 	columns := map[string]string{
 		"event_name": op, "record_copy": "single", "recipient_account_id": c.account, "operation_class": class, "quota_name": snake(op),
 		"price_tier": "standard",
@@ -346,7 +360,7 @@ func foreignCall(r *random, c *cell, k *kmsKey, by *caller) *call {
 		"caller_arn": "", "role_arn": "", "principal_arn": "", "key_reference": "",
 		"tls_version": "", "tls_cipher_suite": "", "tls_key_exchange": "",
 	}
-	made.owner = &call{name: made.name, key: k, readOnly: true, texts: replaceTexts(made.texts, hidden)}
+	made.owner = &call{name: made.name, key: k, readOnly: true, texts: replaceTexts(made.texts, hidden), of: made}
 	return made
 }
 
@@ -396,11 +410,13 @@ func compile(maps ...map[string]string) []text {
 	return out
 }
 
+func columnName(column int) string { return schema.KMSEvents.Columns[column].Name }
+
 // replaceTexts returns texts with other values for some columns, "" for none.
 func replaceTexts(texts []text, columns map[string]string) []text {
 	all := map[string]string{}
 	for _, t := range texts {
-		all[schema.KMSEvents.Columns[t.column].Name] = t.value
+		all[columnName(t.column)] = t.value
 	}
 	return compile(all, columns)
 }

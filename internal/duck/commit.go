@@ -173,9 +173,11 @@ func (s *Store) noteCommit() {
 		s.ingest.sparseCommits++
 	}
 	s.ingest.parts += d.parts
-	if d.events < denseCommit && (s.ingest.sparseCommits >= compactCommits || s.ingest.parts >= compactParts) {
-		s.ingest.sparseCommits, s.ingest.parts = 0, 0
+	switch many := s.ingest.sparseCommits >= compactCommits || s.ingest.parts >= compactParts; {
+	case many && d.events < denseCommit:
 		s.maintainSoon()
+	case many:
+		s.maintainWhenQuiet(d.commit)
 	}
 }
 

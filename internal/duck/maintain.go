@@ -77,11 +77,14 @@ const (
 	// off and nothing is done beside it: both together would need more memory
 	// than the store may take.
 	denseCommit = 20_000
+	// quietTime without a commit says that the backlog is worked off.
+	quietTime = 3 * time.Second
 )
 
 // maintainSoon maintains the rollups in the background, unless that is being
-// done.
+// done. The write lock is held.
 func (s *Store) maintainSoon() {
+	s.ingest.sparseCommits, s.ingest.parts = 0, 0
 	if s.background.Err() != nil || !s.maintenance.TryLock() {
 		return
 	}
@@ -91,6 +94,18 @@ func (s *Store) maintainSoon() {
 			s.log.Warn("rollups were not put together", "error", err)
 		}
 	}()
+}
+
+// maintainWhenQuiet maintains the rollups once large commits have ended: when a
+// while after this commit it is still the last.
+func (s *Store) maintainWhenQuiet(commit int64) {
+	time.AfterFunc(quietTime, func() {
+		s.write.Lock()
+		defer s.write.Unlock()
+		if s.writer != nil && s.ingest.lastCommit == commit {
+			s.maintainSoon()
+		}
+	})
 }
 
 // maintainer does one Maintain on a connection of its own.
