@@ -45,6 +45,7 @@ is lost: the next start goes on.`,
 			if cfg.Engine == trinoEngine {
 				return usagef("kmstrail query --engine trino asks Trino itself", "a server answers from its store; engine %s has none", cfg.Engine)
 			}
+			keepPrivate() // whoever could read the store would need no token
 			return serve.Run(cmd.Context(), serve.Options{Config: cfg, Version: version, Log: a.log, Now: a.now})
 		},
 	}

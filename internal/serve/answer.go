@@ -23,18 +23,24 @@ func (s *server) flightOptions(ctx context.Context) (flightsql.Options, error) {
 	catalog, err := backend.catalog(ctx)
 	return flightsql.Options{
 		Backend: backend, Catalog: catalog,
-		Authenticate: s.authenticateFlight,
+		Authenticate: s.authenticateFlight(ctx),
 		Concurrency:  c.Queries, PerPrincipal: c.QueriesPerToken,
 		TLS: s.tls, Version: s.Version, Log: s.Log, Now: s.Now, OnQuery: s.queryEnded,
 	}, err
 }
 
-func (s *server) authenticateFlight(authorization string, peer net.Addr) (access.Principal, error) {
-	p, err := s.guard.Authenticate(authorization, peer)
-	if err != nil {
-		s.metrics.Refused(protocolFlight, refusal(err))
+// authenticateFlight says who is at a network connection, and notes who is not
+// let in.
+func (s *server) authenticateFlight(ctx context.Context) func(authorization string, peer net.Addr) (access.Principal, error) {
+	ctx = context.WithoutCancel(ctx)
+	return func(authorization string, peer net.Addr) (access.Principal, error) {
+		p, err := s.guard.Authenticate(authorization, peer)
+		if err != nil {
+			s.metrics.Refused(protocolFlight, refusal(err))
+			s.audit.Record(ctx, access.Entry{Peer: peer.String(), Protocol: protocolFlight, Action: "connect", Outcome: "denied", Error: err.Error()})
+		}
+		return p, err
 	}
-	return p, err
 }
 
 // refusal is the reason of an error of the guard, as metrics name it.
