@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,9 +42,14 @@ you to ask questions.`,
 }
 
 // demoFiles are what a demo leaves in its directory, and removes first.
-var demoFiles = []string{"bucket", "truth.json", "kmstrail.yaml", "report.html", "kmstrail.duckdb", "kmstrail.duckdb.wal", "kmstrail.duckdb.lock"}
+var demoFiles = []string{"bucket", "truth.json", "kmstrail.yaml", "report.html", "kmstrail.duckdb", "kmstrail.duckdb.wal", "kmstrail.duckdb.lock", "kmstrail.duckdb.watch.json"}
 
 func (a *app) demo(ctx context.Context, dir string, sample sampledata.Config) error {
+	mine := config.Defaults()
+	mine.DB = filepath.Join(dir, "kmstrail.duckdb")
+	if server, err := a.findServer(ctx, mine); err != nil || server != nil {
+		return cmp.Or(err, locally("replace the demo in "+dir))
+	}
 	if err := clearDemo(dir); err != nil {
 		return err
 	}

@@ -123,7 +123,11 @@ func (d *doctor) store(ctx context.Context, cfg config.Config) {
 		d.fail("store", err.Error(), "")
 		return
 	}
-	d.ok("store", "%s, %s of KMS", cfg.DB, output.Plural(events, "event"))
+	place := cfg.DB
+	if isRemote(cfg) {
+		place = cfg.Client.URL
+	}
+	d.ok("store", "%s, %s of KMS", place, output.Plural(events, "event"))
 }
 
 func (d *doctor) source(ctx context.Context, cfg config.Config) error {

@@ -185,12 +185,12 @@ type ingestRun struct {
 }
 
 // runIngest ingests and tells about it.
-func (a *app) runIngest(ctx context.Context, work operator, cfg config.Config, req operate.IngestRequest) error {
+func (a *app) runIngest(ctx context.Context, work *workplace, cfg config.Config, req operate.IngestRequest) error {
 	r := ingestRun{a: a, source: cfg.Ingest.Source, dryRun: req.DryRun}
-	if req.Source != "" && r.source == "" {
-		r.source = req.Source
-	}
 	result, err := work.Ingest(ctx, req, r.update)
+	if work.server != nil && req.Source == "" {
+		r.source = result.Source
+	}
 	if r.progress != nil {
 		r.progress.finish()
 	}

@@ -60,7 +60,7 @@ func (a *app) findServer(ctx context.Context, cfg config.Config) (*client.Target
 	if !answers(ctx, info.HTTPSocket) {
 		return nil, nil // it was killed, and its word is left
 	}
-	a.tell(slog.LevelDebug, "asking the server that has %s open, process %d", []any{cfg.DB, info.PID})
+	a.tell(slog.LevelDebug, "asking the server that has %s open, process %d, version %s", []any{cfg.DB, info.PID, info.Version})
 	return &client.Target{Instance: &info}, nil
 }
 

@@ -81,7 +81,9 @@ type IngestPlan struct {
 
 // IngestResult says what an ingest did.
 type IngestResult struct {
-	Start *IngestStart `json:"start,omitempty"`
+	// Source is what was read, as the request or the configuration names it.
+	Source string       `json:"source"`
+	Start  *IngestStart `json:"start,omitempty"`
 	// Plan is there for a dry run and for the first run on a bucket. Without
 	// Summary nothing was read.
 	Plan    *IngestPlan     `json:"plan,omitempty"`

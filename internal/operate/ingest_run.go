@@ -35,7 +35,7 @@ func (o *Operator) Ingest(ctx context.Context, req IngestRequest, onProgress fun
 	}
 	defer done()
 	from, to := bounds(req.From, req.To, req.Last, o.opts.Now())
-	r := ingestRun{Operator: o, cfg: cfg, req: req, onProgress: onProgress, asked: source.Requests(), opts: ingest.Options{
+	r := ingestRun{Operator: o, result: IngestResult{Source: cfg.Ingest.Source}, cfg: cfg, req: req, onProgress: onProgress, asked: source.Requests(), opts: ingest.Options{
 		Source: source, Sink: o.store,
 		Selection: ingest.Selection{
 			OrganizationID: cfg.Ingest.OrganizationID, Accounts: cfg.Ingest.Accounts, Regions: cfg.Ingest.Regions,
