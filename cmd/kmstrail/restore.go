@@ -14,6 +14,7 @@ import (
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/output"
+	"github.com/kmstrail/kmstrail/internal/watch"
 )
 
 func restoreCommand(a *app) *cobra.Command {
@@ -49,7 +50,11 @@ or by kmstrail serve: the store remembers which log files it has.`,
 func (a *app) restore(ctx context.Context, cfg config.Config, backup string, replace bool) error {
 	progress := a.newCopyProgress()
 	done, err := duck.Restore(ctx, backup, cfg.DB, duck.RestoreOptions{
-		Replace: replace, Now: a.now(), MemoryLimit: cfg.Limits.Memory, Threads: cfg.Limits.Threads, Progress: progress.update,
+		Replace: replace, Now: a.now(),
+		// A server that remembers to have read what the backup does not have would
+		// read it late.
+		Beside:      []string{watch.File("")},
+		MemoryLimit: cfg.Limits.Memory, Threads: cfg.Limits.Threads, Progress: progress.update,
 	})
 	progress.finish()
 	switch {

@@ -27,6 +27,9 @@ type RestoreOptions struct {
 	Replace bool
 	// Now is in that name.
 	Now time.Time
+	// Beside are endings of files beside the database that remember how far it
+	// is, such as ".watch.json". They are kept with the old one.
+	Beside []string
 	// MemoryLimit and Threads are those of Options.
 	MemoryLimit string
 	Threads     int
@@ -260,6 +263,14 @@ func (r *restorer) describe(ctx context.Context, c *conn, mark *backupMark) (err
 // exchange puts the new database in the place of the old one, which stays
 // beside it. Nothing is lost wherever it is stopped.
 func (r *restorer) exchange() error {
+	for _, what := range r.opts.Beside {
+		if _, err := os.Lstat(r.path + what); err != nil {
+			continue
+		}
+		if _, err := r.keepAside(what); err != nil {
+			return err
+		}
+	}
 	kept := ""
 	if _, err := os.Lstat(r.path); err == nil {
 		if kept, err = r.keepAside(""); err != nil {

@@ -99,14 +99,18 @@ func TestRestoreAndIngestAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 3, 9, 8, 7, 6, 0, time.UTC)
+	write(t, filepath.Dir(s.Path()), "store.db.watch.json", "all is read")
 	var told1, told2 int64 = -1, 0
-	done := mustRestore(t, made.Path, s.Path(), RestoreOptions{Replace: true, Now: now, Progress: func(done, total int64) { told1, told2 = done, total }})
+	done := mustRestore(t, made.Path, s.Path(), RestoreOptions{Replace: true, Now: now, Beside: []string{".watch.json", ".none"}, Progress: func(done, total int64) { told1, told2 = done, total }})
 	want := Restored{
 		Path: s.Path(), KeptAs: s.Path() + ".replaced-20260309T080706Z", MadeAt: made.MadeAt, Commit: 5, Events: 505,
 		First: day, Last: day.Add(12*time.Hour + 99*time.Minute), Rows: made.Rows - 1, Bytes: done.Bytes, CommittedAt: done.CommittedAt, Took: done.Took,
 	}
 	if diff := cmp.Diff(want, done); diff != "" || done.Bytes < 100_000 || time.Since(done.CommittedAt) > time.Hour || told1 != told2 || told2 <= 0 {
 		t.Errorf("(-want +got):\n%s; told %d of %d", diff, told1, told2)
+	}
+	if got, want := files(t, filepath.Dir(s.Path())), []string{"store.db", "store.db.replaced-20260309T080706Z", "store.db.replaced-20260309T080706Z.watch.json"}; !slices.Equal(got, want) {
+		t.Errorf("there are %q", got)
 	}
 	restored := mustOpen(t, s.Path())
 	if diff := cmp.Diff(asBackup, contents(t, restored)); diff != "" {
