@@ -13,7 +13,8 @@ about your AWS KMS keys: who uses which key, for what data, from where, how
 fast, whether that is right, and what breaks if the key goes away.
 
 It keeps the KMS events in one DuckDB file (--db, by default kmstrail.duckdb in
-the current directory) and only ever reads from AWS.`
+the current directory) and only ever reads from AWS. Where kmstrail serve has
+that file open, the commands ask the server; so they do with client.url.`
 
 const rootExample = `  kmstrail doctor s3://my-trail-bucket
   kmstrail ingest s3://my-trail-bucket --last 30d

@@ -33,7 +33,7 @@ func (o *Operator) prepare(req DetectRequest) (d detection, err error) {
 	if d.params, err = o.params(req.Params, d.detectors); err != nil {
 		return d, err
 	}
-	if err = checkBounds(req.From, req.To, req.Last); err != nil {
+	if err := checkBounds(req.From, req.To, req.Last); err != nil {
 		return d, err
 	}
 	now := o.now()
