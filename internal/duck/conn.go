@@ -170,8 +170,9 @@ func reported(message string) error {
 
 func hint(message string) string {
 	switch {
-	case strings.Contains(message, "No space left on device"),
-		strings.Contains(message, "max_temp_directory_size"):
+	case strings.Contains(message, "max_temp_directory_size"):
+		return "it needs more than " + maxTempSize + " beside memory: ask for less at once"
+	case strings.Contains(message, "No space left on device"):
 		return "the disk is full: free space or move the database; nothing of the interrupted change was stored"
 	case strings.Contains(message, "Out of Memory"):
 		return "raise the memory limit, or ask for less at once"

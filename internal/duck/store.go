@@ -50,6 +50,10 @@ type Options struct {
 // DefaultMemoryLimit keeps a whole ingesting process below 1 GB resident.
 const DefaultMemoryLimit = "400MB"
 
+// maxTempSize bounds what all queries together may spill to disk. DuckDB's own
+// bound is nine tenths of the disk, which would leave ingest nothing.
+const maxTempSize = "10GB"
+
 // Store is an open database. Its methods are safe for concurrent use; writes
 // happen one after the other.
 type Store struct {
@@ -213,6 +217,7 @@ func (s *Store) config() [][2]string {
 		{"autoload_known_extensions", "false"},
 		{"allow_community_extensions", "false"},
 		{"memory_limit", limit},
+		{"max_temp_directory_size", maxTempSize},
 		{"checkpoint_threshold", checkpointThreshold},
 		// Keep the order of arrival, which is nearly that of time.
 		{"preserve_insertion_order", "true"},

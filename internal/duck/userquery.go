@@ -23,10 +23,7 @@ func (s *Store) UserQuery(ctx context.Context, sql string, lim Limits, args ...a
 	if err != nil {
 		return nil, err
 	}
-	cancel := context.CancelFunc(func() {})
-	if lim.Time > 0 {
-		ctx, cancel = context.WithTimeoutCause(ctx, lim.Time, &LimitError{What: "time", Limit: lim.Time.String()})
-	}
+	ctx, cancel := lim.begin(ctx)
 	r, err := c.startUserQuery(ctx, sql, args)
 	if err != nil {
 		cancel()

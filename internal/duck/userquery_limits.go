@@ -3,7 +3,9 @@
 package duck
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -17,11 +19,62 @@ type Limits struct {
 	// Time bounds the whole query, reading its result included. A single call
 	// of a function cannot be interrupted and may take longer.
 	Time time.Duration
+	// Memory is how much the process may have resident while the query runs:
+	// above that, every query with this limit ends. DuckDB's own memory limit
+	// does not count single values nor what many aggregates hold. It is looked
+	// at every 20 ms; a single call of a function takes what it takes. It works
+	// on Linux only.
+	Memory int64
+}
+
+// begin returns the context of a query that ends with its limits.
+func (l Limits) begin(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancelCause(ctx)
+	cancel := func() { end(context.Canceled) }
+	if l.Memory > 0 {
+		go l.watchMemory(ctx, end)
+	}
+	if l.Time == 0 {
+		return ctx, cancel
+	}
+	ctx, stop := context.WithTimeoutCause(ctx, l.Time, &LimitError{What: "time", Limit: l.Time.String()})
+	return ctx, func() { stop(); cancel() }
+}
+
+// watchMemory ends the query when the process is too large, or with it.
+func (l Limits) watchMemory(ctx context.Context, end context.CancelCauseFunc) {
+	tick := time.NewTicker(interruptEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if resident() > l.Memory {
+				end(&LimitError{What: "memory", Limit: fmt.Sprintf("%d MiB", l.Memory>>20)})
+				return
+			}
+		}
+	}
+}
+
+// resident returns the bytes of the process that are in memory; 0 where that
+// cannot be learnt.
+func resident() int64 {
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, pages int64
+	if _, err := fmt.Sscan(string(statm), &size, &pages); err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
 }
 
 // LimitError says that a result was cut off. The batches before it are right.
 type LimitError struct {
-	// What was used up: rows, bytes or time.
+	// What was used up: rows, bytes, time or memory.
 	What string
 	// Limit is how much was allowed.
 	Limit string

@@ -26,7 +26,7 @@ const (
 	// maxGroupings bounds the grouping sets that ROLLUP and CUBE stand for.
 	maxGroupings = 64
 	// maxColumns bounds the columns of any query, fields of structs included.
-	maxColumns = 5_000
+	maxColumns = 2_500
 )
 
 // estimate refuses a query that is larger than DuckDB should have to bind.
@@ -308,7 +308,7 @@ func (z *sizer) from(node any, in env) row {
 }
 
 // tableRow is more than any table of ours has.
-var tableRow = row{columns: 120, fields: 400, largest: 10}
+var tableRow = row{columns: 120, fields: 150, largest: 10}
 
 // pivot multiplies the values of all its columns.
 func (z *sizer) pivot(n map[string]any, in env) row {
