@@ -328,9 +328,10 @@ func TestKills(t *testing.T) {
 	stopWriting()
 	c := l.start()
 	begin := time.Now()
+	eventually(t, "the last server answers", func() bool { return l.serves(c) })
+	stopAsking() // what is asked as fast as can be takes the time of the rest
 	eventually(t, "everything is ingested and looked at", func() bool { return l.caughtUp(c) })
 	caughtUp := time.Since(begin)
-	stopAsking()
 	l.terminate(c)
 	runs := l.check(t)
 	t.Logf("%d kills, %d of them while it served; %d log files, %d events; %d runs of detectors, %d queries answered; caught up %.1f s after the last start",
@@ -449,8 +450,8 @@ func TestTerminated(t *testing.T) {
 	}
 	stopWriting()
 	c := l.start()
-	eventually(t, "everything is ingested and looked at", func() bool { return l.caughtUp(c) })
 	stopAsking()
+	eventually(t, "everything is ingested and looked at", func() bool { return l.caughtUp(c) })
 	l.terminate(c)
 	l.checkRequests(t)
 	l.check(t)
