@@ -28,25 +28,14 @@ type Decimal struct {
 // readArgs reads the one row of arguments that a client binds, checks that each
 // can be one, and returns it as messages.
 func readArgs(in flight.MessageReader, want int) ([]byte, error) {
-	var row arrow.RecordBatch
-	for in.Next() {
-		rec := in.RecordBatch()
-		switch {
-		case rec.NumRows() == 0:
-			continue
-		case rec.NumRows() > 1 || row != nil:
-			return nil, fault(codes.InvalidArgument, "more than one row of parameters is bound; a query takes one, so run it once for each")
-		}
-		rec.Retain()
-		defer rec.Release()
-		row = rec
-	}
-	if err := in.Err(); err != nil {
-		return nil, fault(codes.InvalidArgument, "read parameters: %v", err)
+	row, err := onlyRow(in)
+	if err != nil {
+		return nil, err
 	}
 	if row == nil {
 		return nil, fault(codes.InvalidArgument, "no row of parameters is bound; the statement has %d", want)
 	}
+	defer row.Release()
 	if n := int(row.NumCols()); n != want {
 		return nil, fault(codes.InvalidArgument, "%d parameters are bound, the statement has %d", n, want)
 	}
@@ -54,6 +43,30 @@ func readArgs(in flight.MessageReader, want int) ([]byte, error) {
 		return nil, err
 	}
 	return encodeArgs(row)
+}
+
+// onlyRow reads the only row; nil when there is none.
+func onlyRow(in flight.MessageReader) (row arrow.RecordBatch, err error) {
+	defer func() {
+		if err != nil && row != nil {
+			row.Release()
+		}
+	}()
+	for in.Next() {
+		rec := in.RecordBatch()
+		switch {
+		case rec.NumRows() == 0:
+			continue
+		case rec.NumRows() > 1 || row != nil:
+			return row, fault(codes.InvalidArgument, "more than one row of parameters is bound; a query takes one, so run it once for each")
+		}
+		rec.Retain()
+		row = rec
+	}
+	if err := in.Err(); err != nil {
+		return row, fault(codes.InvalidArgument, "read parameters: %v", err)
+	}
+	return row, nil
 }
 
 func encodeArgs(row arrow.RecordBatch) ([]byte, error) {

@@ -53,7 +53,7 @@ func plainType(t arrow.DataType) arrow.DataType {
 	case *arrow.StructType:
 		return arrow.StructOf(plainFields(t.Fields())...)
 	case *arrow.MapType:
-		kv := plainFields(t.ValueType().Fields())
+		kv := plainFields(t.Elem().(*arrow.StructType).Fields())
 		return arrow.MapOfFields(kv[0], kv[1])
 	}
 	return t
@@ -65,6 +65,7 @@ func plainBatch(rec arrow.RecordBatch, schema *arrow.Schema) (arrow.RecordBatch,
 		rec.Retain()
 		return rec, nil
 	}
+	// Nothing is released by hand: it is Go's memory, which its collector frees.
 	columns := make([]arrow.Array, rec.NumCols())
 	for i, c := range rec.Columns() {
 		data, err := plainData(c.Data(), schema.Field(i).Type)
@@ -72,8 +73,6 @@ func plainBatch(rec arrow.RecordBatch, schema *arrow.Schema) (arrow.RecordBatch,
 			return nil, err
 		}
 		columns[i] = array.MakeFromData(data)
-		defer columns[i].Release()
-		data.Release()
 	}
 	return array.NewRecordBatch(schema, columns, rec.NumRows()), nil
 }
@@ -88,7 +87,6 @@ func plainData(d arrow.ArrayData, t arrow.DataType) (arrow.ArrayData, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer child.Release()
 		children[i] = child
 	}
 	return array.NewData(t, d.Len(), d.Buffers(), children, d.NullN(), d.Offset()), nil
@@ -97,7 +95,7 @@ func plainData(d arrow.ArrayData, t arrow.DataType) (arrow.ArrayData, error) {
 // childType is the type of a child as it lies in memory, where a map is a list.
 func childType(t arrow.DataType, i int) arrow.DataType {
 	if m, ok := t.(*arrow.MapType); ok {
-		return m.ValueType()
+		return m.Elem()
 	}
 	if nested, ok := t.(arrow.NestedType); ok {
 		return nested.Fields()[i].Type
@@ -108,13 +106,11 @@ func childType(t arrow.DataType, i int) arrow.DataType {
 // lookUp returns the texts that the numbers stand for.
 func lookUp(d arrow.ArrayData) (arrow.ArrayData, error) {
 	dict := array.NewDictionaryData(d)
-	defer dict.Release()
 	texts, ok := dict.Dictionary().(*array.String)
 	if !ok {
 		return nil, fmt.Errorf("encode result: a dictionary of %s", dict.Dictionary().DataType())
 	}
 	b := array.NewStringBuilder(memory.DefaultAllocator)
-	defer b.Release()
 	b.Reserve(dict.Len())
 	for i := range dict.Len() {
 		if dict.IsNull(i) {
@@ -123,8 +119,5 @@ func lookUp(d arrow.ArrayData) (arrow.ArrayData, error) {
 			b.Append(texts.Value(dict.GetValueIndex(i)))
 		}
 	}
-	out := b.NewStringArray()
-	defer out.Release()
-	out.Data().Retain()
-	return out.Data(), nil
+	return b.NewStringArray().Data(), nil
 }

@@ -26,6 +26,7 @@ const (
 	maxStreams     = 100 // of one connection
 	maxConnections = 500 // over the network, all together
 	handshakeTime  = 10 * time.Second
+	idleTime       = 10 * time.Minute
 )
 
 // Server is a read-only Flight SQL server. Its methods may be called
@@ -69,10 +70,10 @@ func New(o Options) (*Server, error) {
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakeTime),
-		grpc.SharedWriteBuffer(true),
-		// A client whose machine is gone is found out, and pools that ask
-		// whether we are still here are not thrown out for it.
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		// A client whose machine is gone is found out, one that only holds its
+		// connection is sent away (it comes back by itself when it has a
+		// question), and pools that ask whether we are here are welcome.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second, MaxConnectionIdle: idleTime}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)
 	flight.RegisterFlightServiceServer(s.grpc, service)

@@ -192,11 +192,14 @@ type wanted []uint32
 
 func (w wanted) GetInfo() []uint32 { return w }
 
+//nolint:revive,staticcheck // the name is that of the interface
 func (h *handler) GetFlightInfoSqlInfo(_ context.Context, _ arrowsql.GetSqlInfo, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	return metadataInfo(desc, schema_ref.SqlInfo), nil
 }
 
 // DoGetSqlInfo answers what of a request is known: a newer client asks for more.
+//
+//nolint:revive,staticcheck // the name is that of the interface
 func (h *handler) DoGetSqlInfo(ctx context.Context, cmd arrowsql.GetSqlInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	known := h.infos
 	if asked := cmd.GetInfo(); len(asked) > 0 {

@@ -245,7 +245,7 @@ func TestDeadline(t *testing.T) {
 	q := s.newQuery(t.Context(), ticket{SQL: "hang"})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(context.DeadlineExceeded)
-	err := s.work(ctx, q, false, func(ctx context.Context) error { return context.Cause(ctx) })
+	err := s.work(ctx, q, false, context.Cause)
 	if status.Code(err) != codes.DeadlineExceeded {
 		t.Error(err)
 	}

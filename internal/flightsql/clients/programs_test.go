@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func TestJDBC(t *testing.T) {
 		want["password"] = "1"
 		want["bad_password"] = want["bad_token"]
 		got := run(t, s, java, "--add-opens=java.base/java.nio=ALL-UNNAMED", "-Duser.timezone=UTC", "-cp", jar, "testdata/Client.java")
-		if bytes.Contains([]byte(got["bad_password"]), []byte(want["bad_password"])) {
+		if strings.Contains(got["bad_password"], want["bad_password"]) {
 			got["bad_password"] = want["bad_password"]
 		}
 		check(t, want, got)
@@ -74,9 +75,9 @@ func run(t *testing.T, s *server, program string, args ...string) steps {
 	return got
 }
 
-// cached returns a directory of the cache, which make fills, once: it appears
-// whole or not at all, and of several processes one makes it.
-func cached(t *testing.T, name string, make func(dir string) error) string {
+// cached returns a directory of the cache, which fill fills, once: it appears
+// whole or not at all, and of several processes one fills it.
+func cached(t *testing.T, name string, fill func(dir string) error) string {
 	t.Helper()
 	cache := os.Getenv("TEST_CLIENTS_CACHE")
 	if cache == "" {
@@ -104,7 +105,7 @@ func cached(t *testing.T, name string, make func(dir string) error) string {
 	began := time.Now()
 	err = errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755))
 	if err == nil {
-		err = make(dir)
+		err = fill(dir)
 	}
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "whole"), nil, 0o644)
