@@ -78,7 +78,7 @@ func (s *Store) backup(ctx context.Context, name string, progress func(done, tot
 		return BackedUp{}, err
 	}
 	defer unlock()
-	if _, err := os.Lstat(dest); !errors.Is(err, fs.ErrNotExist) {
+	if exists(dest) {
 		return BackedUp{}, fmt.Errorf("%s: %w", dest, fs.ErrExist)
 	}
 	// Rows that maintenance takes out would have to be kept for the copy.
@@ -210,6 +210,12 @@ func fileSize(path string) int64 {
 	return info.Size()
 }
 
+// exists reports whether there is something of a name, a link to nowhere too.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // copyTo copies what is committed now into a new file, which is complete and
 // closed when it returns.
 func (s *Store) copyTo(ctx context.Context, dest string) (mark backupMark, err error) {
@@ -230,7 +236,8 @@ func (s *Store) copyTo(ctx context.Context, dest string) (mark backupMark, err e
 		err = errors.Join(err, c.exec(context.WithoutCancel(ctx), "DETACH "+ident(backupAlias)))
 	}()
 	mark.MadeAt = time.Now().UTC()
-	return mark, c.copyDatabase(ctx, source, backupAlias, &mark, func() error { return c.writeMark(ctx, &mark) })
+	err = c.copyDatabase(ctx, source, backupAlias, &mark, func() error { return c.writeMark(ctx, &mark) })
+	return mark, err
 }
 
 // copyDatabase copies an attached database into another, which is empty, in one
@@ -358,7 +365,7 @@ func (m *backupMark) finish(unfinished, dest string) (BackedUp, error) {
 // publish makes a database file that nobody has open durable and renames it,
 // unless there is a file of that name.
 func publish(unfinished, dest string) error {
-	if _, err := os.Lstat(dest); !errors.Is(err, fs.ErrNotExist) {
+	if exists(dest) {
 		return fmt.Errorf("%s: %w", dest, fs.ErrExist)
 	}
 	if err := syncFile(unfinished, os.O_RDWR); err != nil {
@@ -371,7 +378,7 @@ func publish(unfinished, dest string) error {
 }
 
 func syncFile(path string, flag int) error {
-	f, err := os.OpenFile(path, flag, 0) //nolint:gosec // a path that we made
+	f, err := os.OpenFile(path, flag, 0)
 	if err != nil {
 		return err
 	}

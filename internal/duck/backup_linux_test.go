@@ -27,7 +27,7 @@ func child() string { return os.Getenv("KMSTRAIL_TEST_CARE") }
 // first line it is killed after a time, unless that is negative.
 func runChild(t *testing.T, dir string, killAfter time.Duration) (killed bool) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1") //nolint:gosec // this program
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1")
 	cmd.Env = append(os.Environ(), "KMSTRAIL_TEST_CARE="+dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -10,5 +10,5 @@ func freeSpace(dir string) (free uint64, known bool) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, false
 	}
-	return s.Bavail * uint64(s.Bsize), true //nolint:gosec // a block's size is positive
+	return s.Bavail * uint64(s.Bsize), true
 }

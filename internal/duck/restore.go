@@ -103,7 +103,7 @@ func restore(ctx context.Context, backup, path string, opts RestoreOptions) (Res
 		return Restored{}, err
 	}
 	defer func() { _ = lock.Unlock() }()
-	if _, err := os.Lstat(path); err == nil && !opts.Replace {
+	if exists(path) && !opts.Replace {
 		return Restored{}, fmt.Errorf("%s: %w", path, fs.ErrExist)
 	}
 	if err := settleOld(path, opts); err != nil {
@@ -140,7 +140,7 @@ func resolveBackup(path string) (string, error) {
 // lock says so too, but not to the process that holds it.
 func checkUnused(path string) error {
 	name := path + ".lock"
-	if _, err := os.Stat(name); err != nil {
+	if !exists(name) {
 		return nil // nobody ever had it open
 	}
 	lock := flock.New(name)
@@ -160,7 +160,7 @@ func checkUnused(path string) error {
 // be replaced, and brings what is in its log into its file. That it cannot be
 // opened for another reason is perhaps why it is to be replaced.
 func settleOld(path string, opts RestoreOptions) error {
-	if _, err := os.Stat(path); err != nil {
+	if !exists(path) {
 		return nil
 	}
 	old := &Store{path: path, opts: Options{MemoryLimit: opts.MemoryLimit, Threads: opts.Threads}}
@@ -264,7 +264,7 @@ func (r *restorer) describe(ctx context.Context, c *conn, mark *backupMark) (err
 // beside it. Nothing is lost wherever it is stopped.
 func (r *restorer) exchange() error {
 	for _, what := range r.opts.Beside {
-		if _, err := os.Lstat(r.path + what); err != nil {
+		if !exists(r.path + what) {
 			continue
 		}
 		if _, err := r.keepAside(what); err != nil {
@@ -272,14 +272,15 @@ func (r *restorer) exchange() error {
 		}
 	}
 	kept := ""
-	if _, err := os.Lstat(r.path); err == nil {
+	if exists(r.path) {
+		var err error
 		if kept, err = r.keepAside(""); err != nil {
 			return err
 		}
 	}
 	// A log that could not be brought into its file, or whose file is gone,
 	// must not be taken for one of the new file.
-	if _, err := os.Lstat(r.path + ".wal"); err == nil {
+	if exists(r.path + ".wal") {
 		if _, err := r.keepAside(".wal"); err != nil {
 			return err
 		}
@@ -301,7 +302,7 @@ const replacedStamp = "20060102T150405Z"
 // keepAside renames the old database, or a file beside it.
 func (r *restorer) keepAside(what string) (string, error) {
 	kept := r.path + ".replaced-" + r.opts.Now.UTC().Format(replacedStamp) + what
-	if _, err := os.Lstat(kept); !errors.Is(err, fs.ErrNotExist) {
+	if exists(kept) {
 		return "", fmt.Errorf("keep the old database: %s: %w", kept, fs.ErrExist)
 	}
 	if err := os.Rename(r.path+what, kept); err != nil {

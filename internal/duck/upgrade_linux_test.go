@@ -28,18 +28,18 @@ func TestKilledUpgrade(t *testing.T) {
 	names := earlierStores(t)
 	name := names[len(names)-1]
 	killed := 0
-	for _, after := range []time.Duration{5, 20, 50, 90, 140, 200, 300, 450} {
+	for _, after := range []int{5, 20, 50, 90, 140, 200, 300, 450} { // milliseconds
 		dir := t.TempDir()
 		path := filepath.Join(dir, "store.duckdb")
 		unpackStore(t, name, path)
 		before := readEarlier(t, path)
-		for runChild(t, dir, after*time.Millisecond) { // and again, until one comes through
+		for runChild(t, dir, time.Duration(after)*time.Millisecond) { // and again, until one comes through
 			killed++
 			after *= 2
 		}
 		s := mustOpen(t, path)
 		if diff := cmp.Diff(before.rows, before.after(t, s)); diff != "" {
-			t.Fatalf("killed after %v (-before +after):\n%s", after, diff)
+			t.Fatalf("killed after %d ms (-before +after):\n%s", after, diff)
 		}
 		rebuilt(t, s)
 	}
