@@ -47,6 +47,29 @@ func TestUserQueryRuns(t *testing.T) {
 		"-- a comment with ; and EXPLAIN\nSELECT 1",
 		"SELECT event_id FROM kms_events e WHERE EXISTS (SELECT 1 FROM log_files l WHERE l.log_file_id = e.log_file_id)",
 		"SELECT element_at(encryption_context, 'x') FROM kms_events",
+		// What the sandbox must not take for an attack.
+		"SELECT event_name, count(*) AS calls, calls * 2 AS twice FROM test.main.kms_events GROUP BY 1 ORDER BY calls DESC LIMIT 10",
+		"SELECT lpad('1', 3, '0'), repeat('#', least(count(*), 20)::INT) FROM kms_events",
+		"WITH a AS (SELECT * FROM kms_events), b AS (SELECT a.*, row_number() OVER (ORDER BY event_time) AS n FROM a) SELECT * FROM b JOIN a USING (event_id) LEFT JOIN kms_calls k USING (event_id)",
+		"WITH a AS NOT MATERIALIZED (SELECT 1 AS x) SELECT * FROM a, a AS b",
+		"SELECT list_transform([1, 2], lambda x: x + 1), list_filter([1, 2], lambda x: x > 1), [x * 2 for x in [1, 2]]",
+		"SELECT '[1, 2]'::INT[], [1, 2]::BIGINT[], NULL::VARCHAR[], MAP {'a': 1}, {'a': 1}::STRUCT(a BIGINT), '{\"a\": 1}'::JSON->>'a'",
+		"FROM (SELECT region, event_name FROM kms_events) PIVOT (count(*) FOR region IN ('eu-west-1', 'us-east-1'))",
+		"SELECT count(*) FROM kms_events WHERE event_id::VARCHAR IN ('00000000-0000-0000-0000-000000000000'" + strings.Repeat(", '00000000-0000-0000-0000-000000000001'", 5000) + ")",
+		"SELECT CASE " + strings.Repeat("WHEN region = 'x' THEN 'y' ", 60) + "ELSE 'z' END FROM kms_events",
+		"SELECT count(*) FROM kms_events WHERE " + strings.Repeat("region = 'a' OR ", 500) + "region = 'b'",
+		"SELECT 'a'" + strings.Repeat(" || region", 40) + " FROM kms_events",
+		"SELECT 1" + strings.Repeat(" UNION ALL SELECT 1", 50),
+		"SELECT extract(hour FROM event_time), event_time AT TIME ZONE 'UTC', event_time::TIMESTAMP WITH TIME ZONE, DATE '2026-01-01' + INTERVAL 3 DAY FROM kms_events",
+		"SELECT * FROM kms_events USING SAMPLE 100 ROWS",
+		"SELECT t.i, count(*) FROM range(TIMESTAMP '2026-01-01', TIMESTAMP '2026-01-02', INTERVAL 1 HOUR) t(i) LEFT JOIN kms_events e ON date_trunc('hour', e.event_time) = t.i GROUP BY ALL",
+		"SELECT quantile_cont(record_index, [0.5, 0.95]), mode(region), max(region, 3), arg_max(region, event_time) FROM kms_events",
+		"SELECT printf('%05.2f', 3.14), format('{:>10} {}', 'a', 1), to_json({'a': 1})",
+		"SELECT sum(x) OVER w, lag(x) OVER w FROM range(5) t(x) WINDOW w AS (ORDER BY x ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)",
+		"SELECT region, event_name, count(*) FROM kms_events GROUP BY ROLLUP (region, event_name)",
+		"SELECT COLUMNS('event_.*') FROM kms_events",
+		"SELECT * EXCLUDE (remainder) REPLACE (upper(region) AS region) FROM kms_events",
+		"SELECT k.*, c.*, t.* FROM kms_events k, (SELECT count(*) FROM keys) c, (SELECT * FROM kms_events UNION ALL SELECT * FROM kms_events) t",
 	} {
 		rows, err := drain(s.UserQuery(context.Background(), sql, Limits{Rows: 1000, Time: time.Minute}))
 		if err != nil || rows == 0 {
@@ -144,6 +167,7 @@ func TestUserQueryLimits(t *testing.T) {
 		{"just enough rows", "SELECT * FROM range(5000)", Limits{Rows: 5000}, "", 5000},
 		{"one vector of rows", "SELECT * FROM range(4096)", Limits{Rows: 2048}, "rows", 2048},
 		{"bytes", "SELECT repeat('x', 1000) FROM range(100000000)", Limits{Bytes: 10_000_000}, "bytes", 8192},
+		{"memory", "SELECT count(*) FROM range(100000000000) t(i) WHERE i % 3 = hash(i) % 7", Limits{Memory: 1}, "memory", 0},
 		{"time", "SELECT count(*) FROM range(100000000000) t(i) WHERE i % 3 = hash(i) % 7", Limits{Time: 50 * time.Millisecond}, "time", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -200,6 +224,9 @@ func TestUserQueryBindsParameters(t *testing.T) {
 			t.Errorf("%s: %q %v, want %q", tt.sql, got, r.Err(), tt.want)
 		}
 		r.Release()
+	}
+	if _, err := drain(s.UserQuery(context.Background(), "SELECT repeat('x', $1), repeat('y', $2)", Limits{}, int64(maxSize), int64(maxSize+1))); err == nil {
+		t.Error("a parameter made too large a value")
 	}
 	if _, err := s.UserQuery(context.Background(), "SELECT ?", Limits{}); err == nil {
 		t.Error("a parameter without a value ran")
