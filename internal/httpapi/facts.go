@@ -53,6 +53,14 @@ const newestFindings = 12
 // written for every day of every run.
 const recentRuns = 8 * 24 * time.Hour
 
+func (h *Handler) readFacts(ctx context.Context) (*facts, error) {
+	f, err := readFacts(ctx, h.opts.Store, h.opts.Now())
+	if err == nil {
+		f.titled(h.opts.Detectors)
+	}
+	return f, err
+}
+
 func readFacts(ctx context.Context, store Store, now time.Time) (*facts, error) {
 	f := &facts{At: now, Quarantined: map[string]int64{}, OpenBySeverity: map[string]int64{}}
 	var err error
@@ -110,7 +118,7 @@ func (f *facts) findings(ctx context.Context, store Store) error {
 		select cast(f.finding_id as varchar), f.detector_id, f.severity, f.status, f.account_id, a.account_name, f.region, f.summary, f.created_at, f.last_seen
 		from findings f left join accounts a on a.account_id = f.account_id
 		where f.status in ('new', 'in_progress')
-		order by f.created_at desc,
+		order by date_trunc('minute', f.created_at) desc,
 			case f.severity when 'critical' then 0 when 'high' then 1 when 'medium' then 2 when 'low' then 3 else 4 end,
 			f.last_seen desc, f.finding_id
 		limit ?`, []any{int64(newestFindings)}, func(r rows.Row) {

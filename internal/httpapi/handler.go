@@ -45,7 +45,7 @@ func New(ctx context.Context, opts Options) (*Handler, error) {
 		queries: make(chan struct{}, opts.QueriesAtOnce), page: page,
 	}
 	h.jobs = newJobs(ctx, opts.Now, h.jobEnded)
-	h.facts = newCached(factsAge, opts.Now, func(ctx context.Context) (*facts, error) { return readFacts(ctx, opts.Store, opts.Now()) })
+	h.facts = newCached(factsAge, opts.Now, h.readFacts)
 	h.coverage = newCached(coverageAge, opts.Now, func(ctx context.Context) (*coverageMap, error) { return readCoverage(ctx, opts.Store) })
 	h.status = newCached(factsAge, opts.Now, h.readStatus)
 	h.reports = newReportCache(opts.Now)

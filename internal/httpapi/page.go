@@ -149,8 +149,10 @@ func ago(now time.Time, at any) string {
 		return "in " + output.Span(-d.Truncate(time.Second))
 	case d < time.Second:
 		return "just now"
-	default:
+	case d < 2*time.Minute:
 		return output.Span(d.Truncate(time.Second)) + " ago"
+	default:
+		return output.Span(d.Truncate(time.Minute)) + " ago"
 	}
 }
 
