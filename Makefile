@@ -44,8 +44,10 @@ test: toolchain ## run all tests
 
 .PHONY: race
 race: toolchain ## run the tests of concurrent code under the race detector
-	packages=$$($(LIST_CONCURRENT) | grep -v '/internal/lake$$'); go test -race $$packages
-	go test -race ./internal/lake -skip '^TestWrite_kills$$' -seeds 2 # killing takes minutes with it, and shows no race
+	packages=$$($(LIST_CONCURRENT) | grep -vE '/internal/(lake|serve)$$'); go test -race $$packages
+	# Killing processes takes minutes with it, and shows no race.
+	go test -race ./internal/lake -skip '^TestWrite_kills$$' -seeds 2
+	go test -race ./internal/serve -skip '^Test(Kills|Terminated|FullDisk)$$'
 
 # Elsewhere means another time zone. "make race" in one is the other half.
 .PHONY: test-elsewhere
@@ -56,6 +58,7 @@ test-elsewhere: toolchain ## run the tests that "make race" does not, whatever t
 long: toolchain ## kill, fault, history and fuzz suites at full length
 	go test -count=1 -timeout 30m ./ingest -kills 50
 	go test -count=1 -timeout 30m ./internal/lake -seeds 40 -kills 60
+	go test -count=1 -timeout 30m ./internal/serve -run '^TestKills$$' -kills 100
 	go test -count=1 -timeout 30m ./internal/duck -run '^TestDerivedTablesAreExact$$' -histories 150
 	git grep -n '^func Fuzz' -- '*_test.go' \
 	| sed -E 's,^(.*)/[^/]+:[0-9]+:func (Fuzz[A-Za-z0-9_]*).*,\1 \2,' \
