@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -27,6 +28,7 @@ import (
 	"github.com/kmstrail/kmstrail/internal/access"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/flightsql"
+	"github.com/kmstrail/kmstrail/internal/hostile"
 	"github.com/kmstrail/kmstrail/internal/rows"
 )
 
@@ -396,4 +398,80 @@ func TestFlight_functions(t *testing.T) {
 	if lists.Len() != len(asked) || told < 80 {
 		t.Errorf("%d lists, %d functions", lists.Len(), told)
 	}
+}
+
+// TestFlight_attacks: what the store withstands, the server does: each attack is
+// refused or bounded in words, and the next client is answered.
+func TestFlight_attacks(t *testing.T) {
+	limits := duck.Limits{Rows: 10_000, Bytes: 16 << 20, Time: time.Minute, Memory: 3 << 30}
+	_, patient := queries(t, limits)
+	limits.Time = 100 * time.Millisecond
+	_, hurried := queries(t, limits)
+	codeOf := map[hostile.Outcome]codes.Code{
+		hostile.Refused: codes.InvalidArgument, hostile.Bounded: codes.ResourceExhausted, hostile.Harmless: codes.OK,
+	}
+	for _, a := range hostile.Attacks() {
+		t.Run(strings.ReplaceAll(a.Category+"/"+a.Name, " ", "_"), func(t *testing.T) {
+			if !utf8.ValidString(a.SQL) {
+				t.Skip("no message holds it")
+			}
+			c := patient
+			if a.Want == hostile.Bounded && strings.Contains(a.By, hostile.ByTime) {
+				c = hurried
+			}
+			want, err := codeOf[a.Want], send(t.Context(), c, a.SQL, a.Args)
+			said := strings.Contains(fmt.Sprint(err), a.By)
+			if a.Want == hostile.Bounded && a.By == "boom" { // it fails by itself
+				want = codes.InvalidArgument
+			}
+			// The server counts parameters itself.
+			if status.Code(err) != want || a.Want == hostile.Refused && !said && a.By != "bind parameters" {
+				t.Errorf("%s\n  it gave %v\n  want %s: %s", a.Text(), err, a.Want, a.By)
+			}
+			if n, err := ask(t.Context(), patient, "select count(*) from kms_events"); n != 1 || err != nil {
+				t.Errorf("after it: %d rows, %v", n, err)
+			}
+		})
+	}
+}
+
+// send runs a statement with its arguments and returns how it ended.
+func send(ctx context.Context, c *arrowsql.Client, sql string, args []any) error {
+	if len(args) == 0 {
+		_, err := ask(ctx, c, sql)
+		return err
+	}
+	st, err := c.Prepare(ctx, sql)
+	if err != nil {
+		return err
+	}
+	defer st.Close(ctx)
+	var fields []arrow.Field
+	var columns []arrow.Array
+	for _, arg := range args {
+		switch v := arg.(type) {
+		case string:
+			b := array.NewStringBuilder(memory.DefaultAllocator)
+			b.Append(v)
+			columns = append(columns, b.NewArray())
+		case int64:
+			b := array.NewInt64Builder(memory.DefaultAllocator)
+			b.Append(v)
+			columns = append(columns, b.NewArray())
+		default:
+			return fmt.Errorf("an attack with a %T", arg)
+		}
+		fields = append(fields, arrow.Field{Name: "p", Type: columns[len(columns)-1].DataType()})
+	}
+	st.SetParameters(array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, 1))
+	info, err := st.Execute(ctx)
+	if err != nil {
+		return err
+	}
+	r, err := c.DoGet(ctx, info.GetEndpoint()[0].GetTicket())
+	if err != nil {
+		return err
+	}
+	_, err = drain(r)
+	return err
 }
