@@ -122,6 +122,10 @@ func TestLoad_paths_are_relative_to_the_file(t *testing.T) {
 	if c.Ingest.Source != "s3://bucket/p" {
 		t.Errorf("source = %s", c.Ingest.Source)
 	}
+	c, problems = load(t, "server: {tls_cert: tls.crt, tls_key: ~/tls.key, backups: /var/b}\n", []string{"HOME=/home/example"})
+	if want := filepath.Join(filepath.Dir(c.File()), "tls.crt"); problems != "" || c.Server.TLSCert != want || c.Server.TLSKey != "/home/example/tls.key" || c.Server.Backups != "/var/b" {
+		t.Errorf("server = %+v, %s", c.Server, problems)
+	}
 	c, _ = load(t, "db: ~/x.duckdb\n", []string{"HOME=/home/example"})
 	if c.DB != "/home/example/x.duckdb" {
 		t.Errorf("db = %s", c.DB)

@@ -99,15 +99,18 @@ func exists(name string) bool {
 // resolvePaths makes paths written in the file relative to the file, so that
 // its meaning does not depend on where kmstrail is started.
 func resolvePaths(c *Config, dir, home string) {
-	for path, p := range map[string]*string{"db": &c.DB, "ingest.source": &c.Ingest.Source, "trino.ca_file": &c.Trino.CAFile} {
-		switch {
-		case !c.IsSet(path) || *p == "" || filepath.IsAbs(*p) || strings.Contains(*p, "://") || *p == ":memory:":
-		case strings.HasPrefix(*p, "~/") && home != "":
-			*p = filepath.Join(home, (*p)[2:])
-		default:
-			*p = filepath.Join(dir, *p)
+	leaves(reflect.ValueOf(c).Elem(), "", func(path string, f reflect.StructField, v reflect.Value) {
+		if kind := f.Tag.Get("kind"); kind != "path" && kind != "source" || !c.IsSet(path) {
+			return
 		}
-	}
+		switch p := v.String(); {
+		case p == "" || filepath.IsAbs(p) || strings.Contains(p, "://") || p == ":memory:":
+		case strings.HasPrefix(p, "~/") && home != "":
+			v.SetString(filepath.Join(home, p[2:]))
+		default:
+			v.SetString(filepath.Join(dir, p))
+		}
+	})
 }
 
 func applyEnviron(c *Config, env map[string]string, errs *Error) {
