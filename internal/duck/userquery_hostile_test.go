@@ -154,8 +154,8 @@ func traces(t *testing.T, s *Store) string {
 	return strings.Join(out, "\n")
 }
 
-// TestHostilePage keeps docs/hostile-sql.md as the attacks are.
-func TestHostilePage(t *testing.T) {
+// TestPages keeps docs/hostile-sql.md as the attacks are.
+func TestPages(t *testing.T) {
 	golden.EqualString(t, hostilePage(), "../../docs/hostile-sql.md")
 }
 

@@ -215,7 +215,7 @@ func (j *inspector) checkQuery(n map[string]any, at place) (place, error) {
 // that no limit counts.
 func (j *inspector) checkSample(node any) error {
 	n, _ := node.(map[string]any)
-	if n == nil || n["is_percentage"] == true {
+	if percent, _ := n["is_percentage"].(bool); n == nil || percent {
 		return nil
 	}
 	if rows, ok := j.number(map[string]any{"class": "CONSTANT", "value": n["sample_size"]}); !ok || rows > maxSize {
@@ -250,7 +250,7 @@ func (j *inspector) checkExpression(class string, n map[string]any, at place) (p
 		if err := checkFunction("functions", n); err != nil {
 			return at, err
 		}
-		if n["export_state"] == true {
+		if exported, _ := n["export_state"].(bool); exported {
 			return at, refuse("EXPORT_STATE is not allowed")
 		}
 		args, _ := n["children"].([]any)

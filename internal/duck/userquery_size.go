@@ -25,6 +25,8 @@ const (
 	maxSets = 200
 	// maxGroupings bounds the grouping sets that ROLLUP and CUBE stand for.
 	maxGroupings = 64
+	// subquery is what a query in an expression takes beside its parts.
+	subquery = 100
 	// maxColumns bounds the columns of any query, fields of structs included.
 	maxColumns = 2_500
 )
@@ -199,8 +201,7 @@ func (z *sizer) add(x extent) {
 	z.work += x.parts * x.depth * x.depth
 }
 
-// expression returns the size of an expression with all copies made. The
-// queries in it are added by themselves.
+// expression returns the size of an expression with all copies made.
 func (z *sizer) expression(node any, in env) extent {
 	out := extent{}
 	switch n := node.(type) {
@@ -211,7 +212,10 @@ func (z *sizer) expression(node any, in env) extent {
 		}
 	case map[string]any:
 		if _, ok := n["cte_map"]; ok {
+			// It is added where the expression is, as often as that.
+			before := z.parts
 			z.query(n, in)
+			out.parts, z.parts = z.parts-before+subquery, before
 			return out
 		}
 		for _, x := range n {

@@ -18,8 +18,10 @@ func growing() []Attack {
 		aliases += fmt.Sprintf(", a%d + a%d AS a%d", i, i, i+1)
 		copied += fmt.Sprintf(", t%d AS NOT MATERIALIZED (SELECT * FROM t%d UNION ALL SELECT * FROM t%d)", i+1, i, i)
 	}
+	queries := "SELECT (SELECT count(*) FROM kms_events)" + strings.TrimPrefix(aliases[:strings.Index(aliases, " AS a9")], "SELECT 1")
 	return []Attack{
 		{Name: "aliases that double", SQL: aliases, Want: Refused, By: parts, Would: "binds for hours"},
+		{Name: "aliases of a query that double", SQL: queries, Want: Refused, By: parts},
 		{Name: "macros that double", SQL: "SELECT " + nested(40, "array_pop_back(", "[1]", ")"), Want: Refused, By: parts},
 		{Name: "WITH queries that double", SQL: copied + " SELECT count(*) FROM t30", Want: Refused, By: parts},
 		{Name: "columns that double", SQL: nested(20, "SELECT *, * FROM (", "SELECT * FROM kms_events", ")"), Want: Refused, By: "more than"},
