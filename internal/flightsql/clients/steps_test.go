@@ -60,7 +60,7 @@ func wanted(s *server) steps {
 		"param_where": s.events,
 		"tables":      "kms_calls VIEW, kms_events TABLE",
 		"columns":     strings.Join(columns, ", "),
-		"million":     fmt.Sprintf("1000000 499999500000 %d", crc.Sum32()),
+		"million":     fmt.Sprint(1_000_000, 1_000_000*999_999/2, crc.Sum32()),
 		"error":       `syntax error at or near "selec"`,
 		"refused":     "query refused",
 		"too_wide":    "more than the 2 MiB that fit into a message",
