@@ -78,7 +78,7 @@ func (m *Metrics) detecting() {
 	detector := Label{Name: "detector", Doc: "id of the detector, `other` for one that is not known"}
 	m.detectorSeconds = m.histogram("detector_duration_seconds", "How long a detector took in one run, over all days it looked at.", workSeconds, detector)
 	m.runs = m.counter("detector_runs_total", "Runs of detectors.", detector, Label{Name: "outcome", Values: outcomes})
-	m.days = m.counter("detector_days_total", "Days that detectors looked at.", detector)
+	m.days = m.counter("detector_windows_total", "Days of events that detectors looked at.", detector)
 	m.findingSeconds = m.histogram("finding_delay_seconds", "Time from the newest event behind a new finding to when the finding was reported: delivery by CloudTrail (minutes), the poll, and the schedule of detectors.", delaySeconds)
 	for _, id := range m.detectors {
 		for _, o := range outcomes {

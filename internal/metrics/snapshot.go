@@ -70,7 +70,7 @@ var snapshotMetrics = []snapshotMetric{
 		func(s Snapshot) (float64, bool) { return float64(s.StoredEvents), s.StoreKnown }},
 	{"store_size_bytes", "What the store's data takes in its file.", prometheus.GaugeValue,
 		func(s Snapshot) (float64, bool) { return float64(s.StoreBytes), s.StoreKnown }},
-	{"detector_days_pending", "Days of which events arrived after detectors last ran.", prometheus.GaugeValue,
+	{"detector_windows_pending", "Days of which events arrived after detectors last ran.", prometheus.GaugeValue,
 		func(s Snapshot) (float64, bool) { return float64(s.DirtyDays), s.StoreKnown }},
 	{"disk_free_bytes", "Free space on the store's disk.", prometheus.GaugeValue,
 		func(s Snapshot) (float64, bool) { return float64(s.DiskFree), s.DiskFree > 0 }},
