@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"strings"
 	"time"
@@ -25,9 +26,37 @@ type Decimal struct {
 	Scale    int32
 }
 
+// messages are those of an Arrow stream, without what they are about.
+type messages []message
+
+type message struct {
+	Header []byte `json:"h"`
+	Body   []byte `json:"b,omitempty"`
+}
+
+// Send keeps a message.
+func (m *messages) Send(data *flight.FlightData) error {
+	*m = append(*m, message{Header: bytes.Clone(data.GetDataHeader()), Body: bytes.Clone(data.GetDataBody())})
+	return nil
+}
+
+// Recv gives the next message.
+func (m *messages) Recv() (*flight.FlightData, error) {
+	if len(*m) == 0 {
+		return nil, io.EOF
+	}
+	next := (*m)[0]
+	*m = (*m)[1:]
+	if err := inspectHeader(next.Header); err != nil {
+		return nil, err
+	}
+	return &flight.FlightData{DataHeader: next.Header, DataBody: next.Body}, nil
+}
+
 // readArgs reads the one row of arguments that a client binds, checks that each
 // can be one, and returns it as messages.
-func readArgs(in flight.MessageReader, want int) ([]byte, error) {
+func readArgs(in flight.MessageReader, want int) (kept messages, err error) {
+	defer refuseBroken(&err)
 	row, err := onlyRow(in)
 	if err != nil {
 		return nil, err
@@ -42,8 +71,29 @@ func readArgs(in flight.MessageReader, want int) ([]byte, error) {
 	if _, err := argsOf(row); err != nil {
 		return nil, err
 	}
-	return encodeArgs(row)
+	w := flight.NewRecordWriter(&kept, ipc.WithSchema(row.Schema()))
+	if err := errors.Join(w.Write(row), w.Close()); err != nil {
+		return nil, fault(codes.InvalidArgument, "read parameters: %v", err)
+	}
+	size := 0
+	for _, m := range kept {
+		size += len(m.Header) + len(m.Body)
+	}
+	if size > maxArgs {
+		return nil, fault(codes.InvalidArgument, "the parameters have %d bytes, more than %d", size, maxArgs)
+	}
+	return kept, nil
 }
+
+// refuseBroken makes an error of the panic that a broken message ends in.
+func refuseBroken(err *error) {
+	if p := recover(); p != nil {
+		*err = fault(codes.InvalidArgument, "read parameters: the messages are broken: %v", p)
+	}
+}
+
+// maxBatches is how many batches without a row a client may send.
+const maxBatches = 100
 
 // onlyRow reads the only row; nil when there is none.
 func onlyRow(in flight.MessageReader) (row arrow.RecordBatch, err error) {
@@ -52,16 +102,17 @@ func onlyRow(in flight.MessageReader) (row arrow.RecordBatch, err error) {
 			row.Release()
 		}
 	}()
-	for in.Next() {
+	for n := 0; in.Next(); n++ {
 		rec := in.RecordBatch()
 		switch {
-		case rec.NumRows() == 0:
-			continue
-		case rec.NumRows() > 1 || row != nil:
+		case rec.NumRows() > 1 || row != nil && rec.NumRows() > 0:
 			return row, fault(codes.InvalidArgument, "more than one row of parameters is bound; a query takes one, so run it once for each")
+		case n > maxBatches:
+			return row, fault(codes.InvalidArgument, "more than %d batches of parameters", maxBatches)
+		case rec.NumRows() == 1:
+			rec.Retain()
+			row = rec
 		}
-		rec.Retain()
-		row = rec
 	}
 	if err := in.Err(); err != nil {
 		return row, fault(codes.InvalidArgument, "read parameters: %v", err)
@@ -69,35 +120,26 @@ func onlyRow(in flight.MessageReader) (row arrow.RecordBatch, err error) {
 	return row, nil
 }
 
-func encodeArgs(row arrow.RecordBatch) ([]byte, error) {
-	var b bytes.Buffer
-	w := ipc.NewWriter(&b, ipc.WithSchema(row.Schema()))
-	if err := w.Write(row); err != nil {
-		return nil, fmt.Errorf("keep parameters: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("keep parameters: %w", err)
-	}
-	if b.Len() > maxArgs {
-		return nil, fault(codes.InvalidArgument, "the parameters have %d bytes, more than %d", b.Len(), maxArgs)
-	}
-	return b.Bytes(), nil
-}
-
-// decodeArgs reads what encodeArgs wrote. It comes by way of the client.
-func decodeArgs(messages []byte) ([]any, error) {
-	if len(messages) == 0 {
+// decodeArgs reads what readArgs kept. It comes by way of the client.
+func decodeArgs(kept messages) (args []any, err error) {
+	if len(kept) == 0 {
 		return nil, nil
 	}
-	r, err := ipc.NewReader(bytes.NewReader(messages), ipc.WithAllocator(newBudget()))
+	defer refuseBroken(&err)
+	r, err := flight.NewRecordReader(&kept, ipc.WithAllocator(newBudget()))
 	if err != nil {
 		return nil, fault(codes.InvalidArgument, "read parameters of ticket: %v", err)
 	}
 	defer r.Release()
-	if !r.Next() || r.RecordBatch().NumRows() != 1 {
-		return nil, fault(codes.InvalidArgument, "the parameters of this ticket are not one row")
+	row, err := onlyRow(r)
+	if err != nil {
+		return nil, err
 	}
-	return argsOf(r.RecordBatch())
+	if row == nil {
+		return nil, fault(codes.InvalidArgument, "this ticket has parameters without a row")
+	}
+	defer row.Release()
+	return argsOf(row)
 }
 
 // argsOf returns the values of the first row.
@@ -239,7 +281,7 @@ func instantOf(a *array.Time64, i int) (any, error) {
 // textsOf reads a list, of text as only it can be bound.
 func textsOf(a array.ListLike, i int) (any, error) {
 	start, end := a.ValueOffsets(i)
-	out := make([]string, 0, end-start)
+	out := []string{} // the length is what the client says
 	for j := start; j < end; j++ {
 		v, err := argOf(a.ListValues(), int(j))
 		if err != nil {

@@ -31,7 +31,7 @@ type preparedStatement struct {
 	params int
 	schema *arrow.Schema
 	// args are those bound last; nil before.
-	args []byte
+	args messages
 	used time.Time
 }
 

@@ -56,23 +56,30 @@ func (s *service) DoGet(in *flight.Ticket, stream flight.FlightService_DoGetServ
 
 // DoPut reads what a client sends with a budget of its own.
 func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
-	return arrowsql.NewFlightServerWithAllocator(s.handler, newBudget()).DoPut(&describedStream{FlightService_DoPutServer: stream})
+	return arrowsql.NewFlightServerWithAllocator(s.handler, newBudget()).DoPut(&inspectedStream{FlightService_DoPutServer: stream})
 }
 
-// describedStream refuses a stream that does not begin with what it is for,
-// which Arrow's routing takes for granted.
-type describedStream struct {
+// inspectedStream refuses messages that Arrow's reader cannot be given, and a
+// stream that does not begin with what it is for, which Arrow's routing takes
+// for granted.
+type inspectedStream struct {
 	flight.FlightService_DoPutServer
 	begun bool
 }
 
-func (s *describedStream) Recv() (*flight.FlightData, error) {
+func (s *inspectedStream) Recv() (*flight.FlightData, error) {
 	data, err := s.FlightService_DoPutServer.Recv()
-	if err == nil && !s.begun && data.GetFlightDescriptor() == nil {
+	if err != nil {
+		return nil, err
+	}
+	if !s.begun && data.GetFlightDescriptor() == nil {
 		return nil, fault(codes.InvalidArgument, "the first message has no descriptor")
 	}
 	s.begun = true
-	return data, err
+	if err := inspectHeader(data.GetDataHeader()); err != nil {
+		return nil, fault(codes.InvalidArgument, "read parameters: %v", err)
+	}
+	return data, nil
 }
 
 // actions are what DoAction does, and how it is explained.

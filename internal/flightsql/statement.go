@@ -24,8 +24,8 @@ type ticket struct {
 	// ID names the run, for a client that cancels it.
 	ID  string `json:"id"`
 	SQL string `json:"sql"`
-	// Args is a stream of Arrow messages with one row.
-	Args []byte `json:"args,omitempty"`
+	// Args hold one row.
+	Args messages `json:"args,omitempty"`
 }
 
 func (t ticket) encode() ([]byte, error) {

@@ -346,12 +346,14 @@ func TestGarbage(t *testing.T) {
 		return b
 	}
 	for name, ticket := range map[string][]byte{
-		"empty":       nil,
-		"noise":       []byte("noise"),
-		"no_json":     forged("noise"),
-		"no_id":       forged(`{"sql":"count 1"}`),
-		"noise_args":  forged(`{"id":"x","sql":"args 1","args":"AAAA"}`),
-		"binary_args": forged(`{"id":"x","sql":"args 1","args":"/////wAAAAAAAAAAAAAAAAAAAAA="}`),
+		"empty":      nil,
+		"noise":      []byte("noise"),
+		"no_json":    forged("noise"),
+		"no_id":      forged(`{"sql":"count 1"}`),
+		"noise_args": forged(`{"id":"x","sql":"args 1","args":"AAAA"}`),
+		"short_args": forged(`{"id":"x","sql":"args 1","args":[{"h":"AAAA"}]}`),
+		"no_args":    forged(`{"id":"x","sql":"args 1","args":[{}]}`),
+		"zero_args":  forged(`{"id":"x","sql":"args 1","args":[{"h":"AAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fetch(as(t, "anna"), c, &flight.FlightInfo{Endpoint: []*flight.FlightEndpoint{{Ticket: &flight.Ticket{Ticket: ticket}}}})
