@@ -56,14 +56,32 @@ func (s *Store) Maintain(ctx context.Context, o Maintenance) (Maintained, error)
 	if err := errors.Join(m.compactAll(ctx), m.foldAll(ctx), m.expireAll(ctx)); err != nil {
 		return done, fmt.Errorf("maintain database: %w", err)
 	}
-	if o.All || len(done.Expired) > 0 {
-		// The space of what was taken out is free after that. It comes when the
-		// database is closed otherwise.
-		if err := s.Checkpoint(ctx); err != nil {
-			s.log.Debug("checkpoint put off", "reason", err)
+	return done, m.giveBack(ctx)
+}
+
+// giveBack has DuckDB forget rows that were taken out, when that was asked for
+// or they are many: it remembers each, and counts them when it plans a query.
+// Only a checkpoint does that while nobody reads. With a reader there is always
+// a next time.
+func (m *maintainer) giveBack(ctx context.Context) error {
+	var dead int64
+	for _, v := range schema.KeptViews() {
+		for _, t := range v.KeptTables() {
+			n, err := m.conn.scalar(ctx, fmt.Sprintf(
+				"SELECT estimated_size - (SELECT count(*) FROM main.%s) FROM duckdb_tables() WHERE database_name = current_database() AND table_name = %s", t.Name, quote(t.Name)))
+			if err != nil {
+				return fmt.Errorf("count deleted rows of %s: %w", t.Name, err)
+			}
+			dead += n
 		}
 	}
-	return done, nil
+	if !m.opts.All && len(m.done.Expired) == 0 && dead < checkpointRows {
+		return nil
+	}
+	if err := m.store.Checkpoint(ctx); err != nil {
+		m.store.log.Debug("checkpoint put off", "reason", err)
+	}
+	return nil
 }
 
 const (
@@ -160,8 +178,8 @@ func (m *maintainer) checkpoint(ctx context.Context, taken int64) {
 const (
 	// stepRows is about how many rows one step takes out or puts in.
 	stepRows = 50_000
-	// checkpointRows is after how many rows taken out there is a checkpoint.
-	checkpointRows = 1_000_000
+	// checkpointRows is from how many rows taken out on there is a checkpoint.
+	checkpointRows = 500_000
 	// fewParts of a rollup are left for later.
 	fewParts = 2_000
 )

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+// The goals, in 95 of 100 queries.
+const (
+	goalRollups = 300 * time.Millisecond
+	goalRawDay  = 2 * time.Second
+	goalAlone   = 60 * time.Millisecond
+)
+
+// aloneResults are latencies of single queries, with what the server used.
+type aloneResults struct {
+	results
+	cpu map[string]time.Duration
+}
+
+// report is what a run has found.
+type report struct {
+	*settings
+	loaded             results
+	alone              aloneResults
+	before, after, put int64
+	lag                lag
+	cores, peakMB      float64
+}
+
+func (r *report) p95(k kind) time.Duration { return percentile(r.loaded.of(k), 0.95) }
+
+func (r *report) pass() bool {
+	return len(r.loaded.errors)+len(r.alone.errors) == 0 &&
+		r.p95(fromRollups) <= goalRollups && r.p95(fromRawDay) <= goalRawDay &&
+		percentile(r.alone.of(""), 0.95) <= goalAlone &&
+		r.peakMB <= float64(r.memory) && r.after == r.before+r.put
+}
+
+func (r *report) print(out io.Writer) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "panel\tkind\tqueries\tp50\tp95\tp99\tmost\talone p50\talone p95\tCPU alone\t")
+	for _, p := range allPanels() {
+		loaded, alone := sorted(r.loaded.times[p.name]), sorted(r.alone.times[p.name])
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", p.name, p.kind, len(loaded),
+			ms(percentile(loaded, 0.5)), ms(percentile(loaded, 0.95)), ms(percentile(loaded, 0.99)), ms(percentile(loaded, 1)),
+			ms(percentile(alone, 0.5)), ms(percentile(alone, 0.95)), ms(r.alone.cpu[p.name]))
+	}
+	w.Flush()
+	for i, err := range append(r.loaded.errors, r.alone.errors...) {
+		if i == 10 {
+			fmt.Fprintln(out, "…")
+			break
+		}
+		fmt.Fprintln(out, "failed:", err)
+	}
+	verdict := "FAIL"
+	if r.pass() {
+		verdict = "PASS"
+	}
+	lost := r.before + r.put - r.after
+	fmt.Fprintf(out, "\n%d events before, %d put in %s and %d of them not stored once, at most %d behind, the last stored after %s; "+
+		"%d queries, %d failed; p95 %s from rollups (goal %s), %s over a raw day (goal %s), %s alone (goal %s); "+
+		"server %.2f cores, at most %.0f MB (limit %d): %s\n",
+		r.before, r.put, r.duration, lost, r.lag.most, r.lag.drain.Round(100*time.Millisecond),
+		r.loaded.asked+r.alone.asked, len(r.loaded.errors)+len(r.alone.errors),
+		ms(r.p95(fromRollups)), ms(goalRollups), ms(r.p95(fromRawDay)), ms(goalRawDay), ms(percentile(r.alone.of(""), 0.95)), ms(goalAlone),
+		r.cores, r.peakMB, r.memory, verdict)
+}
+
+func sorted(times []time.Duration) []time.Duration { return slices.Sorted(slices.Values(times)) }
