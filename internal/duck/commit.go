@@ -103,6 +103,7 @@ func (s *Store) Add(ctx context.Context, b *ingest.Batch) (ingest.BatchResult, e
 		derived: &s.ingest.derivation, corrections: map[eventID]eventID{}, counts: map[int64]fileCounts{}, files: map[int64]fileOrigin{}, brought: map[int64]int64{},
 	}
 	if err := t.run(ctx); err != nil {
+		s.makeRoom(err)
 		return ingest.BatchResult{}, errors.Join(fmt.Errorf("add batch: %w", err), s.Rollback(ctx))
 	}
 	maps.Copy(s.ingest.corrections, t.corrections)
@@ -147,6 +148,7 @@ func (s *Store) Commit(ctx context.Context) error {
 		return nil
 	}
 	if err := s.commit(ctx); err != nil {
+		s.makeRoom(err)
 		return errors.Join(fmt.Errorf("commit batches: %w", err), s.Rollback(ctx))
 	}
 	defer s.write.Unlock()
@@ -202,7 +204,7 @@ func (s *Store) Rollback(ctx context.Context) error {
 	s.ingest.corrections = nil // may name events that are not stored now
 	defer s.write.Unlock()
 	// The rollback must happen even though ctx may have ended.
-	if err := s.writer.exec(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
+	if err := s.writer.rollback(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("roll back: %w", err)
 	}
 	return nil

@@ -121,7 +121,7 @@ func (c *conn) transaction(ctx context.Context, work func() error) (err error) {
 			return
 		}
 		// The rollback must happen even though ctx may have ended.
-		if e := c.exec(context.WithoutCancel(ctx), "ROLLBACK"); e != nil && err != nil {
+		if e := c.rollback(context.WithoutCancel(ctx)); e != nil && err != nil {
 			err = errors.Join(err, fmt.Errorf("roll back: %w", e))
 		}
 	}()
@@ -133,6 +133,36 @@ func (c *conn) transaction(ctx context.Context, work func() error) (err error) {
 	}
 	done = true
 	return nil
+}
+
+// rollbackPatience is how long a rollback waits for memory.
+const rollbackPatience = 30 * time.Second
+
+// rollback ends the transaction. When other queries have used up DuckDB's
+// memory, not even that works; without it the connection would be of no use
+// any more, so it waits for them to fail too.
+func (c *conn) rollback(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, rollbackPatience)
+	defer cancel()
+	tick := time.NewTicker(interruptEvery)
+	defer tick.Stop()
+	for {
+		err := c.exec(ctx, "ROLLBACK")
+		if err == nil || !outOfMemory(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+// outOfMemory says that DuckDB's memory limit is reached.
+func outOfMemory(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && strings.Contains(e.Message, "Out of Memory")
 }
 
 // Error is an error that DuckDB reported.

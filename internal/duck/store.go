@@ -74,6 +74,8 @@ type Store struct {
 	background  context.Context //nolint:containedctx // it lives as long as the store
 	stop        context.CancelFunc
 
+	users userQueries
+
 	mu      sync.Mutex // guards closed and readers
 	closed  bool
 	readers map[*reader]struct{}
@@ -206,17 +208,13 @@ func openFailure(message string) error {
 
 // config lists what must be set before a file is opened.
 func (s *Store) config() [][2]string {
-	limit := s.opts.MemoryLimit
-	if limit == "" {
-		limit = DefaultMemoryLimit
-	}
 	c := [][2]string{
 		// The newest storage format: 12 % smaller and a third less CPU.
 		{"storage_compatibility_version", "latest"},
 		{"autoinstall_known_extensions", "false"},
 		{"autoload_known_extensions", "false"},
 		{"allow_community_extensions", "false"},
-		{"memory_limit", limit},
+		{"memory_limit", s.memoryLimit()},
 		{"max_temp_directory_size", maxTempSize},
 		{"checkpoint_threshold", checkpointThreshold},
 		// Keep the order of arrival, which is nearly that of time.
@@ -232,6 +230,13 @@ func (s *Store) config() [][2]string {
 		c = append(c, [2]string{"temp_directory", dir})
 	}
 	return c
+}
+
+func (s *Store) memoryLimit() string {
+	if s.opts.MemoryLimit == "" {
+		return DefaultMemoryLimit
+	}
+	return s.opts.MemoryLimit
 }
 
 func (s *Store) tempDir() string {

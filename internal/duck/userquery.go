@@ -23,7 +23,7 @@ func (s *Store) UserQuery(ctx context.Context, sql string, lim Limits, args ...a
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := lim.begin(ctx)
+	ctx, cancel := lim.begin(ctx, &s.users)
 	r, err := c.startUserQuery(ctx, sql, args)
 	if err != nil {
 		cancel()

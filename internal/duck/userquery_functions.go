@@ -4,7 +4,7 @@ package duck
 
 import (
 	_ "embed"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -85,6 +85,9 @@ func (j *inspector) checkSize(name string, args []any) (int64, error) {
 		return j.series(name, args)
 	case "printf", "format":
 		return 1, checkFormat(name, args)
+	case "regexp_extract", "regexp_extract_all", "regexp_full_match", "regexp_like", "regexp_matches", "regexp_replace",
+		"regexp_split_to_array", "regexp_split_to_table", "str_split_regex", "string_split_regex":
+		return 1, j.checkPattern(name, args)
 	case "list_aggr", "list_aggregate", "array_aggr", "array_aggregate", "aggregate":
 		return 1, checkAggregate(name, args)
 	}
@@ -128,7 +131,14 @@ func (j *inspector) number(node any) (int64, bool) {
 		f, ok := value["value"].(float64)
 		return int64(f), ok && f < 1e15 && f > -1e15
 	case "PARAMETER":
-		return j.argument(text(n["identifier"]))
+		v, ok := j.argument(text(n["identifier"]))
+		switch v := v.(type) {
+		case int64:
+			return v, ok
+		case int:
+			return int64(v), ok
+		}
+		return 0, ok && v == nil
 	case "CAST":
 		return j.number(n["child"])
 	case "FUNCTION":
@@ -150,25 +160,17 @@ func (j *inspector) number(node any) (int64, bool) {
 	return 0, false
 }
 
-// argument returns the number bound to a parameter. A statement that is only
-// described has none yet.
-func (j *inspector) argument(name string) (int64, bool) {
+// argument returns what is bound to a parameter. A statement that is only
+// described has nothing yet.
+func (j *inspector) argument(name string) (any, bool) {
 	if j.describing {
-		return 0, true
+		return nil, true
 	}
-	i := 0
-	if _, err := fmt.Sscanf(name, "%d", &i); err != nil || i < 1 || i > len(j.args) {
-		return 0, false
+	i, err := strconv.Atoi(name)
+	if err != nil || i < 1 || i > len(j.args) {
+		return nil, false
 	}
-	switch v := j.args[i-1].(type) {
-	case int64:
-		return v, true
-	case int:
-		return int64(v), true
-	case nil:
-		return 0, true
-	}
-	return 0, false
+	return j.args[i-1], true
 }
 
 // checkFormat refuses widths that make a text of any length.
@@ -197,6 +199,38 @@ func checkFormat(name string, args []any) error {
 		}
 	}
 	return nil
+}
+
+// maxPattern is the longest regular expression. Matching takes time with the
+// product of its length and the text's, in one call.
+const maxPattern = 1000
+
+func (j *inspector) checkPattern(name string, args []any) error {
+	if len(args) < 2 {
+		return nil
+	}
+	pattern, ok := j.written(args[1])
+	if !ok || len(pattern) > maxPattern {
+		return refuse("%s needs a pattern that is written out, or a parameter, of up to %d bytes", name, maxPattern)
+	}
+	return nil
+}
+
+// written returns a text that is written out or bound.
+func (j *inspector) written(node any) (string, bool) {
+	n, _ := node.(map[string]any)
+	if n["class"] == "CAST" {
+		return j.written(n["child"])
+	}
+	if value, _ := n["value"].(map[string]any); n["class"] == "CONSTANT" && value["value"] == nil {
+		return "", true
+	}
+	if n["class"] != "PARAMETER" {
+		return constant(node)
+	}
+	v, ok := j.argument(text(n["identifier"]))
+	s, isText := v.(string)
+	return s, ok && (isText || v == nil)
 }
 
 // checkAggregate judges the aggregate that a list function calls by name.

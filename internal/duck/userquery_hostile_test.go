@@ -73,11 +73,16 @@ func TestHostileSQL(t *testing.T) {
 	}
 }
 
-// commitOne ingests one event.
-func commitOne(s *Store, n int64) error {
+// commitOne ingests one event. It may fail for want of memory, which ends the
+// queries of users, and then is tried again, as ingest does.
+func commitOne(s *Store, n int64) (err error) {
 	b := batchOf([]event{{n: int(n), file: n}}, nil)
 	defer release(b)
-	_, err := addAndCommit(context.Background(), s, b)
+	for range 3 {
+		if _, err = addAndCommit(context.Background(), s, b); !outOfMemory(err) {
+			break
+		}
+	}
 	return err
 }
 
@@ -217,7 +222,7 @@ Users send any SQL. These things stand between it and the data:
 - **Measured before it is bound.** DuckDB copies aliases, macros and columns while it binds a query, nested calls take it time with the cube of their depth, and nothing can interrupt that. So the size with all copies made is estimated: at most %d parts. What sets the size of a value (repeat, lpad, range and others) is written out or a parameter, and at most %d.
 - **A connection of its own**, in a read-only transaction that is always rolled back, with settings locked and external access off. Nothing is left for the next user.
 - **Limits** of rows and bytes, which cut the result off, and of time and the process's memory, which interrupt the query.
-- **DuckDB's memory limit**, and %s for what all queries together spill to disk.
+- **DuckDB's memory limit**, and %s for what all queries together spill to disk. Ingest shares the memory limit: a batch may fail for want of it, which ends all queries of users, and is stored when it is tried again.
 
 What only the operating system can bound: a single call of a function works on up to 2,048 rows at once and cannot be interrupted. Values that grow within one expression (a text joined to itself, replaced or split by many) can take seconds longer than the time limit, and more memory than DuckDB counts, before the next check ends the query. So set ` + "`MemoryMax`" + ` in the unit file or the container to what the machine can spare, about three times the memory limit; then the service is restarted and nothing is lost. And somebody who may read can ask for work all the time: limit queries at once for each token.
 `

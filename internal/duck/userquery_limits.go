@@ -27,10 +27,12 @@ type Limits struct {
 	Memory int64
 }
 
-// begin returns the context of a query that ends with its limits.
-func (l Limits) begin(ctx context.Context) (context.Context, context.CancelFunc) {
+// begin returns the context of a query that ends with its limits, or when ingest
+// needs its memory.
+func (l Limits) begin(ctx context.Context, users *userQueries) (context.Context, context.CancelFunc) {
 	ctx, end := context.WithCancelCause(ctx)
-	cancel := func() { end(context.Canceled) }
+	forget := users.add(end)
+	cancel := func() { forget(); end(context.Canceled) }
 	if l.Memory > 0 {
 		go l.watchMemory(ctx, end)
 	}
