@@ -129,7 +129,7 @@ func TestRefusals(t *testing.T) {
 			if e := w.entries(); len(e) != 1 || e[0].Outcome != "denied" || e[0].Action != "status.get" {
 				t.Errorf("audit has %+v", e)
 			}
-			if text := scrape(t, h); !strings.Contains(text, fmt.Sprintf(`kmstrail_access_refused_total{protocol="http",reason="%s"} 1`, tt.code)) {
+			if text := scrape(t, h); !strings.Contains(text, `kmstrail_access_refused_total{protocol="http",reason="`+tt.code+`"} 1`) {
 				t.Error("the refusal is not counted")
 			}
 		})
@@ -227,7 +227,7 @@ func TestSocket(t *testing.T) {
 	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}}}
-	req, err := http.NewRequestWithContext(t.Context(), "GET", "http://localhost/api/v1/server", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/api/v1/server", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func hostileStore(places int) *fakeStore {
 	states := []string{"observed", "silent", "gap", "excluded_or_write_only", "proven", "odd"}
 	for i := range places {
 		for day := range 30 {
-			cells = append(cells, fmt.Sprintf(`{"account":"%012d","name":%s,"region":%s,"day":"%s","state":"%s","files":%d,"failed":%d,"events":%d,"quarantined":1}`,
+			cells = append(cells, fmt.Sprintf(`{"account":"%012d","name":%s,"region":%s,"day":%q,"state":%q,"files":%d,"failed":%d,"events":%d,"quarantined":1}`,
 				i, t, t, time.Date(2026, 10, 24+day, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), states[(i+day)%len(states)], day, i%2*day%2, i*day))
 		}
 	}
