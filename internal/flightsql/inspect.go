@@ -67,13 +67,64 @@ func (i *inspector) message(m flatbuffers.Table) error {
 			return err
 		}
 		return i.each(header, slot(1), func(f flatbuffers.Table) error { return i.field(f, 0) })
-	case kindBatch, kindDictionary:
-		// Their vectors are read one by one, up to the end of the header.
-		return nil
+	case kindBatch:
+		return batch(header)
+	case kindDictionary:
+		if header, ok = child(header, slot(1)); !ok {
+			return errors.New("a dictionary without content")
+		}
+		return batch(header)
 	default:
 		return fmt.Errorf("a message of kind %d", kind)
 	}
 }
+
+// maxValues is how many values a message has room for, if they are bits.
+const maxValues = 8 * maxReceived
+
+// batch looks at the numbers of a batch: of its rows, of the values of each of
+// its arrays, where their buffers lie, and how many more a text view has.
+func batch(b flatbuffers.Table) error {
+	const arrayOrBuffer, count = 16, 8
+	buffers := int64(0)
+	if o := flatbuffers.UOffsetT(b.Offset(slot(2))); o != 0 {
+		buffers = int64(b.VectorLen(o))
+	}
+	limits := []struct {
+		slot, size int
+		max        int64
+	}{{1, arrayOrBuffer, maxValues}, {2, arrayOrBuffer, maxReceived}, {4, count, buffers}}
+	for _, l := range limits {
+		if err := checkNumbers(b, slot(l.slot), l.size, l.max); err != nil {
+			return err
+		}
+	}
+	if o := flatbuffers.UOffsetT(b.Offset(slot(0))); o != 0 && !within(b.GetInt64(o+b.Pos), maxValues) {
+		return errors.New("a batch of more rows than fit into it")
+	}
+	return nil
+}
+
+// checkNumbers checks a vector of structures of 64-bit numbers.
+func checkNumbers(b flatbuffers.Table, at flatbuffers.VOffsetT, size int, limit int64) error {
+	o := flatbuffers.UOffsetT(b.Offset(at))
+	if o == 0 {
+		return nil
+	}
+	if b.VectorLen(o) > len(b.Bytes)/size {
+		return errors.New("a broken header")
+	}
+	start := b.Vector(o)
+	for n := range b.VectorLen(o) * size / 8 {
+		if v := b.GetInt64(start + flatbuffers.UOffsetT(8*n)); !within(v, limit) {
+			return fmt.Errorf("a length of %d in a message", v)
+		}
+	}
+	return nil
+}
+
+// within reports whether a length can be one; -1 stands for one not counted.
+func within(n, limit int64) bool { return n >= -1 && n <= limit }
 
 func (i *inspector) field(f flatbuffers.Table, depth int) error {
 	if depth > maxDepth {
