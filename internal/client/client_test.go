@@ -43,10 +43,10 @@ func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.other != nil:
 		s.other(w, r)
-	case r.Method == "POST":
+	case r.Method == http.MethodPost:
 		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprint(w, `{"id":"j1","state":"queued","version":1}`)
-	case r.Method == "DELETE":
+	case r.Method == http.MethodDelete:
 		s.deleted = true
 		fmt.Fprint(w, `{"id":"j1","state":"running","version":8}`)
 	case s.deleted:
@@ -157,8 +157,13 @@ func TestProblems(t *testing.T) {
 			return strings.Contains(strings.Join(operate.ProblemOf(err).Advice, ""), "KMSTRAIL_CLIENT_TOKEN")
 		}, "a token is needed"},
 		{"role", problem(403, `{"code":"denied","detail":"ann has role read; this needs role operate"}`), nil, "needs role operate"},
-		{"another server", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); fmt.Fprint(w, "<h1>nginx</h1>") }, nil, "is it kmstrail?"},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://example.com/", 302) }, nil, "302"},
+		{"another server", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, "<h1>nginx</h1>")
+		}, nil, "is it kmstrail?"},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://example.com/", http.StatusFound)
+		}, nil, "302"},
 		{"nonsense", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, nil, "not what is expected"},
 	}
 	for _, tt := range tests {

@@ -27,8 +27,8 @@ type Problem struct {
 
 // Codes of problems beside the kinds of package operate.
 const (
-	codeNoToken     = "no_token"    //nolint:gosec // not a token
-	codeBadToken    = "bad_token"   //nolint:gosec // the same
+	codeNoToken     = "no_token"
+	codeBadToken    = "bad_token"
 	codeExpired     = "expired"     // the token has
 	codeTooMany     = "too_many"    // failed attempts
 	codeDenied      = "denied"      // the role does not suffice

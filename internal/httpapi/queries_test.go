@@ -132,7 +132,7 @@ func TestRunQuery_broken(t *testing.T) {
 			return &brokenReader{RecordReader: inner, rec: inner.RecordBatch(), batches: tt.batches, err: errBroken}, nil
 		}
 		req := newRequest(t, "POST", "/api/v1/queries/key_users/run", readToken, `{}`)
-		out, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+req.URL.Path, strings.NewReader("{}"))
+		out, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+req.URL.Path, strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
 		}
