@@ -84,7 +84,7 @@ update: toolchain ## rewrite golden files with what the tests get; read the diff
 
 .PHONY: generate
 generate: toolchain ## write the generated pages of docs/
-	go test ./internal/docgen ./cmd/kmstrail -run '^TestPages$$' -count=1 -update
+	go test ./internal/docgen ./internal/duck ./cmd/kmstrail -run '^TestPages$$' -count=1 -update
 
 .PHONY: trino
 trino: ## download Trino for the tests that need one (800 MB, once; kept in the user's cache)

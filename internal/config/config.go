@@ -190,6 +190,8 @@ type Server struct {
 	QueryRows  int           `yaml:"query_rows"`
 	QueryBytes string        `yaml:"query_bytes" kind:"size"`
 	QueryTime  time.Duration `yaml:"query_time"`
+	// QueryMemory is what the whole process may hold before queries are ended.
+	QueryMemory string `yaml:"query_memory" kind:"size"`
 	// Reports and Backups are directories for what the schedule makes; empty
 	// for <db>.reports and <db>.backups.
 	Reports string `yaml:"reports" kind:"path"`
@@ -236,13 +238,13 @@ func Defaults() Config {
 		Server: Server{
 			HTTP: "127.0.0.1:8814", Flight: "127.0.0.1:8815",
 			Poll: time.Minute, PollPast: time.Hour, LookBack: 3 * 24 * time.Hour, PollAll: 24 * time.Hour,
-			MinFree: "1GB", Queries: 16, QueriesPerToken: 8, QueryBytes: "4GB", QueryTime: 5 * time.Minute,
+			MinFree: "1GB", Queries: 16, QueriesPerToken: 8, QueryBytes: "4GB", QueryTime: 5 * time.Minute, QueryMemory: "2GB",
 		},
 		Schedule: Schedule{
 			Detectors: "*/5 * * * *", Maintain: "17 3 * * *", Report: "0 6 * * *", ReportWindow: 7 * 24 * time.Hour,
 			Backup: Off, BackupKeep: 7,
 		},
-		origins:   map[string]Origin{},
+		origins: map[string]Origin{},
 	}
 }
 

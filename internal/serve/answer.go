@@ -19,7 +19,7 @@ const protocolFlight = "flight"
 
 func (s *server) flightOptions(ctx context.Context) (flightsql.Options, error) {
 	c := s.Config.Server
-	backend := flightBackend{store: s.store, limits: duck.Limits{Rows: int64(c.QueryRows), Bytes: queryBytes(c), Time: c.QueryTime}}
+	backend := flightBackend{store: s.store, limits: duck.Limits{Rows: int64(c.QueryRows), Bytes: sizeOf(c.QueryBytes), Time: c.QueryTime, Memory: sizeOf(c.QueryMemory)}}
 	catalog, err := backend.catalog(ctx)
 	return flightsql.Options{
 		Backend: backend, Catalog: catalog,

@@ -124,11 +124,12 @@ func lastBackup(dir string) *time.Time {
 	return &last
 }
 
-// queryBytes is the bound of a result; 0 for none.
-func queryBytes(c config.Server) int64 {
-	n, err := config.ParseSize(c.QueryBytes)
+// sizeOf reads a size of the configuration, which has been checked; "" is 0, no
+// bound.
+func sizeOf(text string) int64 {
+	n, err := config.ParseSize(text)
 	if err != nil {
-		return 0 // the configuration was checked; "" is no bound
+		return 0
 	}
 	return n
 }
