@@ -245,13 +245,9 @@ func bytesOf(a arrow.Array, i int) (any, bool) {
 		return strings.Clone(a.Value(i)), true
 	case *array.LargeString:
 		return strings.Clone(a.Value(i)), true
-	case *array.StringView:
-		return strings.Clone(a.Value(i)), true
 	case *array.Binary:
 		return bytes.Clone(a.Value(i)), true
 	case *array.LargeBinary:
-		return bytes.Clone(a.Value(i)), true
-	case *array.BinaryView:
 		return bytes.Clone(a.Value(i)), true
 	case *array.FixedSizeBinary:
 		return bytes.Clone(a.Value(i)), true

@@ -108,10 +108,10 @@ func TestInspect_much(t *testing.T) {
 func FuzzParameters(f *testing.F) {
 	rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{
 		{Name: "s", Type: arrow.BinaryTypes.String}, {Name: "l", Type: arrow.ListOf(arrow.BinaryTypes.String)},
-		{Name: "v", Type: arrow.BinaryTypes.StringView}, {Name: "b", Type: arrow.FixedWidthTypes.Boolean},
+		{Name: "v", Type: arrow.LargeListOf(arrow.BinaryTypes.Binary)}, {Name: "b", Type: arrow.FixedWidthTypes.Boolean},
 		{Name: "f", Type: arrow.FixedSizeListOf(1, arrow.BinaryTypes.String)}, {Name: "n", Type: arrow.Null, Nullable: true},
 		{Name: "t", Type: arrow.FixedWidthTypes.Timestamp_us}, {Name: "d", Type: &arrow.Decimal128Type{Precision: 9, Scale: 2}},
-	}, nil), strings.NewReader(`[{"s": "x", "l": ["a"], "v": "a view that is long", "b": true, "f": ["z"], "n": null, "t": 1, "d": "1.5"}]`))
+	}, nil), strings.NewReader(`[{"s": "x", "l": ["a"], "v": ["AQI="], "b": true, "f": ["z"], "n": null, "t": 1, "d": "1.5"}]`))
 	if err != nil {
 		f.Fatal(err)
 	}
