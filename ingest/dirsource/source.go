@@ -24,12 +24,13 @@ const pageSize = 1000
 
 // Source lists and reads the log files below a directory.
 type Source struct {
-	root *os.Root
+	dir  string
 	name string
 	// only is the one file to read; "" for the whole directory.
 	only string
 
 	mu      sync.Mutex
+	root    *os.Root
 	skipped map[ingest.Kind]int64
 }
 
@@ -62,11 +63,40 @@ func New(name string) (*Source, error) {
 		return nil, fmt.Errorf("open log directory: %w", err)
 	}
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(dir)}
-	return &Source{root: root, name: u.String(), only: only}, nil
+	return &Source{dir: dir, root: root, name: u.String(), only: only}, nil
 }
 
 // Close releases the directory.
-func (s *Source) Close() error { return s.root.Close() }
+func (s *Source) Close() error { return s.opened().Close() }
+
+func (s *Source) opened() *os.Root {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.root
+}
+
+// current returns the directory that has the name now. Who keeps a source open
+// must see when another one was put in its place, or mounted over it; the one
+// before would look as if nothing came any more.
+func (s *Source) current() (*os.Root, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, err := os.Stat(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("open log directory: %w", err)
+	}
+	if was, err := s.root.Stat("."); err != nil || os.SameFile(was, now) {
+		return s.root, nil //nolint:nilerr // one that was closed says so when it is read
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("open log directory: %w", err)
+	}
+	// Whoever reads from the one before may go on: it is closed when it is
+	// collected.
+	s.root = root
+	return root, nil
+}
 
 // Name returns the directory as a file URL.
 func (s *Source) Name() string { return s.name }
@@ -87,7 +117,11 @@ func (s *Source) Skipped() map[ingest.Kind]int64 {
 // first, those without a day in their path last. What cannot be listed does
 // not stop the rest: it comes back at the end in an *ingest.PartialListError.
 func (s *Source) List(ctx context.Context, sel ingest.Selection, visit func([]ingest.Object) error) error {
-	l := lister{root: s.root, sel: sel, visit: visit, skipped: make(map[ingest.Kind]int64)}
+	root, err := s.current()
+	if err != nil {
+		return err
+	}
+	l := lister{root: root, sel: sel, visit: visit, skipped: make(map[ingest.Kind]int64)}
 	defer func() {
 		s.mu.Lock()
 		s.skipped = l.skipped
@@ -118,7 +152,8 @@ func (s *Source) Read(ctx context.Context, obj ingest.Object, dst []byte, limit 
 	}
 	name := filepath.FromSlash(obj.Key)
 	// Look before opening: opening a pipe would wait for its other end.
-	info, err := s.root.Stat(name)
+	root := s.opened()
+	info, err := root.Stat(name)
 	if err != nil {
 		return dst, fmt.Errorf("read log file: %w", err)
 	}
@@ -131,7 +166,7 @@ func (s *Source) Read(ctx context.Context, obj ingest.Object, dst []byte, limit 
 	if obj.ETag != "" && obj.ETag != etag(info) {
 		return dst, fmt.Errorf("read log file %s: %w", obj.Key, ingest.ErrChanged)
 	}
-	f, err := s.root.Open(name)
+	f, err := root.Open(name)
 	if err != nil {
 		return dst, fmt.Errorf("read log file: %w", err)
 	}

@@ -190,3 +190,38 @@ func TestReadChanged(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestExchanged: a source that is kept open follows the name of its directory,
+// and says so when nothing has it.
+func TestExchanged(t *testing.T) {
+	const before, after = "111122223333_CloudTrail_us-east-1_20240102T0000Z_aaaaaaaaaaaaaaaa.json", "111122223333_CloudTrail_us-east-1_20240102T0000Z_bbbbbbbbbbbbbbbb.json"
+	dir := filepath.Join(t.TempDir(), "logs")
+	write(t, dir, map[string][]byte{before: []byte("{}")})
+	src := open(t, dir)
+	list := func() (keys []string, err error) {
+		err = src.List(t.Context(), ingest.Selection{}, func(objs []ingest.Object) error {
+			for _, o := range objs {
+				body, err := src.Read(t.Context(), o, nil, 100)
+				if err != nil || string(body) != "{}" {
+					t.Errorf("read %s: %q, %v", o.Key, body, err)
+				}
+				keys = append(keys, o.Key)
+			}
+			return nil
+		})
+		return keys, err
+	}
+	if keys, err := list(); err != nil || len(keys) != 1 || keys[0] != before {
+		t.Fatalf("%v, %v", keys, err)
+	}
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := list(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without the directory: %v, %v", keys, err)
+	}
+	write(t, dir, map[string][]byte{after: []byte("{}")})
+	if keys, err := list(); err != nil || len(keys) != 1 || keys[0] != after {
+		t.Errorf("after the exchange: %v, %v", keys, err)
+	}
+}
