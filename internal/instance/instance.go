@@ -134,5 +134,14 @@ func Find(db string) (Info, error) {
 	if err := json.Unmarshal(text, &info); err != nil {
 		return Info{}, fmt.Errorf("find the server of %s: read %s: %w", db, path, err)
 	}
+	// What a server that was killed has said may be old, and its sockets' short
+	// directory gone: everybody may make one of that name then.
+	for _, socket := range []string{info.HTTPSocket, info.FlightSocket} {
+		if err := ofOwner(filepath.Dir(socket), Dir(db)); errors.Is(err, fs.ErrNotExist) {
+			return Info{}, ErrNone
+		} else if err != nil {
+			return Info{}, fmt.Errorf("find the server of %s: %w", db, err)
+		}
+	}
 	return info, nil
 }

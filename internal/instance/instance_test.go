@@ -91,3 +91,48 @@ func stat(t *testing.T, path string) os.FileMode {
 	}
 	return info.Mode().Perm()
 }
+
+// TestFind_strangersSocket: where a killed server had its sockets among
+// everybody's files, somebody else's are not taken for them.
+func TestFind_strangersSocket(t *testing.T) {
+	db := filepath.Join(t.TempDir(), strings.Repeat("a-long-name/", 12), "x.duckdb")
+	if err := os.MkdirAll(filepath.Dir(db), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	info, err := Claim(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Publish(db, info); err != nil {
+		t.Fatal(err)
+	}
+	sockets := filepath.Dir(info.HTTPSocket)
+	t.Cleanup(func() { os.Remove(sockets) })
+	if err := os.Remove(sockets); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Find(db); !errors.Is(err, ErrNone) {
+		t.Errorf("the directory is gone: %v, want ErrNone", err)
+	}
+	if err := os.Mkdir(sockets, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Find(db); err != nil {
+		t.Errorf("it is there again: %v", err)
+	}
+	if err := os.Chmod(sockets, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := Find(db); err == nil || errors.Is(err, ErrNone) {
+		t.Errorf("everybody may write there: %v, %v", found, err)
+	}
+	if os.Getuid() != 0 {
+		return
+	}
+	if err := errors.Join(os.Chmod(sockets, 0o700), os.Chown(sockets, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := Find(db); err == nil || errors.Is(err, ErrNone) {
+		t.Errorf("it is somebody else's: %v, %v", found, err)
+	}
+}
