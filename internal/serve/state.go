@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,10 +42,20 @@ func watching(w watch.State) *status.Watching {
 	if p == nil {
 		return nil
 	}
-	return &status.Watching{
+	out := &status.Watching{
 		Source: p.Source, Polls: p.Polls, LastPoll: p.Last, LastPollSeconds: p.Took, NextPoll: p.Next,
-		Polling: p.Running != "", Error: p.Error, FailingSince: p.FailingSince, Paused: w.Disk.Paused,
+		Polling: p.Running != "", PollKind: p.Running, Complete: p.Complete,
+		Error: p.Error, FailingSince: p.FailingSince, Paused: w.Disk.Paused,
 	}
+	if p.Progress != nil {
+		out.Done, out.ToRead = p.Progress.Done, p.Progress.ToRead
+	}
+	for _, place := range p.Places {
+		if !place.Recovered {
+			out.Unlisted = append(out.Unlisted, place.Place+": "+place.Error)
+		}
+	}
+	return out
 }
 
 // problems are what somebody should look at, the worst first.
@@ -102,7 +113,8 @@ func requestDays(days []watch.DayRequests, now time.Time) []status.RequestDay {
 }
 
 // lastBackup is when the newest file among the backups was written; nil when
-// there is none.
+// there is none. A backup is called as its store or as somebody chose, so only
+// what lies beside databases is known by its name.
 func lastBackup(dir string) *time.Time {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -111,7 +123,8 @@ func lastBackup(dir string) *time.Time {
 	var last time.Time
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || filepath.Ext(e.Name()) != ".duckdb" || strings.HasPrefix(e.Name(), ".") {
+		if err != nil || !info.Mode().IsRegular() || strings.HasPrefix(e.Name(), ".") ||
+			slices.Contains([]string{".partial", ".wal", ".lock", ".tmp"}, filepath.Ext(e.Name())) {
 			continue
 		}
 		if info.ModTime().After(last) {

@@ -61,13 +61,13 @@ func (c *certificate) times() (modified [2]time.Time, err error) {
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	modified, err := c.times()
-	if err == nil && modified == c.modified {
+	modified, _ := c.times() // a file that is gone has the zero time
+	if modified == c.modified {
 		return c.current, nil
 	}
 	if err := c.read(); err != nil {
 		c.log.Warn("the changed certificate cannot be used, the one before is", "error", err)
-		c.modified = modified // say it once
+		c.modified = modified // say it once: anybody can make handshakes
 	}
 	return c.current, nil
 }

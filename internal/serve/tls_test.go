@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -79,6 +80,28 @@ func TestCertificateRenewed(t *testing.T) {
 	writeCertificate(t, dir, 3)
 	if n := serial(); n != 3 {
 		t.Errorf("after it was mended serial %d, want 3", n)
+	}
+}
+
+// TestCertificateGone: strangers who connect do not fill the log with files that
+// are gone.
+func TestCertificateGone(t *testing.T) {
+	certFile, keyFile := writeCertificate(t, t.TempDir(), 1)
+	var said bytes.Buffer
+	cfg, err := newTLS(certFile, keyFile, slog.New(slog.NewTextHandler(&said, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(certFile); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		if c, err := cfg.GetCertificate(nil); err != nil || c == nil {
+			t.Fatalf("%v, %v", c, err)
+		}
+	}
+	if n := bytes.Count(said.Bytes(), []byte("\n")); n != 1 {
+		t.Errorf("%d lines are in the log, want 1", n)
 	}
 }
 
