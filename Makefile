@@ -78,13 +78,25 @@ EVENTS ?= 50000000
 bench: build trino ## measure ingest, growth with EVENTS=50000000, and a lake (over an hour, 12 GB); writes bench/results.json
 	go run ./bench -events $(EVENTS)
 
+# How long the load lasts, after the store has been filled.
+DURATION ?= 10m
+
+.PHONY: load
+load: toolchain ## dashboards of 50 viewers on a server that ingests 2,000 events/s, store of EVENTS=50000000, for DURATION=10m (the first time half an hour more, 8 GB)
+	go build -o bin/load ./bench/load
+	bin/load -events $(EVENTS) -duration $(DURATION)
+
+.PHONY: test-clients
+test-clients: build ## clients that others wrote, against bin/kmstrail (downloads them once; Python 3, Java 11 and Maven)
+	go test -count=1 -tags '$(GOTAGS) clients' ./internal/flightsql/clients
+
 .PHONY: update
 update: toolchain ## rewrite golden files with what the tests get; read the diff
 	packages=$$($(LIST_GOLDEN)); go test $$packages -update
 
 .PHONY: generate
 generate: toolchain ## write the generated pages of docs/
-	go test ./internal/docgen ./internal/duck ./cmd/kmstrail -run '^TestPages$$' -count=1 -update
+	go test ./internal/docgen ./internal/duck ./internal/httpapi ./internal/metrics ./cmd/kmstrail -run '^TestPage(s|OfRoutes)?$$' -count=1 -update
 
 .PHONY: trino
 trino: ## download Trino for the tests that need one (800 MB, once; kept in the user's cache)

@@ -111,6 +111,7 @@ func (a *Audit) Record(ctx context.Context, e Entry) {
 		a.total.Add(1) // nothing is written about it any more
 		return
 	}
+	e.Detail, e.Error = held(e.Detail, maxDetail), held(e.Error, maxField)
 	l := line{time: a.now(), Entry: e}
 	select {
 	case a.queue <- l:

@@ -87,10 +87,21 @@ func escapeInvisible(dst, src []byte) []byte {
 	return dst
 }
 
+// margin is how much is kept behind a cut: a token across it is masked before it
+// is cut.
+const margin = 256
+
+// held returns what a line needs of s, in memory of its own: thousands of entries
+// may wait, and what they are about may have megabytes each.
+func held(s string, most int) string {
+	if len(s) <= most+margin {
+		return s
+	}
+	return strings.Clone(s[:most+margin])
+}
+
 // bounded masks tokens in s and cuts it to most bytes.
 func bounded(s string, most int) (text string, cut bool) {
-	// A token across the cut is masked before it is cut.
-	const margin = 256
 	if cut = len(s) > most; cut {
 		s = s[:min(len(s), most+margin)]
 	}

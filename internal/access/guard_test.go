@@ -243,7 +243,7 @@ func TestAuthenticate_botnet(t *testing.T) {
 	if n := len(g.failures.addresses); n > maxAddresses || n != g.failures.recent.Len() {
 		t.Errorf("%d addresses are remembered in %d entries, want at most %d", n, g.failures.recent.Len(), maxAddresses)
 	}
-	if p, err := g.Authenticate("Bearer "+secret, peer("198.18.0.1")); err != nil {
+	if p, err := g.Authenticate("Bearer "+secret, peer("198.51.100.1")); err != nil {
 		t.Errorf("the right token meanwhile: %v, %v", p, err)
 	}
 	c.add(10 * time.Second)

@@ -165,6 +165,8 @@ func TestForeignPages(t *testing.T) {
 		{name: "loopback", method: "GET", path: "/api/v1/status", host: "[::1]:8814", anonymous: true},
 		{name: "configured name", method: "GET", path: "/api/v1/status", host: "dash.example.com:80", anonymous: true},
 		{name: "name like localhost", method: "GET", path: "/api/v1/status", host: "localhost.example.com", anonymous: true, want: 403},
+		{name: "behind a proxy", method: "GET", path: "/api/v1/status", host: "localhost:8814", anonymous: true, headers: map[string]string{"X-Forwarded-For": "203.0.113.9"}, want: 401},
+		{name: "behind a proxy with a token", method: "GET", path: "/api/v1/status", headers: map[string]string{"X-Forwarded-For": "203.0.113.9"}},
 		{name: "no name", method: "GET", path: "/api/v1/status", host: "", anonymous: false},
 	}
 	for _, tt := range tests {

@@ -55,7 +55,15 @@ func (h *Handler) admit(r *http.Request, x *exchange) error {
 		return &httpError{code: codeOrigin, text: "without a token this server is only asked by its own name",
 			advice: "ask for http://127.0.0.1 with the server's port, or send a token"}
 	}
+	if p.Name == access.AnonymousName && forwarded(r) {
+		return &httpError{code: codeNoToken, text: "a token is needed behind a proxy: it makes everybody look like this machine"}
+	}
 	return p.Need(x.route.Role)
+}
+
+// forwarded reports whether a proxy says that it passes a request on.
+func forwarded(r *http.Request) bool {
+	return slices.ContainsFunc([]string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}, func(name string) bool { return r.Header.Get(name) != "" })
 }
 
 func (h *Handler) principal(r *http.Request) (access.Principal, error) {

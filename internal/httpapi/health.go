@@ -31,10 +31,11 @@ func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) error {
 		return plain(w, http.StatusServiceUnavailable, "not ready: the store does not answer")
 	}
 	s := h.opts.Server()
-	if s.Watching != nil && s.Watching.Polls == 0 && s.Watching.LastPoll == nil {
-		return plain(w, http.StatusServiceUnavailable, "not ready: the first poll of the source has not ended")
-	}
 	lines := []string{"ready"}
+	// A first poll may take hours, and what it has read is answered from.
+	if s.Watching != nil && s.Watching.Polls == 0 && s.Watching.LastPoll == nil {
+		lines = append(lines, "degraded: the first poll of the source has not ended")
+	}
 	if s.Watching != nil && s.Watching.Paused != "" {
 		lines = append(lines, "degraded: nothing is ingested for now")
 	}

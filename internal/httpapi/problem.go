@@ -171,7 +171,7 @@ func auditOutcome(ctx context.Context, status int, code string) string {
 	case status < http.StatusBadRequest:
 		return "ok"
 	case code == codeLimit:
-		return "limit"
+		return "limited"
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
 		return "denied"
 	case status < http.StatusInternalServerError:

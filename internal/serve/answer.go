@@ -53,8 +53,10 @@ func refusal(err error) string {
 		return "expired"
 	case errors.As(err, &many):
 		return "too_many"
+	case errors.Is(err, access.ErrBadToken):
+		return "bad_token"
 	}
-	return "bad_token"
+	return "other"
 }
 
 // queryEnded counts and writes down a query.
