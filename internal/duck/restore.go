@@ -261,35 +261,38 @@ func (r *restorer) describe(ctx context.Context, c *conn, mark *backupMark) (err
 }
 
 // exchange puts the new database in the place of the old one, which stays
-// beside it. Nothing is lost wherever it is stopped.
-func (r *restorer) exchange() error {
-	for _, what := range r.opts.Beside {
+// beside it. Nothing is lost wherever it is stopped, and between the two names
+// nothing is done that takes time: a server that is started when there is no
+// file would begin a new store.
+func (r *restorer) exchange() (err error) {
+	if err := syncFile(r.unfinished, os.O_RDWR); err != nil {
+		return err
+	}
+	var moved [][2]string
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, m := range moved {
+			err = errors.Join(err, os.Rename(m[1], m[0]))
+		}
+	}()
+	// A log that could not be brought into its file, or whose file is gone, must
+	// not be taken for one of the new file.
+	for _, what := range append(slices.Clone(r.opts.Beside), "", ".wal") {
 		if !exists(r.path + what) {
 			continue
 		}
-		if _, err := r.keepAside(what); err != nil {
+		kept, err := r.keepAside(what)
+		if err != nil {
 			return err
 		}
-	}
-	kept := ""
-	if exists(r.path) {
-		var err error
-		if kept, err = r.keepAside(""); err != nil {
-			return err
+		moved = append(moved, [2]string{r.path + what, kept})
+		if what == "" {
+			r.done.KeptAs = kept
 		}
 	}
-	// A log that could not be brought into its file, or whose file is gone,
-	// must not be taken for one of the new file.
-	if exists(r.path + ".wal") {
-		if _, err := r.keepAside(".wal"); err != nil {
-			return err
-		}
-	}
-	r.done.KeptAs = kept
 	if err := publish(r.unfinished, r.path); err != nil {
-		if kept != "" {
-			err = errors.Join(err, os.Rename(kept, r.path))
-		}
 		return err
 	}
 	r.done.Bytes = fileSize(r.path)

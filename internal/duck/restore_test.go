@@ -173,6 +173,29 @@ func TestRestoreADamagedStore(t *testing.T) {
 	}
 }
 
+// TestRestoreTakesBack: when the old files cannot all be kept aside, none is.
+func TestRestoreTakesBack(t *testing.T) {
+	s, _ := openWithBackups(t, calls(1, 10, day, time.Hour)...)
+	made := mustBackUp(t, s, "copy.db")
+	dir := t.TempDir()
+	for _, name := range []string{"x.db", "x.db.wal", "x.db.watch.json", "x.db.replaced-20260309T080706Z.wal"} {
+		write(t, dir, name, "what "+name+" has")
+	}
+	before := files(t, dir)
+	_, err := Restore(t.Context(), made.Path, filepath.Join(dir, "x.db"), RestoreOptions{
+		Replace: true, Now: time.Date(2026, 3, 9, 8, 7, 6, 0, time.UTC), Beside: []string{".watch.json"},
+	})
+	if !errors.Is(err, fs.ErrExist) {
+		t.Errorf("got %v", err)
+	}
+	if after := files(t, dir); !slices.Equal(before, after) {
+		t.Errorf("there are %q, were %q", after, before)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "x.db")); err != nil || string(text) != "what x.db has" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 func TestRestoreRefuses(t *testing.T) {
 	s, backups := openWithBackups(t, calls(1, 100, day, time.Hour)...)
 	made := mustBackUp(t, s, "copy.db")
