@@ -44,6 +44,6 @@ select
             then sum(case when error_class = 'denied' then caller_use_count else 0 end)
         else sum(case when error_class = 'denied' then use_count else 0 end)
     end as bigint) as denied_count
-from usage_daily
+from usage_monthly
 where key_arn is not null
 group by key_arn, caller_id, caller_account_id

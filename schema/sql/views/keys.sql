@@ -40,7 +40,7 @@ with used as (           -- one row per key that calls name
             max(last_event_time) as last_event_time,
             min(alias_name) as alias_name,
             case when sum(caller_use_count) > sum(use_count) then sum(caller_use_count) else sum(use_count) end as calls
-        from usage_daily
+        from usage_monthly
         where key_arn is not null
         group by key_arn, operation_class, error_class, caller_id, caller_account_id
     ) as sides
