@@ -322,6 +322,27 @@ func TestAudit_behind(t *testing.T) {
 	}
 }
 
+// TestAudit_holds: entries that wait hold what their lines need, not the megabytes
+// that were sent; what is cut is still told to be, and a token across the cut is
+// still masked.
+func TestAudit_holds(t *testing.T) {
+	a := &Audit{now: time.Now, queue: make(chan line, 1)}
+	_, secret := newSecret()
+	sql := strings.Repeat("x", maxDetail-30) + secret + strings.Repeat("y", 1<<20)
+	a.Record(t.Context(), Entry{Detail: sql, Error: sql})
+	l := <-a.queue
+	if n, m := len(l.Detail), len(l.Error); n > maxDetail+margin || m > maxField+margin {
+		t.Errorf("%d and %d bytes wait", n, m)
+	}
+	text := string(appendLine(nil, l))
+	if want := string(appendLine(nil, line{time: l.time, Entry: Entry{Detail: sql, Error: sql}})); text != want {
+		t.Errorf("got %s\nwant %s", text, want)
+	}
+	if !strings.Contains(text, `"detail_cut":true`) || strings.Contains(text, secret[20:28]) {
+		t.Error(text[len(text)-300:])
+	}
+}
+
 // TestAudit_concurrent: entries of many requests are all written, whole, while
 // the log is closed under them.
 func TestAudit_concurrent(t *testing.T) {
