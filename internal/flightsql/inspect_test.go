@@ -32,7 +32,8 @@ func firstField(header []byte) (field flatbuffers.Table, children flatbuffers.UO
 	schema, _ := child(m, slot(2))
 	start := schema.Vector(flatbuffers.UOffsetT(schema.Offset(slot(1))))
 	field = flatbuffers.Table{Bytes: header, Pos: schema.Indirect(start)}
-	return field, field.Vector(flatbuffers.UOffsetT(field.Offset(slot(5))))
+	children = field.Vector(flatbuffers.UOffsetT(field.Offset(slot(5))))
+	return field, children
 }
 
 // TestInspect: what Arrow's reader cannot be given.

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,11 +18,12 @@ import (
 
 // TestGoDriver: the driver for database/sql of Arrow for Go. It knows neither
 // maps nor lists, reads decimals as floating point, has no names for metadata,
-// and binds no NULL.
+// binds no NULL, and may lose the error that ends a result. That a query ended
+// is asked of the server.
 func TestGoDriver(t *testing.T) {
 	both(t, func(t *testing.T, s *server) {
 		want := wanted(s)
-		for _, step := range []string{"map", "list", "param_null", "tables", "columns"} {
+		for _, step := range []string{"map", "list", "param_null", "tables", "columns", "cancelled"} {
 			delete(want, step)
 		}
 		want["hugeint"] = "1.7014118346046923e+38"
@@ -136,14 +136,11 @@ func goErrors(t *testing.T, db *sql.DB, got steps) {
 	got["error"] = failing(t.Context(), db, "selec 1")
 	got["refused"] = failing(t.Context(), db, "delete from kms_events")
 	got["too_wide"] = failing(t.Context(), db, "select string_agg('0123456789', '') as s from range(300000)")
-	got["cancelled"] = "yes"
 	for _, query := range []string{sqlEndless, sqlBusy} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		err := failing(ctx, db, query)
+		// When it waits for rows, the driver takes an error for their end.
+		_ = failing(ctx, db, query)
 		cancel()
-		if !strings.Contains(err, "deadline exceeded") && !strings.Contains(err, "DeadlineExceeded") {
-			got["cancelled"] = err
-		}
 	}
 }
 
