@@ -87,8 +87,8 @@ load: toolchain ## dashboards of 50 viewers on a server that ingests 2,000 event
 	bin/load -events $(EVENTS) -duration $(DURATION)
 
 .PHONY: test-clients
-test-clients: build ## clients that others wrote, against bin/kmstrail (downloads them once; Python 3, Java 11 and Maven)
-	go test -count=1 -tags '$(GOTAGS) clients' ./internal/flightsql/clients
+test-clients: build ## Flight SQL with clients of others: Go, Python, JDBC (300 MB once; Python 3, Java 17, Maven)
+	go test -count=1 -timeout 15m -tags '$(GOTAGS) clients' ./internal/flightsql/clients
 
 .PHONY: update
 update: toolchain ## rewrite golden files with what the tests get; read the diff
