@@ -200,6 +200,7 @@ func (r *run) list(ctx context.Context, visit func(context.Context, task) error)
 
 // fresh returns the objects of a page that are to be read.
 func (r *run) fresh(ctx context.Context, page []Object) ([]task, error) {
+	page = r.o.Seen.without(r.o.Source.Name(), page)
 	if len(page) == 0 {
 		return nil, nil
 	}
@@ -217,6 +218,9 @@ func (r *run) fresh(ctx context.Context, page []Object) ([]task, error) {
 	for _, o := range page {
 		entry, known := ledger[o.Key]
 		same := known && entry.ETag == o.ETag
+		if same && entry.Status == FileIngested {
+			r.o.Seen.add(r.o.Source.Name(), &o)
+		}
 		if same && r.settled(entry.Status) {
 			continue
 		}

@@ -54,6 +54,9 @@ type Options struct {
 	// LeaveFailed does not try again what an earlier run could not read: who
 	// runs every minute does not want to ask for it every minute.
 	LeaveFailed bool
+	// Seen, if not nil, remembers from one run to the next what the sink's ledger
+	// has as ingested.
+	Seen *Seen
 	// KeepAll gives the sink every row, records that were delivered more than
 	// once included, in batches that it may keep: it judges them itself.
 	KeepAll bool

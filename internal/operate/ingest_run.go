@@ -41,7 +41,7 @@ func (o *Operator) Ingest(ctx context.Context, req IngestRequest, onProgress fun
 			OrganizationID: cfg.Ingest.OrganizationID, Accounts: cfg.Ingest.Accounts, Regions: cfg.Ingest.Regions,
 			From: from, To: to, DeliveredFrom: req.DeliveredFrom, DeliveredTo: req.DeliveredTo, Except: req.Except,
 		},
-		Concurrency: cfg.Ingest.Concurrency, Reconcile: req.Reconcile, LeaveFailed: req.LeaveFailed,
+		Concurrency: cfg.Ingest.Concurrency, Reconcile: req.Reconcile, LeaveFailed: req.LeaveFailed, Seen: &o.seen,
 		SelfPrincipals: cfg.SelfPrincipals, Logger: o.opts.Details,
 	}}
 	err = r.run(ctx)

@@ -48,6 +48,7 @@ type Operator struct {
 	store *duck.Store
 	cfg   config.Config
 	opts  Options
+	seen  ingest.Seen
 	// ingesting and detecting hold a token while nobody does it.
 	ingesting, detecting chan struct{}
 }
