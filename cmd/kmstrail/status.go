@@ -67,7 +67,11 @@ func (a *app) printStatus(s *status.Status) error {
 	p.list("days without logs, or without KMS reads", gapsTable(s), 20)
 	p.list("quarantine", quarantineTable(s), 20)
 	p.list("log files that could not be read", unreadableTable(s), 20)
-	if s.KMSEvents == 0 {
+	switch {
+	case s.KMSEvents > 0:
+	case s.Server != nil && s.Server.Watching != nil: // it reads by itself
+		p.b.WriteString("\nThere are no KMS events yet.\n")
+	default:
 		p.b.WriteString("\nThere are no KMS events yet: kmstrail ingest s3://BUCKET or kmstrail ingest DIR reads some.\n")
 	}
 	_, err := io.WriteString(a.safeStdout(), p.b.String())
@@ -131,13 +135,18 @@ func (p *statusPrinter) server(s *status.Server) {
 		p.line("watching", "%s", w.Source)
 		p.line("last poll", "%s", pollText(w, now))
 	}
-	for i, day := range s.Requests {
+	first := "S3 requests"
+	for _, day := range s.Requests {
+		if day.List == 0 && day.Get == 0 { // a directory is watched
+			continue
+		}
 		when := day.Day
 		if !day.Complete {
 			when += " (so far)"
 		}
-		p.line(map[bool]string{true: "S3 requests"}[i == 0], "%s: %s LIST, %s GET; 30 such days cost about %s",
+		p.line(first, "%s: %s LIST, %s GET; 30 such days cost %s",
 			when, output.Count(day.List), output.Count(day.Get), output.Dollars(day.DollarsPerMonth))
+		first = ""
 	}
 	if s.Disk.FreeBytes > 0 {
 		p.line("disk", "%s free", output.Bytes(int64(s.Disk.FreeBytes)))
@@ -155,6 +164,12 @@ func pollText(w *status.Watching, now time.Time) string {
 	text := "none yet"
 	if w.LastPoll != nil {
 		text = output.Span(max(now.Sub(*w.LastPoll), 0)) + " ago, took " + output.Span(time.Duration(w.LastPollSeconds*float64(time.Second)))
+	}
+	switch {
+	case w.Polling && w.ToRead > 0:
+		text += fmt.Sprintf("; a poll is at work, %s of %s read", output.Count(w.Done), output.Plural(w.ToRead, "log file"))
+	case w.Polling:
+		text += "; a poll is at work"
 	}
 	if w.Paused != "" {
 		text += "; paused: " + w.Paused
