@@ -56,7 +56,7 @@ func Open(_ context.Context, t Target) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		path: t.URL, base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/"), token: t.Token,
+		path: u.Redacted(), base: u.Scheme + "://" + u.Host + strings.TrimSuffix(u.Path, "/"), token: t.Token,
 		http: &http.Client{
 			Transport:     &http.Transport{TLSClientConfig: trusted, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 4},
 			CheckRedirect: noRedirect,

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/ingest/s3source"
 	"github.com/kmstrail/kmstrail/internal/httpapi"
 	"github.com/kmstrail/kmstrail/internal/instance"
 	"github.com/kmstrail/kmstrail/internal/operate"
@@ -188,6 +189,25 @@ func TestAway(t *testing.T) {
 	}
 	if _, err := c.Status(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "ask server at "+server.URL+": ") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// TestAway_explained: that a server does not answer is not said of AWS, and does
+// not show a password in its address.
+func TestAway_explained(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	c, err := Open(t.Context(), Target{URL: "http://ann:hunter2@" + l.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Status(t.Context())
+	text := s3source.Explain(err).Error()
+	if !strings.Contains(text, "ask server at http://ann:xxxxx@"+l.Addr().String()+": it does not answer: ") || !strings.Contains(text, "refused") {
+		t.Error(text)
 	}
 }
 

@@ -82,7 +82,8 @@ func (c *Client) lost(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err // without the method and the whole address
 	}
-	return fmt.Errorf("ask server at %s: %w", c.path, err)
+	// As text: who explains errors takes those of the network for a bucket's.
+	return fmt.Errorf("ask server at %s: %w: %s", c.path, errNoAnswer, err)
 }
 
 // problem is the error that an answer describes.
