@@ -1,4 +1,4 @@
-with records as (        -- one row per record of a change
+with records as not materialized ( -- one row per record of a change
     select *
     from key_change_records
     where event_name in (
@@ -25,18 +25,18 @@ firsts as (              -- one row per change
     ) = 1
 ),
 cancelled as (           -- when deletions were cancelled
-    select distinct key_arn, event_time
+    select key_arn, event_time
     from key_change_records
     where event_name = 'CancelKeyDeletion'
 )
 select
-    firsts.event_id,
-    firsts.event_time,
+    event_id,
+    event_time,
     case
         when event_name in ('CreateKey', 'ReplicateKey') then 1
         when event_name = 'ImportKeyMaterial' then 2
-        when event_name = 'EnableKey' then case when cancelled.key_arn is not null then 8 else 3 end
-        when event_name = 'DisableKey' then case when cancelled.key_arn is not null then 9 else 4 end
+        when event_name = 'EnableKey' then case when (key_arn, event_time) in (from cancelled) then 8 else 3 end
+        when event_name = 'DisableKey' then case when (key_arn, event_time) in (from cancelled) then 9 else 4 end
         when event_name in ('CreateAlias', 'TagResource', 'EnableKeyRotation') then 3
         when event_name in ('DeleteAlias', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial') then 5
         when event_name = 'ScheduleKeyDeletion' then 6
@@ -45,7 +45,7 @@ select
         else 4
     end as change_rank,
     event_name,
-    firsts.key_arn,
+    key_arn,
     account_id,
     region,
     principal_arn,
@@ -57,6 +57,3 @@ select
     deletion_date,
     rotation_period_days
 from firsts
-left join cancelled
-  on cancelled.key_arn = firsts.key_arn
- and cancelled.event_time = firsts.event_time

@@ -1,5 +1,7 @@
-with changes as materialized (
-    select * from key_changes
+with changes as materialized (-- one row per change, aliases aside: these can be asked for one key
+    select *
+    from key_changes
+    where event_name not in ('CreateAlias', 'UpdateAlias', 'DeleteAlias')
 ),
 states as not materialized ( -- one row per change of a key's state
     select
@@ -76,7 +78,7 @@ alias_intervals as not materialized (     -- one row per interval of an alias, w
             partition by coalesce(account_id, '') || ' ' || coalesce(region, ''), alias_name
             order by event_time, change_rank, event_id
         ) as valid_to
-    from changes
+    from key_changes
     where event_name in ('CreateAlias', 'UpdateAlias', 'DeleteAlias')
       and alias_name is not null
 )

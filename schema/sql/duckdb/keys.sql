@@ -68,26 +68,23 @@ known as (               -- one row per key
     from used
     full outer join changed on changed.key_arn = used.key_arn
 ),
-changes as materialized (-- one row per change that tells of what the keys are now
-    select key_arn, account_id, region, event_name, alias_name, key_state, key_origin, deletion_date, event_time, change_rank, event_id
+changes as materialized (-- one row per change of a key's state or rotation
+    select
+        key_arn, event_name, key_state, key_origin, deletion_date, event_time, change_rank, event_id,
+        case when event_name in ('EnableKeyRotation', 'DisableKeyRotation') then 'rotation' else 'state' end as kind
     from key_changes
     where event_name in (
         'CreateKey', 'EnableKey', 'DisableKey', 'ScheduleKeyDeletion', 'CancelKeyDeletion', 'DeleteKey',
         'ImportKeyMaterial', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial',
-        'EnableKeyRotation', 'DisableKeyRotation', 'CreateAlias', 'UpdateAlias', 'DeleteAlias')
+        'EnableKeyRotation', 'DisableKeyRotation')
 ),
-about as not materialized (-- the same, with what each tells of
+aliases as materialized (-- one row per change of an alias, which belongs to account and Region and points to one key
     select
-        changes.*,
-        case
-            when event_name in ('CreateAlias', 'UpdateAlias', 'DeleteAlias') then 'alias'
-            when event_name in ('EnableKeyRotation', 'DisableKeyRotation') then 'rotation'
-            else 'state'
-        end as kind,
-        case when kind = 'alias' then coalesce(account_id, '') || ' ' || coalesce(region, '') || ' ' || alias_name else key_arn end as holder
-    from changes
-    where event_name not in ('CreateAlias', 'UpdateAlias', 'DeleteAlias')
-       or alias_name is not null
+        key_arn, event_name, alias_name, event_time, change_rank, event_id,
+        coalesce(account_id, '') || ' ' || coalesce(region, '') as holder
+    from key_changes
+    where event_name in ('CreateAlias', 'UpdateAlias', 'DeleteAlias')
+      and alias_name is not null
 ),
 touched as materialized (-- keys whose material was touched: what their last change means depends on those before
     select distinct key_arn
@@ -95,10 +92,16 @@ touched as materialized (-- keys whose material was touched: what their last cha
     where event_name in ('ImportKeyMaterial', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial')
 ),
 lasts as (               -- the last change of each thing; the others need no sorting
-    select about.*
-    from about
-    join (select kind, holder, max(event_time) as event_time from about group by kind, holder) as newest using (kind, holder, event_time)
-    qualify row_number() over (partition by kind, holder order by change_rank desc, event_id desc) = 1
+    select changes.*
+    from changes
+    join (select key_arn, kind, max(event_time) as event_time from changes group by key_arn, kind) as newest using (key_arn, kind, event_time)
+    qualify row_number() over (partition by key_arn, kind order by change_rank desc, event_id desc) = 1
+),
+last_aliases as (        -- the same of aliases
+    select aliases.*
+    from aliases
+    join (select holder, alias_name, max(event_time) as event_time from aliases group by holder, alias_name) as newest using (holder, alias_name, event_time)
+    qualify row_number() over (partition by holder, alias_name order by change_rank desc, event_id desc) = 1
 ),
 numbered as (            -- states of keys whose material was touched, as in key_timeline
     select
@@ -116,7 +119,7 @@ numbered as (            -- states of keys whose material was touched, as in key
             partition by key_arn order by event_time, change_rank, event_id
             rows between unbounded preceding and current row
         ) as phase
-    from about semi join touched using (key_arn)
+    from changes semi join touched using (key_arn)
     where kind = 'state'
 ),
 phased as (
@@ -141,7 +144,7 @@ now as (                 -- one row per key and thing that is known of it now
     select
         key_arn,
         kind,
-        alias_name,
+        cast(null as varchar) as alias_name,
         case
             when kind = 'rotation' then case event_name when 'EnableKeyRotation' then 'enabled' else 'disabled' end
             when event_name = 'CreateKey' then coalesce(key_state, case when key_origin = 'EXTERNAL' then 'PendingImport' else 'Enabled' end)
@@ -152,8 +155,12 @@ now as (                 -- one row per key and thing that is known of it now
         end as value,
         case when event_name = 'ScheduleKeyDeletion' then deletion_date end as deletion_date
     from lasts
+    where kind <> 'state'
+       or key_arn not in (select key_arn from touched)
+    union all
+    select key_arn, 'alias', alias_name, cast(null as varchar), cast(null as timestamp)
+    from last_aliases
     where event_name <> 'DeleteAlias'
-      and (kind <> 'state' or key_arn not in (select key_arn from touched))
     union all
     select key_arn, 'state', cast(null as varchar), value, deletion_date
     from touched_states
