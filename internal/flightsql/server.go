@@ -42,6 +42,7 @@ type Server struct {
 	prepared *prepared
 	grpc     *grpc.Server
 	gate     *gate
+	stall    time.Duration
 }
 
 // New makes a server that does not listen yet.
@@ -55,6 +56,7 @@ func New(o Options) (*Server, error) {
 		running:  newRunning(),
 		prepared: newPrepared(o.Now),
 		gate:     &gate{max: maxConnections},
+		stall:    stallTime,
 	}
 	service, err := newService(s, o.Version)
 	if err != nil {

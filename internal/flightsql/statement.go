@@ -122,7 +122,7 @@ func (s *Server) run(ctx context.Context, t ticket, to sender) error {
 			return err
 		}
 		defer rows.Release()
-		w := newBatchWriter(to, maxMessage, rows.Schema(), func(rows, bytes int64) {
+		w := newBatchWriter(&impatient{to: to, ctx: ctx, stall: s.stall}, maxMessage, rows.Schema(), func(rows, bytes int64) {
 			if q.rows.Add(rows) == rows {
 				q.firstBatch = s.now().Sub(q.began)
 			}

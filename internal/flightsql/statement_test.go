@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -292,6 +293,38 @@ func TestSlowReader(t *testing.T) {
 	}
 	if q := s.told(t, 1)[0]; q.Rows != rows || q.Outcome != Done {
 		t.Errorf("told %+v", q)
+	}
+}
+
+// TestStalledReader: a client that reads nothing any more can be cancelled, and is
+// sent away by itself in time; its place is free then.
+func TestStalledReader(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stall time.Duration
+		code  codes.Code
+		want  Outcome
+	}{
+		"cancelled": {time.Hour, codes.Canceled, Cancelled},
+		"stalled":   {time.Millisecond, codes.ResourceExhausted, Limited},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, nil)
+			s.stall = tt.stall
+			client := &blocked{reads: make(chan struct{})}
+			defer close(client.reads)
+			ended := make(chan error)
+			go func() { ended <- s.run(t.Context(), ticket{ID: "x", SQL: "count 10000000"}, client) }()
+			if tt.want == Cancelled {
+				eventually(t, "it runs", func() bool { return s.fake.produced.Load() > 0 })
+				s.Cancel(s.Running()[0].ID)
+			}
+			if err := <-ended; status.Code(err) != tt.code {
+				t.Errorf("it ended in %v", err)
+			}
+			if q := s.told(t, 1)[0]; q.Outcome != tt.want || len(s.Running()) != 0 {
+				t.Errorf("told %+v, %d run", q, len(s.Running()))
+			}
+		})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -172,6 +173,35 @@ func merge(batches []arrow.RecordBatch) (arrow.RecordBatch, error) {
 // sender takes messages; sending waits while the client does not read.
 type sender interface {
 	Send(*flight.FlightData) error
+}
+
+// stallTime is how long a client may take nothing of what is sent to it.
+const stallTime = time.Minute
+
+// impatient ends with the query and with a client that takes nothing. Sending
+// itself waits for as long as the client stays: neither cancelling the query nor
+// its limit of time would give its place to others, nor the database the rows
+// that it holds.
+type impatient struct {
+	to    sender
+	ctx   context.Context //nolint:containedctx // that of the query, which gRPC does not know
+	stall time.Duration
+}
+
+// Send implements sender. What it leaves behind ends with the call.
+func (s *impatient) Send(m *flight.FlightData) error {
+	sent := make(chan error, 1)
+	go func() { sent <- s.to.Send(m) }()
+	stalled := time.NewTimer(s.stall)
+	defer stalled.Stop()
+	select {
+	case err := <-sent:
+		return err
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
+	case <-stalled.C:
+		return fault(codes.ResourceExhausted, "the client has read nothing of the result for %s; read faster, or ask for less", s.stall)
+	}
 }
 
 // batchWriter sends batches as messages of bounded size. The schema goes before
