@@ -137,6 +137,10 @@ func TestHealth(t *testing.T) {
 	}{
 		{"no source", func(*world) {}, 200, "ready\n"},
 		{"before the first poll", func(w *world) { w.server.Watching = &watching }, 200, "ready\ndegraded: the first poll of the source has not ended\n"},
+		{"before the first poll of a server that starts anew", func(w *world) {
+			w.server.Watching = polled("", "")
+			w.server.Watching.Polls = 0
+		}, 200, "ready\ndegraded: the first poll of the source has not ended\n"},
 		{"after it", func(w *world) { w.server.Watching = polled("", "") }, 200, "ready\n"},
 		{"source away", func(w *world) { w.server.Watching = polled("AccessDenied: secret-bucket", "") }, 200, "ready\ndegraded: the last poll of the source failed\n"},
 		{"paused", func(w *world) {

@@ -28,6 +28,7 @@ type cached[T any] struct {
 	err     error
 	at      time.Time
 	keep    time.Duration // age, or longer for what took long
+	changes int           // how often what is read was changed by us
 	running chan struct{} // closed when the reading at work has ended
 }
 
@@ -66,13 +67,27 @@ func (c *cached[T]) fill(ctx context.Context, running chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
 	start := c.now()
+	c.mu.Lock()
+	changes := c.changes
+	c.mu.Unlock()
 	value, err := c.tryRead(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.value, c.err, c.at = value, err, c.now()
 	c.keep = max(c.age, restFactor*c.at.Sub(start))
+	if c.changes != changes {
+		c.keep = 0 // it may be of before
+	}
 	c.running = nil
 	close(running)
+}
+
+// forget makes the next get read anew: who has changed something sees it.
+func (c *cached[T]) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	c.keep = 0
 }
 
 // tryRead reads; nobody else would survive that it panics.

@@ -89,3 +89,51 @@ func TestCached_gone(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestCached_forget: what was read before a change is not served after it, also
+// when it was being read at the time.
+func TestCached_forget(t *testing.T) {
+	var clk clock
+	var stored atomic.Int64
+	began, goOn := make(chan struct{}, 1), make(chan struct{})
+	c := newCached(time.Hour, clk.now, func(context.Context) (int64, error) {
+		v := stored.Load()
+		began <- struct{}{}
+		<-goOn
+		return v, nil
+	})
+	get := func() <-chan int64 {
+		out := make(chan int64, 1)
+		go func() {
+			v, err := c.get(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			out <- v
+		}()
+		return out
+	}
+	first := get()
+	<-began
+	goOn <- struct{}{}
+	if v := <-first; v != 0 {
+		t.Fatalf("before the change: %d", v)
+	}
+	stored.Store(1)
+	c.forget()
+	second := get()
+	<-began
+	// The reading at work has the old value already.
+	stored.Store(2)
+	c.forget()
+	third := get()
+	goOn <- struct{}{}
+	<-began
+	goOn <- struct{}{}
+	if a, b := <-second, <-third; a != 2 || b != 2 {
+		t.Errorf("after the change: %d and %d, want 2", a, b)
+	}
+	if v, _ := c.get(t.Context()); v != 2 {
+		t.Errorf("then: %d", v)
+	}
+}

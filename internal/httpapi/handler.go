@@ -44,7 +44,7 @@ func New(ctx context.Context, opts Options) (*Handler, error) {
 		opts: opts, mux: http.NewServeMux(), foreign: http.NewCrossOriginProtection(),
 		queries: make(chan struct{}, opts.QueriesAtOnce), page: page,
 	}
-	h.jobs = newJobs(ctx, opts.Now, h.jobEnded)
+	h.jobs = newJobs(ctx, opts.Now, h.forget, h.jobEnded)
 	h.facts = newCached(factsAge, opts.Now, h.readFacts)
 	h.coverage = newCached(coverageAge, opts.Now, func(ctx context.Context) (*coverageMap, error) { return readCoverage(ctx, opts.Store) })
 	h.status = newCached(factsAge, opts.Now, h.readStatus)
@@ -55,6 +55,14 @@ func New(ctx context.Context, opts Options) (*Handler, error) {
 	h.mux.HandleFunc("/", h.nowhere)
 	opts.Metrics.Observe(h.snapshot)
 	return h, nil
+}
+
+// forget makes what is kept of the store be read anew: who has changed it sees
+// what became of it.
+func (h *Handler) forget() {
+	h.facts.forget()
+	h.coverage.forget()
+	h.status.forget()
 }
 
 // Routes are the values that the route label of the metrics may have.

@@ -33,7 +33,7 @@ func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) error {
 	s := h.opts.Server()
 	lines := []string{"ready"}
 	// A first poll may take hours, and what it has read is answered from.
-	if s.Watching != nil && s.Watching.Polls == 0 && s.Watching.LastPoll == nil {
+	if s.Watching != nil && s.Watching.Polls == 0 {
 		lines = append(lines, "degraded: the first poll of the source has not ended")
 	}
 	if s.Watching != nil && s.Watching.Paused != "" {

@@ -88,11 +88,13 @@ type work func(ctx context.Context, progress func(any)) (result any, err error)
 
 // jobs holds those that wait and run, and for some time those that have ended.
 type jobs struct {
-	now   func() time.Time
-	ended func(context.Context, Job)
-	base  context.Context //nolint:containedctx // jobs live longer than requests
-	stop  context.CancelFunc
-	all   sync.WaitGroup
+	now func() time.Time
+	// worked is told before the end of a job can be seen, ended afterwards.
+	worked func()
+	ended  func(context.Context, Job)
+	base   context.Context //nolint:containedctx // jobs live longer than requests
+	stop   context.CancelFunc
+	all    sync.WaitGroup
 
 	mu   sync.Mutex
 	byID map[string]*job
@@ -111,9 +113,9 @@ type job struct {
 
 var errCancelled = errors.New("it was cancelled")
 
-func newJobs(ctx context.Context, now func() time.Time, ended func(context.Context, Job)) *jobs {
+func newJobs(ctx context.Context, now func() time.Time, worked func(), ended func(context.Context, Job)) *jobs {
 	base, stop := context.WithCancel(ctx)
-	return &jobs{now: now, ended: ended, base: base, stop: stop, byID: map[string]*job{}, turns: map[string]chan struct{}{}}
+	return &jobs{now: now, worked: worked, ended: ended, base: base, stop: stop, byID: map[string]*job{}, turns: map[string]chan struct{}{}}
 }
 
 // start begins a job, or puts it in line behind others of its kind; one that is
@@ -186,6 +188,10 @@ func (s *jobs) end(ctx context.Context, j *job, result any, err error) {
 		err = errors.Join(err, fmt.Errorf("write result: %w", marshalErr))
 		text = nil
 	}
+	if err != nil && saysNothing(text) {
+		text = nil // zeros would look as if they had been counted
+	}
+	s.worked()
 	s.change(j, func() {
 		at := s.now().UTC()
 		j.EndedAt, j.State, j.Result = &at, JobDone, text
@@ -198,6 +204,27 @@ func (s *jobs) end(ctx context.Context, j *job, result any, err error) {
 		}
 	})
 	s.ended(context.WithoutCancel(ctx), j.Job)
+}
+
+// saysNothing reports whether a JSON document holds nothing but zeros.
+func saysNothing(text []byte) bool {
+	var v any
+	return json.Unmarshal(text, &v) != nil || isNothing(v)
+}
+
+func isNothing(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, x := range v {
+			if !isNothing(x) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		return len(v) == 0
+	}
+	return v == nil || v == false || v == 0.0 || v == "" || v == "0001-01-01T00:00:00Z"
 }
 
 // change changes a job and wakes those who wait for that.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/ingest"
 	"github.com/kmstrail/kmstrail/internal/operate"
 )
@@ -207,7 +208,7 @@ func TestJob_tooMany(t *testing.T) {
 func TestJobs_kept(t *testing.T) {
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	ended := make(chan Job, 1)
-	s := newJobs(t.Context(), func() time.Time { return now }, func(_ context.Context, j Job) { ended <- j })
+	s := newJobs(t.Context(), func() time.Time { return now }, func() {}, func(_ context.Context, j Job) { ended <- j })
 	run := func(result any) Job {
 		if _, err := s.start("a", "ann", false, func(context.Context, func(any)) (any, error) { return result, nil }); err != nil {
 			t.Fatal(err)
@@ -245,7 +246,7 @@ func TestJobs_kept(t *testing.T) {
 
 func TestJobs_shutdown(t *testing.T) {
 	ended := make(chan Job, 1)
-	s := newJobs(t.Context(), time.Now, func(_ context.Context, j Job) { ended <- j })
+	s := newJobs(t.Context(), time.Now, func() {}, func(_ context.Context, j Job) { ended <- j })
 	stuck := make(chan struct{})
 	j, err := s.start("a", "ann", false, func(ctx context.Context, _ func(any)) (any, error) {
 		<-ctx.Done()
@@ -286,5 +287,62 @@ func TestJob_wait(t *testing.T) {
 	}
 	if got := do(t, h, newRequest(t, "GET", "/api/v1/jobs/none?wait=1m", readToken)).Code; got != http.StatusNotFound {
 		t.Errorf("none: %d", got)
+	}
+}
+
+// TestJob_seen: who has seen that a job is done sees what it did; so do those
+// who decide about findings.
+func TestJob_seen(t *testing.T) {
+	h, w := newTestHandler(t)
+	events := func() string {
+		t.Helper()
+		var s struct {
+			KMSEvents int64 `json:"kms_events"`
+		}
+		if err := json.Unmarshal(do(t, h, newRequest(t, "GET", "/api/v1/status", readToken)).Body.Bytes(), &s); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(s.KMSEvents)
+	}
+	store := func(n string) {
+		w.store.mu.Lock()
+		defer w.store.mu.Unlock()
+		w.store.answers = []answer{{"from kms_events", columns("n int", "a time", "b time", "r int"), `[{"n":` + n + `}]`}}
+	}
+	if got := events(); got != "0" {
+		t.Fatalf("%s events at first", got)
+	}
+	w.operator.ingest = func(context.Context, operate.IngestRequest, func(operate.IngestProgress)) (operate.IngestResult, error) {
+		store("7")
+		return operate.IngestResult{}, nil
+	}
+	waitJob(t, h, startJob(t, h, "/api/v1/ingest", ""), JobDone)
+	if got := events(); got != "7" {
+		t.Errorf("%s events after the ingest, want 7", got)
+	}
+	w.operator.decide = func(operate.DecideRequest) ([]operate.Decided, error) {
+		store("8")
+		return []operate.Decided{{FindingID: "a"}}, nil
+	}
+	do(t, h, newRequest(t, "POST", "/api/v1/findings/decide", operateToken, `{"findings":["a"],"status":"new"}`))
+	if got := events(); got != "8" {
+		t.Errorf("%s after the decision, want 8", got)
+	}
+}
+
+// TestJob_nothing: zeros are not the result of a job that did nothing.
+func TestJob_nothing(t *testing.T) {
+	h, w := newTestHandler(t)
+	w.operator.detect = func(context.Context, operate.DetectRequest, func(done, all int64)) (operate.DetectResult, error) {
+		return operate.DetectResult{Findings: []detectors.Finding{}}, errBroken
+	}
+	j := waitJob(t, h, startJob(t, h, "/api/v1/detect", ""), JobFailed)
+	if string(j.Result) != "null" {
+		t.Errorf("result is %s", j.Result)
+	}
+	w.operator.rebuild = func(context.Context) error { return errBroken }
+	j = waitJob(t, h, startJob(t, h, "/api/v1/rebuild", ""), JobFailed)
+	if string(j.Result) != "null" {
+		t.Errorf("result of rebuild is %s", j.Result)
 	}
 }

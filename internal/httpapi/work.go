@@ -143,6 +143,7 @@ func (h *Handler) decide(w http.ResponseWriter, r *http.Request) error {
 	req.By = decider(x.principal, req.By)
 	x.detail = req.Status + " " + strings.Join(req.Findings, " ")
 	done, err := h.opts.Operator.Decide(r.Context(), req)
+	h.forget()
 	x.rows = int64(len(done))
 	if err != nil && len(done) == 0 {
 		return err
