@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/kmstrail/kmstrail/internal/instance"
 	"github.com/kmstrail/kmstrail/internal/operate"
@@ -37,6 +38,8 @@ type Client struct {
 	path, base string
 	token      string
 	http       *http.Client
+	// answered says that the server has been there.
+	answered atomic.Bool
 }
 
 // Open returns a client of the server. It asks nothing yet.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -29,6 +30,9 @@ type flightQueries struct {
 	// tls is for grpc+tls addresses, token for addresses of the network.
 	tls   *tls.Config
 	token string
+
+	// worked says that a query was answered.
+	worked atomic.Bool
 
 	mu   sync.Mutex
 	conn *flightsql.Client
@@ -53,7 +57,7 @@ func (q *flightQueries) Query(ctx context.Context, sql string, args ...any) (arr
 	ctx, cancel := context.WithCancel(ctx)
 	info, done, err := ask(ctx, c, sql, row)
 	if err != nil {
-		err = notStarted(ctx, err)
+		err = q.notStarted(ctx, err)
 		cancel()
 		return nil, err
 	}
@@ -67,10 +71,11 @@ func (q *flightQueries) Query(ctx context.Context, sql string, args ...any) (arr
 	}
 	r, err := c.DoGet(ctx, info.GetEndpoint()[0].GetTicket())
 	if err != nil {
-		err = notStarted(ctx, err)
+		err = q.notStarted(ctx, err)
 		end()
 		return nil, err
 	}
+	q.worked.Store(true)
 	return newReader(ctx, r, end), nil
 }
 

@@ -30,21 +30,34 @@ func failure(ctx context.Context, err error) error {
 	case codes.Unauthenticated, codes.PermissionDenied:
 		return fmt.Errorf("query server: %s", text)
 	case codes.Unavailable:
+		return unavailable(text)
+	}
+	return fmt.Errorf("query server: %s", text)
+}
+
+// unavailable says whether a server was there at all. gRPC has no other word for
+// the difference than its text.
+func unavailable(text string) error {
+	if strings.Contains(text, "connection error: ") {
 		return fmt.Errorf("query server: %w: %s", errNoAnswer, text)
+	}
+	if strings.Contains(text, "shutting down") || strings.Contains(text, "error reading from server") || strings.Contains(text, "transport is closing") {
+		return errEnded
 	}
 	return fmt.Errorf("query server: %s", text)
 }
 
 // notStarted is failure of a query that has not given a row yet.
-func notStarted(ctx context.Context, err error) error {
+func (q *flightQueries) notStarted(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf(asked+"%w", cause)
 	}
-	return failure(ctx, err)
+	err = failure(ctx, err)
+	if errors.Is(err, errNoAnswer) && q.worked.Load() {
+		return errEnded
+	}
+	return err
 }
-
-// errNoAnswer says that nobody answers, or nobody does any more.
-var errNoAnswer = errors.New("it does not answer")
 
 // statusOf finds the server's word in an error; status.FromError would put the
 // words of everybody on the way around it.

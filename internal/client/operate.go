@@ -88,7 +88,7 @@ func (c *Client) Tokens(ctx context.Context) ([]access.Token, error) {
 // token without end.
 func (c *Client) CreateToken(ctx context.Context, name string, role access.Role, expires time.Time) (string, error) {
 	var out httpapi.NewToken
-	err := c.call(ctx, http.MethodPost, "/api/v1/tokens", httpapi.TokenRequest{Name: name, Role: role, ExpiresAt: expires}, &out)
+	err := c.call(ctx, http.MethodPost, "/api/v1/tokens", httpapi.TokenRequest{Name: name, Role: role, ExpiresAt: expires, NeverExpires: expires.IsZero()}, &out)
 	return out.Secret, err
 }
 
@@ -151,7 +151,18 @@ func (c *Client) job(ctx context.Context, path string, req, result any, tell fun
 	if err := read(&j, result); err != nil {
 		return err
 	}
+	if j.State == httpapi.JobCancelled && c.hasEnded(ctx) {
+		return errEnded
+	}
 	return j.Problem.Err()
+}
+
+// hasEnded reports whether the server is no more, or will not be for long: it
+// cancels jobs then, as others may too.
+func (c *Client) hasEnded(ctx context.Context) bool {
+	c.http.CloseIdleConnections()
+	_, err := c.Server(ctx)
+	return errors.Is(err, errEnded)
 }
 
 // follow waits until a job has ended.

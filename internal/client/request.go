@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/kmstrail/kmstrail/internal/operate"
@@ -71,6 +71,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 	if err != nil {
 		return nil, c.lost(ctx, err)
 	}
+	c.answered.Store(true)
 	return res, nil
 }
 
@@ -79,11 +80,11 @@ func (c *Client) lost(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err // without the method and the whole address
+	_, dialing := errors.AsType[*net.OpError](err)
+	if c.answered.Load() && (dialing || isClosed(err)) {
+		return errEnded
 	}
-	// As text: who explains errors takes those of the network for a bucket's.
-	return fmt.Errorf("ask server at %s: %w: %s", c.path, errNoAnswer, err)
+	return Unreachable(c.path, err)
 }
 
 // problem is the error that an answer describes.
@@ -93,12 +94,17 @@ func (c *Client) problem(res *http.Response, text []byte) error {
 		Code, Detail string
 		Advice       []string
 	}
+	if res.StatusCode == http.StatusBadRequest && bytes.Contains(text, []byte("HTTP request to an HTTPS server")) {
+		return errors.New(wantsTLS(c.path))
+	}
 	if kind != "application/problem+json" || json.Unmarshal(text, &p) != nil || p.Code == "" {
 		return fmt.Errorf("ask server at %s: it answers %s; is it kmstrail?", c.path, res.Status)
 	}
 	found := &operate.Problem{Kind: p.Code, Detail: p.Detail, Advice: p.Advice}
 	switch p.Code {
-	case "no_token", "bad_token", "expired":
+	case "bad_token", "expired":
+		found.Detail = "ask server at " + c.path + ": " + p.Detail
+	case "no_token":
 		found.Detail = "ask server at " + c.path + ": " + p.Detail
 		found.Advice = []string{"set client.token or KMSTRAIL_CLIENT_TOKEN; kmstrail token create makes one on the server's machine"}
 	case "denied":
