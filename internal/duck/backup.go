@@ -111,17 +111,25 @@ func (s *Store) backup(ctx context.Context, name string, progress func(done, tot
 // directory, hides, or is taken for one of the files beside a database.
 var backupNames = regexp.MustCompile(`^[^-./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]{0,199}$`)
 
+// CheckBackupName gives an ErrBackupName for what cannot be the name of one.
+func CheckBackupName(name string) error {
+	if !backupNames.MatchString(name) {
+		return fmt.Errorf("%q is %w: a name without a directory is", name, ErrBackupName)
+	}
+	for _, end := range []string{partial, ".wal", ".lock", ".tmp"} {
+		if strings.HasSuffix(name, end) {
+			return fmt.Errorf("%q is %w: %s is for files beside one", name, ErrBackupName, end)
+		}
+	}
+	return nil
+}
+
 func (s *Store) backupPath(name string) (string, error) {
 	if s.opts.BackupDir == "" {
 		return "", errors.New("no backup directory is set")
 	}
-	if !backupNames.MatchString(name) {
-		return "", fmt.Errorf("%q is %w: a name without a directory is", name, ErrBackupName)
-	}
-	for _, end := range []string{partial, ".wal", ".lock", ".tmp"} {
-		if strings.HasSuffix(name, end) {
-			return "", fmt.Errorf("%q is %w: %s is for files beside one", name, ErrBackupName, end)
-		}
+	if err := CheckBackupName(name); err != nil {
+		return "", err
 	}
 	dir, err := filepath.Abs(s.opts.BackupDir)
 	if err != nil {

@@ -94,11 +94,13 @@ func TestRefusals(t *testing.T) {
 		authorization string
 		status        int
 		code, header  string
+		advice        string
 	}{
-		{"", 401, "no_token", ""},
-		{"Bearer kmst_x_wrongwrongwrong", 401, "bad_token", ""},
-		{"Bearer expired", 401, "expired", ""},
-		{"Bearer wait", 429, "too_many", "2"},
+		{"", 401, "no_token", "", "Authorization: Bearer"},
+		{"Bearer kmst_x_wrongwrongwrong", 401, "bad_token", "", "send it whole"},
+		{"Bearer revoked", 401, "bad_token", "", "ask for a new one: kmstrail token create"},
+		{"Bearer expired", 401, "expired", "", "ask for a new one: kmstrail token create"},
+		{"Bearer wait", 429, "too_many", "2", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.code, func(t *testing.T) {
@@ -115,6 +117,9 @@ func TestRefusals(t *testing.T) {
 			}
 			if rec.Code != tt.status || p.Status != tt.status || p.Code != tt.code || p.Detail == "" || p.Title == "" {
 				t.Errorf("got %d %+v", rec.Code, p)
+			}
+			if got := strings.Join(p.Advice, "; "); !strings.Contains(got, tt.advice) || (tt.advice == "") != (got == "") {
+				t.Errorf("advice is %q", got)
 			}
 			if got := rec.Header().Get("Content-Type"); got != "application/problem+json" {
 				t.Errorf("content type is %s", got)

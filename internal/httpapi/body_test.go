@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kmstrail/kmstrail/internal/operate"
 )
@@ -170,5 +171,85 @@ func TestHealth(t *testing.T) {
 	}
 	if rec := do(t, h, newRequest(t, "POST", "/api/v1/maintain", operateToken)); rec.Code != 503 {
 		t.Errorf("work while ending: %d", rec.Code)
+	}
+}
+
+// TestTokens_expiry: a token that nobody says more of ends, as one of the
+// command line does.
+func TestTokens_expiry(t *testing.T) {
+	for _, tt := range []struct {
+		body string
+		want int
+		ends string // "" for never
+	}{
+		{`{"name":"x","role":"read"}`, 201, "2027-02-20T09:00:00Z"},
+		{`{"name":"x","role":"read","expires_at":"2026-12-01T00:00:00Z"}`, 201, "2026-12-01T00:00:00Z"},
+		{`{"name":"x","role":"read","never_expires":true}`, 201, ""},
+		{`{"name":"x","role":"read","never_expires":true,"expires_at":"2026-12-01T00:00:00Z"}`, 400, ""},
+	} {
+		h, w := newTestHandler(t)
+		rec := do(t, h, newRequest(t, "POST", "/api/v1/tokens", adminToken, tt.body))
+		var got NewToken
+		if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || rec.Code != tt.want {
+			t.Errorf("%s: %d %s, %v", tt.body, rec.Code, rec.Body, err)
+		}
+		if tt.want != 201 {
+			continue
+		}
+		for what, at := range map[string]*time.Time{"told": got.ExpiresAt, "kept": w.tokens.list[0].ExpiresAt} {
+			ends := ""
+			if at != nil {
+				ends = at.Format(time.RFC3339)
+			}
+			if ends != tt.ends {
+				t.Errorf("%s: %s to end at %q, want %q", tt.body, what, ends, tt.ends)
+			}
+		}
+	}
+}
+
+// TestMistakes: what can be known to be wrong is said at once, with what was
+// meant.
+func TestMistakes(t *testing.T) {
+	h, _ := newTestHandler(t)
+	for _, tt := range []struct{ method, path, body, text string }{
+		{"GET", "/api/v1/findings?severty=high", "", "did you mean severity?"},
+		{"GET", "/api/v1/findings?limit=1&limit=2", "", "more than once"},
+		{"GET", "/api/v1/findings?limit=%zz", "", "cannot be read"},
+		{"GET", "/api/v1/status?format=json", "", "has no parameters"},
+		{"GET", "/api/v1/jobs/x?wiat=10s", "", "did you mean wait?"},
+		{"POST", "/api/v1/detect?last=7d", "", "has no parameters"},
+		{"GET", "/reports/now.html?lst=7d", "", "did you mean last?"},
+		{"POST", "/api/v1/rebuild", `{"tables":["usage_hourli"]}`, "did you mean usage_hourly?"},
+		{"POST", "/api/v1/backup", `{"name":"../../etc/passwd"}`, "not the name of a backup"},
+		{"POST", "/api/v1/backup", `{"name":"a.wal"}`, "not the name of a backup"},
+		{"POST", "/api/v1/detect", `{"detectors":["a_detectr"]}`, "did you mean a_detector?"},
+		{"POST", "/api/v1/ingest", `{"source":"ftp://logs"}`, "cannot read from"},
+		{"POST", "/api/v1/ingest", `{"source":"s3://"}`, "does not name a bucket"},
+		{"POST", "/api/v1/ingest", `{"accounts":["12"]}`, "twelve digits"},
+	} {
+		rec := do(t, h, newRequest(t, tt.method, tt.path, adminToken, tt.body))
+		if rec.Code != 400 || !strings.Contains(rec.Body.String(), tt.text) || !strings.Contains(rec.Body.String(), `"usage"`) {
+			t.Errorf("%s %s %s: %d %s", tt.method, tt.path, tt.body, rec.Code, rec.Body)
+		}
+	}
+	for _, path := range []string{"/?v=1", "/healthz?t=1", "/api/v1/findings?severity=high&severity=low"} {
+		if rec := do(t, h, newRequest(t, "GET", path, adminToken)); rec.Code != 200 {
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+		}
+	}
+	// Nothing of it became a job.
+	if rec := do(t, h, newRequest(t, "GET", "/api/v1/jobs", adminToken)); strings.Contains(rec.Body.String(), `"id"`) {
+		t.Errorf("jobs are %s", rec.Body)
+	}
+}
+
+// TestRouteLabels: the metrics call a route as people do.
+func TestRouteLabels(t *testing.T) {
+	h, _ := newTestHandler(t)
+	do(t, h, newRequest(t, "GET", "/", readToken))
+	text := scrape(t, h)
+	if strings.Contains(text, "{$}") || !strings.Contains(text, `kmstrail_http_requests_total{code="2xx",route="/"} 1`) {
+		t.Error("the page is not counted as /")
 	}
 }

@@ -133,6 +133,15 @@ type fakeOperator struct {
 	rebuild func(context.Context) error
 }
 
+func (o *fakeOperator) Check(req operate.DetectRequest) error {
+	for _, id := range req.Detectors {
+		if err := operate.OneOf("--detector", id, []string{"a_detector"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (o *fakeOperator) Ingest(ctx context.Context, req operate.IngestRequest, p func(operate.IngestProgress)) (operate.IngestResult, error) {
 	if o.ingest == nil {
 		return operate.IngestResult{}, nil
@@ -149,7 +158,7 @@ func (o *fakeOperator) Detect(ctx context.Context, req operate.DetectRequest, p 
 
 func (o *fakeOperator) Rebuild(ctx context.Context, _ operate.RebuildRequest, _ func(operate.RebuildProgress)) (operate.RebuildResult, error) {
 	if o.rebuild != nil {
-		return operate.RebuildResult{}, o.rebuild(ctx)
+		return operate.RebuildResult{Tables: []string{"usage_hourly"}}, o.rebuild(ctx)
 	}
 	return operate.RebuildResult{Tables: []string{"usage_hourly"}}, nil
 }
@@ -187,6 +196,8 @@ func (g fakeGuard) Authenticate(authorization string, _ net.Addr) (access.Princi
 		return access.Principal{Name: "boss", Role: access.Admin}, nil
 	case "wait":
 		return access.Principal{}, &access.TooManyError{RetryAfter: 1500 * time.Millisecond}
+	case "revoked":
+		return access.Principal{}, access.ErrBadToken
 	case "expired":
 		return access.Principal{}, access.ErrExpired
 	}
@@ -195,13 +206,17 @@ func (g fakeGuard) Authenticate(authorization string, _ net.Addr) (access.Princi
 
 type fakeTokens struct{ list []access.Token }
 
-func (f *fakeTokens) Create(name string, role access.Role, _ time.Time) (string, error) {
+func (f *fakeTokens) Create(name string, role access.Role, expires time.Time) (string, error) {
 	for _, t := range f.list {
 		if t.Name == name {
 			return "", access.ErrNameTaken
 		}
 	}
-	f.list = append(f.list, access.Token{ID: "x", Name: name, Role: role})
+	made := access.Token{ID: "x", Name: name, Role: role}
+	if !expires.IsZero() {
+		made.ExpiresAt = &expires
+	}
+	f.list = append(f.list, made)
 	return "kmst_new_secretsecretsecret", nil
 }
 

@@ -69,8 +69,8 @@ func (h *Handler) forget() {
 func Routes() []string {
 	var list []string
 	for _, r := range routes() {
-		if !slices.Contains(list, r.Path) {
-			list = append(list, r.Path)
+		if label := r.label(); !slices.Contains(list, label) {
+			list = append(list, label)
 		}
 	}
 	return list
@@ -160,6 +160,9 @@ func (h *Handler) serve(route *route) http.Handler {
 			err = h.checkBody(r)
 		}
 		if err == nil {
+			err = route.checkQuery(r)
+		}
+		if err == nil {
 			err = route.handle(h, w, r)
 		}
 		if err != nil {
@@ -205,7 +208,7 @@ func (h *Handler) done(w *recorder, r *http.Request, x *exchange, took time.Dura
 	}
 	path, action := "other", "http.unknown"
 	if x.route != nil {
-		path, action = x.route.Path, x.route.Action
+		path, action = x.route.label(), x.route.Action
 	}
 	h.opts.Metrics.HTTP(path, w.status, took)
 	if refused(w.status) {

@@ -30,6 +30,8 @@ type Store interface {
 // Operator changes the store; *operate.Operator does.
 type Operator interface {
 	Ingest(ctx context.Context, req operate.IngestRequest, onProgress func(operate.IngestProgress)) (operate.IngestResult, error)
+	// Check says what is wrong with a request before anything is done.
+	Check(req operate.DetectRequest) error
 	Detect(ctx context.Context, req operate.DetectRequest, onDay func(done, all int64)) (operate.DetectResult, error)
 	Rebuild(ctx context.Context, req operate.RebuildRequest, onProgress func(operate.RebuildProgress)) (operate.RebuildResult, error)
 	Maintain(ctx context.Context, req operate.MaintainRequest) (operate.MaintainResult, error)

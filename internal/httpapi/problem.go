@@ -102,9 +102,7 @@ func problemOf(err error) (Problem, time.Duration) {
 		if many, ok := errors.AsType[*access.TooManyError](err); ok {
 			retry = many.RetryAfter
 		}
-		if code == codeNoToken || code == codeBadToken || code == codeExpired {
-			p.Advice = []string{"send it as Authorization: Bearer TOKEN, or as password of any user; kmstrail token create makes one"}
-		}
+		p.Advice = tokenAdvice(err, code)
 	} else if errors.Is(err, errLimit) {
 		p = Problem{Code: codeLimit, Detail: err.Error()}
 	} else {
@@ -116,6 +114,19 @@ func problemOf(err error) (Problem, time.Duration) {
 	}
 	p.Title = http.StatusText(p.Status)
 	return p, retry
+}
+
+// tokenAdvice says how to come by a token that will do.
+func tokenAdvice(err error, code string) []string {
+	switch {
+	case code == codeNoToken:
+		return []string{"send it as Authorization: Bearer TOKEN, or as password of any user; kmstrail token create makes one"}
+	case errors.Is(err, access.ErrMistyped):
+		return []string{"send it whole: it begins with kmst_"}
+	case code == codeBadToken, code == codeExpired: // one that was revoked is bad too
+		return []string{"ask for a new one: kmstrail token create"}
+	}
+	return nil
 }
 
 // refusal is the code of an error about who asks.

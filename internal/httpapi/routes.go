@@ -1,7 +1,11 @@
 package httpapi
 
 import (
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/kmstrail/kmstrail/internal/access"
 	"github.com/kmstrail/kmstrail/internal/operate"
@@ -32,6 +36,41 @@ type route struct {
 	handle func(h *Handler, w http.ResponseWriter, r *http.Request) error
 }
 
+// exactly ends a path of the multiplexer that is not a whole folder's.
+const exactly = "{$}"
+
+// label is the path as people and metrics have it.
+func (r *route) label() string { return strings.TrimSuffix(r.Path, exactly) }
+
+// checkQuery complains about parameters that the route does not know: what is
+// mistyped would be left out in silence. Pages without any take what browsers
+// and monitors put there.
+func (r *route) checkQuery(req *http.Request) error {
+	if len(r.Query) == 0 && !strings.HasPrefix(r.Path, "/api/") {
+		return nil
+	}
+	asked, err := url.ParseQuery(req.URL.RawQuery)
+	if err != nil {
+		return operate.Usagef("encode each value as a URL needs it", "the parameters cannot be read: %v", err)
+	}
+	names := make([]string, len(r.Query))
+	for i, p := range r.Query {
+		names[i] = p.Name
+		if len(asked[p.Name]) > 1 && !p.Repeat {
+			return operate.Usagef("give it once", "the parameter %s is given more than once", p.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		if len(names) == 0 {
+			return operate.Usagef("leave it out: this address has no parameters", "unknown parameter %q", name)
+		}
+		if err := operate.OneOf("parameter", name, names); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // param is a parameter of the query string.
 type param struct {
 	Name, Doc string
@@ -58,7 +97,7 @@ func pages() []route {
 		{
 			Method: "GET", Path: "/readyz", Action: "readyz", Type: plainType, Status: 200, Quiet: true,
 			Summary: "Can it answer?",
-			Doc:     "200 with `ready`, and a line `degraded: …` for each thing that is wrong and does not keep it from answering: a source that cannot be read, a disk that is nearly full. 503 with a line that says why while it cannot: the store does not answer, the first poll of the source has not ended, the server is ending.",
+			Doc:     "200 with `ready`, and a line `degraded: …` for each thing that is wrong and does not keep it from answering: a first poll that has not ended, a source that cannot be read, a disk that is nearly full. 503 with a line that says why while it cannot: the store does not answer, the server is ending.",
 			handle:  (*Handler).readyz,
 		},
 		{
@@ -67,7 +106,7 @@ func pages() []route {
 		},
 		{
 			Method: "GET", Path: "/{$}", Action: "page", Role: access.Read, Type: htmlType, Status: 200,
-			Summary: "The status page", Doc: "For people. It asks for itself again every half minute.", handle: (*Handler).statusPage,
+			Summary: "The status page", Doc: "For people. It refreshes every 30 s.", handle: (*Handler).statusPage,
 		},
 		{
 			Method: "GET", Path: "/reports/{$}", Action: "reports.list", Role: access.Read, Type: htmlType, Status: 200,
@@ -209,7 +248,7 @@ func apiWrite() []route {
 		},
 		{
 			Method: "POST", Path: "/api/v1/tokens", Action: "tokens.create", Role: access.Admin, Body: TokenRequest{}, Reply: NewToken{}, Status: 201,
-			Summary: "Make a token", Doc: "The answer has its secret, which nothing can tell again.", handle: (*Handler).createToken,
+			Summary: "Make a token", Doc: "It expires after 90 days, unless `expires_at` says when or `never_expires` says that it does not. The answer has its secret, which nothing can tell again.", handle: (*Handler).createToken,
 		},
 		{
 			Method: "DELETE", Path: "/api/v1/tokens/{name}", Action: "tokens.revoke", Role: access.Admin, Status: 204,

@@ -20,8 +20,28 @@ type TokenRequest struct {
 	Name string `json:"name"`
 	// Role is read, operate or admin.
 	Role access.Role `json:"role"`
-	// ExpiresAt is when it ends; without, it never does.
+	// ExpiresAt is when it ends: 90 days from now where nothing is said.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// NeverExpires makes a token without an end. It excludes ExpiresAt.
+	NeverExpires bool `json:"never_expires,omitempty"`
+}
+
+// tokenAge is for how long a token is good when nobody says.
+const tokenAge = 90 * 24 * time.Hour
+
+// expiry is when the token ends; zero for never.
+func (r *TokenRequest) expiry(now time.Time) (time.Time, error) {
+	switch {
+	case r.NeverExpires && !r.ExpiresAt.IsZero():
+		return time.Time{}, operate.Usagef("give one of them", "expires_at and never_expires exclude each other")
+	case r.NeverExpires:
+		return time.Time{}, nil
+	case r.ExpiresAt.IsZero():
+		return now.Add(tokenAge).UTC().Truncate(time.Second), nil
+	case !r.ExpiresAt.After(now):
+		return time.Time{}, operate.Usagef("", "the token would expire at %s, which is not in the future", r.ExpiresAt.UTC().Format(time.RFC3339))
+	}
+	return r.ExpiresAt, nil
 }
 
 // NewToken is a token that was made. Nothing can tell its secret again.
@@ -29,6 +49,8 @@ type NewToken struct {
 	Name   string      `json:"name"`
 	Role   access.Role `json:"role"`
 	Secret string      `json:"secret"`
+	// ExpiresAt is null for a token that never does.
+	ExpiresAt *time.Time `json:"expires_at"`
 }
 
 func (h *Handler) listTokens(w http.ResponseWriter, _ *http.Request) error {
@@ -51,17 +73,22 @@ func (h *Handler) createToken(w http.ResponseWriter, r *http.Request) error {
 	if _, err := access.ParseRole(string(req.Role)); err != nil {
 		return operate.Usagef("", "%v", err)
 	}
-	if !req.ExpiresAt.IsZero() && !req.ExpiresAt.After(h.opts.Now()) {
-		return operate.Usagef("", "the token would expire at %s, which is not in the future", req.ExpiresAt.UTC().Format(time.RFC3339))
+	expires, err := req.expiry(h.opts.Now())
+	if err != nil {
+		return err
 	}
-	secret, err := h.opts.Tokens.Create(req.Name, req.Role, req.ExpiresAt)
+	secret, err := h.opts.Tokens.Create(req.Name, req.Role, expires)
 	if errors.Is(err, access.ErrNameTaken) {
 		return operate.Usagef("revoke it first, or name the new one otherwise", "%v", err)
 	}
 	if err != nil {
 		return err
 	}
-	return reply(w, http.StatusCreated, NewToken{Name: req.Name, Role: req.Role, Secret: secret})
+	made := NewToken{Name: req.Name, Role: req.Role, Secret: secret}
+	if !expires.IsZero() {
+		made.ExpiresAt = &expires
+	}
+	return reply(w, http.StatusCreated, made)
 }
 
 func (h *Handler) revokeToken(w http.ResponseWriter, r *http.Request) error {

@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,6 +40,9 @@ func (h *Handler) ingest(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	if err := errors.Join(req.Check(), operate.CheckSource(cmp.Or(req.Source, h.opts.Source))); err != nil {
+		return err
+	}
 	return h.accept(w, r, kindIngest, req, req.NoWait, func(ctx context.Context, progress func(any)) (any, error) {
 		return h.opts.Operator.Ingest(ctx, req, func(p operate.IngestProgress) { progress(p) })
 	})
@@ -46,6 +51,9 @@ func (h *Handler) ingest(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) detect(w http.ResponseWriter, r *http.Request) error {
 	req, err := decode[operate.DetectRequest](r)
 	if err != nil {
+		return err
+	}
+	if err := h.opts.Operator.Check(req); err != nil {
 		return err
 	}
 	return h.accept(w, r, kindDetect, req, req.NoWait, func(ctx context.Context, progress func(any)) (any, error) {
@@ -58,8 +66,15 @@ func (h *Handler) rebuild(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := operate.CheckTables(req.Tables); err != nil {
+		return err
+	}
 	return h.accept(w, r, kindRebuild, req, false, func(ctx context.Context, progress func(any)) (any, error) {
-		return h.opts.Operator.Rebuild(ctx, req, func(p operate.RebuildProgress) { progress(p) })
+		done, err := h.opts.Operator.Rebuild(ctx, req, func(p operate.RebuildProgress) { progress(p) })
+		if err != nil {
+			return nil, err // which tables are done the result does not tell
+		}
+		return done, nil
 	})
 }
 
@@ -76,6 +91,9 @@ func (h *Handler) maintain(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) backup(w http.ResponseWriter, r *http.Request) error {
 	req, err := decode[operate.BackupRequest](r)
 	if err != nil {
+		return err
+	}
+	if err := req.Check(); err != nil {
 		return err
 	}
 	return h.accept(w, r, kindBackup, req, false, func(ctx context.Context, _ func(any)) (any, error) {

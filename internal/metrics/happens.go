@@ -21,7 +21,7 @@ var (
 var (
 	querySeconds = []float64{.001, .0025, .005, .01, .025, .05, .06, .1, .2, .3, .6, 1, 2, 5, 10, 30, 60, 300}
 	workSeconds  = []float64{.01, .05, .1, .5, 1, 5, 15, 60, 300, 900, 3600}
-	delaySeconds = []float64{60, 300, 600, 900, 1200, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600, 7 * 24 * 3600}
+	delaySeconds = []float64{60, 300, 600, 900, 1200, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600}
 )
 
 func (m *Metrics) ingest() {
@@ -79,7 +79,8 @@ func (m *Metrics) detecting() {
 	m.detectorSeconds = m.histogram("detector_duration_seconds", "How long a detector took in one run, over all days it looked at.", workSeconds, detector)
 	m.runs = m.counter("detector_runs_total", "Runs of detectors.", detector, Label{Name: "outcome", Values: outcomes})
 	m.days = m.counter("detector_windows_total", "Days of events that detectors looked at.", detector)
-	m.findingSeconds = m.histogram("finding_delay_seconds", "Time from the newest event behind a new finding to when the finding was reported: delivery by CloudTrail (minutes), the poll, and the schedule of detectors.", delaySeconds)
+	m.findingSeconds = m.histogram("finding_delay_seconds", "Time from the newest event behind a new finding to when the finding was reported: delivery by CloudTrail (minutes), the poll, and the schedule of detectors. Findings about events older than a day are not in it, see kmstrail_findings_backfilled_total.", delaySeconds)
+	m.backfilled = m.counter("findings_backfilled_total", "New findings whose newest event was older than a day when they were reported: of logs that were read late, such as those of before the first poll.")
 	for _, id := range m.detectors {
 		for _, o := range outcomes {
 			m.runs.WithLabelValues(id, o)
@@ -98,9 +99,17 @@ func (m *Metrics) DetectorRun(detector string, took time.Duration, days int, fai
 	m.days.WithLabelValues(id).Add(float64(max(days, 0)))
 }
 
+// backfill is from what delay on a finding is about the past: nobody waited for
+// it, and it says nothing about how fast findings are reported.
+const backfill = 24 * time.Hour
+
 // Finding counts a new finding by how long after its newest event it was
 // reported.
 func (m *Metrics) Finding(delay time.Duration) {
+	if delay > backfill {
+		m.backfilled.WithLabelValues().Inc()
+		return
+	}
 	m.findingSeconds.WithLabelValues().Observe(seconds(delay))
 }
 

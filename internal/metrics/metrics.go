@@ -31,7 +31,7 @@ type Metrics struct {
 	storedBytes, jsonBytes                          *prometheus.CounterVec
 	polls, s3Requests                               *prometheus.CounterVec
 	pollSeconds                                     *prometheus.HistogramVec
-	runs, days                                      *prometheus.CounterVec
+	runs, days, backfilled                          *prometheus.CounterVec
 	detectorSeconds, findingSeconds                 *prometheus.HistogramVec
 	queries, queryRows, queryBytes                  *prometheus.CounterVec
 	querySeconds, firstBatchSeconds                 *prometheus.HistogramVec

@@ -38,6 +38,8 @@ func busy(snapshot func() Snapshot) *Metrics {
 	m.DetectorRun("a_detector", time.Second, 3, false)
 	m.DetectorRun("a_detector", time.Second, 1, true)
 	m.Finding(11 * time.Minute)
+	m.Finding(24 * time.Hour)
+	m.Finding(21 * 24 * time.Hour)
 	m.Query(Query{Protocol: "flight", Outcome: "done", Duration: time.Second, FirstBatch: 4 * time.Millisecond, Rows: 100, Bytes: 5000})
 	m.HTTP("/", 200, 3*time.Millisecond)
 	m.Refused("http", "bad_token")
@@ -75,7 +77,7 @@ func TestValues(t *testing.T) {
 		`kmstrail_findings_open{severity="critical"} 2`, `kmstrail_findings_open{severity="info"} 0`, `kmstrail_quarantine_records{reason="bad_gzip"} 3`,
 		`kmstrail_polls_total{outcome="failed"} 1`, `kmstrail_polls_total{outcome="ok"} 1`, `kmstrail_s3_requests_total{kind="list"} 7`,
 		`kmstrail_detector_runs_total{detector="a_detector",outcome="failed"} 1`, `kmstrail_detector_windows_total{detector="a_detector"} 4`,
-		`kmstrail_detector_duration_seconds_count{detector="a_detector"} 2`, `kmstrail_finding_delay_seconds_bucket{le="900"} 1`,
+		`kmstrail_detector_duration_seconds_count{detector="a_detector"} 2`, `kmstrail_finding_delay_seconds_bucket{le="900"} 1`, `kmstrail_finding_delay_seconds_count 2`, `kmstrail_findings_backfilled_total 1`,
 		`kmstrail_queries_total{outcome="done",protocol="flight"} 1`, `kmstrail_query_first_batch_seconds_bucket{protocol="flight",le="0.005"} 1`,
 		`kmstrail_query_rows_total{protocol="flight"} 100`, `kmstrail_queries_running 3`, `kmstrail_backup_age_seconds 3600`, `kmstrail_source_up 1`,
 		`kmstrail_http_requests_total{code="2xx",route="/"} 1`, `kmstrail_access_refused_total{protocol="http",reason="bad_token"} 1`,
@@ -163,7 +165,7 @@ Worth an alert:
 | ` + "`kmstrail_ingest_paused == 1`" + ` | the disk is nearly full |
 | ` + "`kmstrail_findings_open{severity=\"critical\"} > 0`" + ` | somebody should look |
 | ` + "`increase(kmstrail_detector_runs_total{outcome=\"failed\"}[1h]) > 0`" + ` | a detector fails |
-| ` + "`increase(kmstrail_access_refused_total[10m]) > 50`" + ` | somebody tries tokens |
+| ` + "`increase(kmstrail_access_refused_total{reason=\"bad_token\"}[10m]) > 50`" + ` | somebody tries tokens |
 
 ## All of them
 

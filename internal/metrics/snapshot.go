@@ -1,7 +1,9 @@
 package metrics
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -76,7 +78,7 @@ var snapshotMetrics = []snapshotMetric{
 		func(s Snapshot) (float64, bool) { return float64(s.DiskFree), s.DiskFree > 0 }},
 	{"disk_min_free_bytes", "Free space below which nothing is ingested.", prometheus.GaugeValue,
 		func(s Snapshot) (float64, bool) { return always(float64(s.DiskMin)) }},
-	{"ingest_paused", "1 while nothing is ingested, because the disk is nearly full or an operator said so.", prometheus.GaugeValue,
+	{"ingest_paused", "1 while nothing is ingested because the disk is nearly full.", prometheus.GaugeValue,
 		func(s Snapshot) (float64, bool) { return always(flag(s.Paused)) }},
 	{"source_up", "1 when the last poll of the source succeeded, 0 when it failed.", prometheus.GaugeValue,
 		func(s Snapshot) (float64, bool) { return flag(s.SourceUp), s.Watching }},
@@ -150,14 +152,18 @@ const maxReasons = 60
 // reasonShape is that of the reasons in our own code.
 var reasonShape = regexp.MustCompile(`^[a-z][a-z0-9_]{1,39}$`)
 
-// reasons bounds the values of the label.
+// reasons bounds the values of the label: the first maxReasons by name, so that
+// every scrape has the same.
 func reasons(counts map[string]int64) map[string]int64 {
 	out := make(map[string]int64, len(counts))
-	for reason, n := range counts {
-		if !reasonShape.MatchString(reason) || len(out) >= maxReasons {
-			reason = other
+	kept := 0
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		label := other
+		if reasonShape.MatchString(reason) && kept < maxReasons {
+			label = reason
+			kept++
 		}
-		out[reason] += n
+		out[label] += counts[reason]
 	}
 	return out
 }

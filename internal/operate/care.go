@@ -88,6 +88,17 @@ type BackupRequest struct {
 	Name string `json:"name,omitempty"`
 }
 
+// Check says what is wrong with the request.
+func (r *BackupRequest) Check() error {
+	if r.Name == "" {
+		return nil
+	}
+	if err := duck.CheckBackupName(r.Name); err != nil {
+		return Usagef("backups go to the directory that server.backups names", "%s", err)
+	}
+	return nil
+}
+
 // BackupResult says where the copy is.
 type BackupResult struct {
 	Path string `json:"path"`

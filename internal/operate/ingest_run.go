@@ -18,7 +18,7 @@ import (
 // goroutine at a time; what it gets is its own.
 func (o *Operator) Ingest(ctx context.Context, req IngestRequest, onProgress func(IngestProgress)) (IngestResult, error) {
 	cfg := req.applyTo(o.cfg)
-	if err := req.check(); err != nil {
+	if err := req.Check(); err != nil {
 		return IngestResult{}, err
 	}
 	if err := CheckSource(cfg.Ingest.Source); err != nil && o.opts.OpenSource == nil {
@@ -69,9 +69,9 @@ func (r *IngestRequest) applyTo(cfg config.Config) config.Config {
 	return cfg
 }
 
-// check says what is wrong with the request. A command line is checked before;
+// Check says what is wrong with the request. A command line is checked before;
 // a request over the network may hold anything.
-func (r *IngestRequest) check() error {
+func (r *IngestRequest) Check() error {
 	for _, id := range r.Accounts {
 		if !ingest.IsAccountID(id) {
 			return Usagef("an account id is twelve digits", "%q is not an account id", id)
