@@ -15,7 +15,7 @@ type Entry struct {
 	Principal Principal
 	// Peer is the address it came from.
 	Peer string
-	// Protocol is http, flight or unix.
+	// Protocol is http, flight, unix or file.
 	Protocol string
 	// Action is what was asked for, such as query, ingest or token.create.
 	Action string

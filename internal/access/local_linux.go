@@ -39,7 +39,7 @@ func localPrincipal(peer, own int) (Principal, error) {
 	if peer != own && peer != 0 {
 		return Principal{}, ErrStranger
 	}
-	return Principal{Name: "local:" + userName(peer), Role: Admin}, nil
+	return Principal{Name: localPrefix + userName(peer), Role: Admin}, nil
 }
 
 func userName(uid int) string {

@@ -52,6 +52,12 @@ type Principal struct {
 	Role Role
 }
 
+// localPrefix begins the names of who may write beside the store.
+const localPrefix = "local:"
+
+// IsLocal reports whether p came through a unix socket.
+func (p Principal) IsLocal() bool { return strings.HasPrefix(p.Name, localPrefix) }
+
 // AnonymousName is the name of who asks without a token where that is allowed.
 const AnonymousName = "anonymous"
 

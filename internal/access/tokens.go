@@ -49,6 +49,8 @@ type Tokens struct {
 	readAt time.Time
 	byID   map[string]stored
 	noted  map[string]time.Time // last use by id, as far as written or tried
+	// changes are those of this process that Watch has not come upon.
+	changes map[ownChange]bool
 }
 
 // TokensPath is the file with the tokens of the store at db, which may be a
@@ -62,7 +64,7 @@ func TokensPath(db string) string {
 
 // OpenTokens returns the tokens in a file, which need not exist yet.
 func OpenTokens(path string, now func() time.Time) *Tokens {
-	return &Tokens{path: path, now: now, noted: map[string]time.Time{}}
+	return &Tokens{path: path, now: now, noted: map[string]time.Time{}, changes: map[ownChange]bool{}}
 }
 
 var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._@-]{0,62}$`)
@@ -114,6 +116,7 @@ func (t *Tokens) Create(name string, role Role, expires time.Time) (secret strin
 			entry.ID, secret = newSecret()
 		}
 		entry.Hash = hashSecret(secret)
+		t.own(entry.ID, false)
 		return append(all, entry), nil
 	})
 	if err != nil {
@@ -143,6 +146,7 @@ func (t *Tokens) Revoke(name string) error {
 		if i < 0 {
 			return nil, ErrUnknownToken
 		}
+		t.own(all[i].ID, true)
 		return slices.Delete(all, i, i+1), nil
 	})
 	if err != nil {
@@ -201,8 +205,13 @@ func (t *Tokens) find(id string) (stored, error) {
 
 // unchanged reports whether the file is the one that was read.
 func (t *Tokens) unchanged(info os.FileInfo) bool {
-	return t.seen != nil && os.SameFile(t.seen, info) && t.seen.Size() == info.Size() && t.seen.Mode() == info.Mode() &&
-		t.seen.ModTime().Equal(info.ModTime()) && t.readAt.Sub(info.ModTime()) > settled
+	return sameFile(t.seen, info, t.readAt)
+}
+
+// sameFile reports whether a file is the one that was read at that time.
+func sameFile(seen, info os.FileInfo, readAt time.Time) bool {
+	return seen != nil && os.SameFile(seen, info) && seen.Size() == info.Size() && seen.Mode() == info.Mode() &&
+		seen.ModTime().Equal(info.ModTime()) && readAt.Sub(info.ModTime()) > settled
 }
 
 // noteUse writes down that a token was used, rarely, and only when that needs no

@@ -68,6 +68,9 @@ func (s *server) queryEnded(ctx context.Context, q flightsql.Query) {
 		Principal: q.Principal, Peer: q.Peer, Protocol: protocolFlight, Action: "query", Detail: q.SQL,
 		Outcome: string(q.Outcome), Duration: q.Duration, Rows: q.Rows, Bytes: q.Bytes,
 	}
+	if q.Principal.IsLocal() {
+		e.Protocol = access.ProtocolUnix
+	}
 	if q.Outcome == flightsql.Done {
 		e.Outcome = "ok"
 	}

@@ -226,6 +226,10 @@ func (s *server) run(ctx context.Context) error {
 	watching, stopWatching := context.WithCancel(failed)
 	defer stopWatching()
 	g.Go(func() error { return s.watch.Run(watching) })
+	g.Go(func() error {
+		s.tokens.Watch(watching, func(c access.TokenChange) { s.audit.Record(ctx, c.Entry()) })
+		return nil
+	})
 	if err := instance.Publish(s.store.Path(), s.info); err != nil {
 		stopWatching()
 		s.drain(ctx)
