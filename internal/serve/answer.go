@@ -83,7 +83,7 @@ func (s *server) queryEnded(ctx context.Context, q flightsql.Query) {
 func (s *server) httpOptions() httpapi.Options {
 	c := s.Config.Server
 	return httpapi.Options{
-		Store: s.store, Operator: s.operator, Guard: s.guard, Tokens: s.tokens, Metrics: s.metrics,
+		Store: s.store, Operator: asked{s.operator, s.watch.WithSpace}, Guard: s.guard, Tokens: s.tokens, Metrics: s.metrics,
 		Audit: s.audit.Record, Server: s.state,
 		Queries: func() (list []httpapi.RunningQuery) {
 			for _, q := range s.flight.Running() {

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -174,10 +175,15 @@ func (l *load) put(key string, body []byte) error {
 	return nil
 }
 
-// consistent counts in one query, so of one moment: events, distinct ids, and
-// what the ledger says was inserted. All three must be equal at any time.
+// consistent counts in one query, so of one moment: events, distinct ids, what
+// the ledger says was inserted, and the calls of the sums by day, which are kept
+// in parts that are exchanged. All of them must be equal at any time.
 const consistent = `select count(*), count(distinct event_id),
-	(select cast(coalesce(sum(inserted_count), 0) as bigint) from log_files) from kms_events`
+	(select cast(coalesce(sum(inserted_count), 0) as bigint) from log_files),
+	(select cast(coalesce(sum(call_count), 0) as bigint) from usage_daily) from kms_events`
+
+// equal reports whether all that consistent counts is the same.
+func equal(n []int64) bool { return len(slices.Compact(slices.Clone(n))) == 1 }
 
 // ask queries whatever server there is until ctx ends.
 func (l *load) ask(ctx context.Context) {
@@ -207,7 +213,7 @@ func (l *load) askOnce(ctx context.Context, c *client.Client) error {
 		return err
 	}
 	defer r.Release()
-	var n [3]int64
+	var n [4]int64
 	for r.Next() {
 		for i := range n {
 			n[i] = r.RecordBatch().Column(i).(*array.Int64).Value(0)
@@ -216,8 +222,8 @@ func (l *load) askOnce(ctx context.Context, c *client.Client) error {
 	if r.Err() != nil {
 		return r.Err()
 	}
-	if n[0] != n[1] || n[0] != n[2] {
-		text := fmt.Sprintf("%d events, %d distinct ids, %d inserted as the ledger has it", n[0], n[1], n[2])
+	if !equal(n[:]) {
+		text := fmt.Sprintf("%d events, %d distinct ids, %d inserted as the ledger has it, %d calls by day", n[0], n[1], n[2], n[3])
 		l.wrong.Store(&text)
 	}
 	l.answers.Add(1)
@@ -365,12 +371,12 @@ func (l *load) check(t *testing.T) (runs int64) {
 		t.Fatal(err)
 	}
 	events, files := int64(len(l.ids)), int64(l.files)
-	want := []int64{events, events, events, files, files, 0}
+	want := []int64{events, events, events, events, files, files, 0}
 	for name, s := range map[string]*duck.Store{"killed": disturbed, "calm": calm} {
 		got := append(numbers(t, s, consistent), numbers(t, s, `select count(*) filter (where status = 'ingested'), count(distinct object_key),
 			(select count(*) from quarantine) from log_files`)...)
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: events, distinct ids, inserted, files, distinct files, quarantine (-want +got)\n%s", name, diff)
+			t.Errorf("%s: events, distinct ids, inserted, calls, files, distinct files, quarantine (-want +got)\n%s", name, diff)
 		}
 	}
 	found, expected := findingsOf(t, disturbed), findingsOf(t, calm)

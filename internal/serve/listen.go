@@ -19,20 +19,20 @@ type listeners struct {
 	httpSocket, flightSocket net.Listener
 }
 
-// listen opens them all, or none.
-func listen(ctx context.Context, cfg config.Server, info instance.Info) (*listeners, error) {
-	var l listeners
-	err := errors.Join(
+// openTCP opens those on the network.
+func (l *listeners) openTCP(ctx context.Context, cfg config.Server) error {
+	return errors.Join(
 		listenTCP(ctx, &l.http, "server.http", cfg.HTTP),
 		listenTCP(ctx, &l.flight, "server.flight", cfg.Flight),
+	)
+}
+
+// openSockets opens those for programs of this machine.
+func (l *listeners) openSockets(ctx context.Context, info instance.Info) error {
+	return errors.Join(
 		listenUnix(ctx, &l.httpSocket, info.HTTPSocket),
 		listenUnix(ctx, &l.flightSocket, info.FlightSocket),
 	)
-	if err != nil {
-		l.close()
-		return nil, err
-	}
-	return &l, nil
 }
 
 func listenTCP(ctx context.Context, to *net.Listener, name, address string) error {

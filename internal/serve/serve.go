@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -61,17 +62,28 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	o.Log = slog.New(access.RedactHandler(o.Log.Handler()))
 	s := &server{Options: o}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() {
+		if err = errors.Join(err, s.close()); err == nil {
+			o.Log.Info("stopped")
+		}
+	}()
+	if err := s.check(); err != nil {
+		return err
+	}
+	// A server that cannot listen shall leave nothing behind.
+	if err := s.listen(ctx); err != nil {
+		return err
+	}
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
 	if err := s.openAccess(); err != nil {
 		return err
 	}
-	// Whoever connects from here on waits until the parts are there.
-	if err := s.listen(ctx); err != nil {
+	if err := s.claim(ctx); err != nil {
 		return err
 	}
+	// Whoever has connected by now waits until the parts are there.
 	if err := s.assemble(ctx); err != nil {
 		return err
 	}
@@ -97,7 +109,20 @@ type server struct {
 	tls       *tls.Config // nil without a certificate
 	info      instance.Info
 	claimed   bool
-	listeners *listeners
+	listeners listeners
+}
+
+// check says what is wrong with the configuration, as far as only a server
+// notices.
+func (s *server) check() (err error) {
+	// All of them, also where each is disabled.
+	if err := operate.New(nil, s.Config, operate.Options{}).Check(operate.DetectRequest{Detectors: detectorIDs()}); err != nil {
+		return err
+	}
+	if s.tls, err = newTLS(s.Config.Server.TLSCert, s.Config.Server.TLSKey, s.Log); err != nil {
+		return &config.Error{Problems: []config.Problem{{Where: fmt.Sprint(s.Config.Origin("server.tls_cert")), Text: err.Error()}}}
+	}
+	return nil
 }
 
 func (s *server) openStore(ctx context.Context) error {
@@ -180,8 +205,8 @@ func (s *server) watchOptions() watch.Options {
 		Now: s.Now, DrainTimeout: drainTime, Log: s.Log,
 		OnPoll: func(p watch.Polled) {
 			s.metrics.Poll(p.Duration, p.Err)
-			s.metrics.S3Requests(p.Requests.List, p.Requests.Get)
 		},
+		OnRequests: func(r ingest.Requests) { s.metrics.S3Requests(r.List, r.Get) },
 	}
 	if s.Config.Ingest.Source == "" {
 		s.Log.Warn("there is nothing to watch: ingest.source is empty; name s3://BUCKET or a directory there, or ingest by hand")
@@ -191,17 +216,30 @@ func (s *server) watchOptions() watch.Options {
 	return o
 }
 
-// listen opens the addresses and says so to programs of this machine.
-func (s *server) listen(ctx context.Context) (err error) {
+// listen opens the addresses on the network. The store is not open yet.
+func (s *server) listen(ctx context.Context) error {
+	err := s.listeners.openTCP(ctx, s.Config.Server)
+	if err == nil {
+		return nil
+	}
+	// It may be a server of this very store that has the addresses.
+	if info, findErr := instance.Find(s.Config.DB); findErr == nil {
+		if c, dialErr := (&net.Dialer{}).DialContext(ctx, "unix", info.HTTPSocket); dialErr == nil {
+			_ = c.Close() // nothing was said
+			return &duck.LockedError{Path: s.Config.DB, PID: info.PID}
+		}
+	}
+	return err
+}
+
+// claim opens the sockets for programs of this machine. The store is open, so
+// that no other server has them.
+func (s *server) claim(ctx context.Context) (err error) {
 	if s.info, err = instance.Claim(s.store.Path()); err != nil {
 		return err
 	}
 	s.claimed = true
-	c := s.Config.Server
-	if s.tls, err = newTLS(c.TLSCert, c.TLSKey, s.Log); err != nil {
-		return err
-	}
-	if s.listeners, err = listen(ctx, c, s.info); err != nil {
+	if err := s.listeners.openSockets(ctx, s.info); err != nil {
 		return err
 	}
 	httpScheme, flightScheme := "http://", "grpc://"
@@ -236,7 +274,7 @@ func (s *server) run(ctx context.Context) error {
 		return errors.Join(err, g.Wait())
 	}
 	s.tell(daemon.SdNotifyReady)
-	s.Log.Info("serving", "store", s.store.Path(), "http", s.info.HTTP, "flight", s.info.Flight, "source", s.Config.Ingest.Source)
+	s.Log.Info("serving", "store", s.store.Path(), "http", cmp.Or(s.info.HTTP, config.Off), "flight", cmp.Or(s.info.Flight, config.Off), "source", cmp.Or(s.Config.Ingest.Source, "none"))
 	if s.OnReady != nil {
 		s.OnReady(s.info)
 	}
@@ -304,9 +342,7 @@ func (s *server) drain(ctx context.Context) {
 // close gives back what was opened, from the top down.
 func (s *server) close() error {
 	var errs []error
-	if s.listeners != nil {
-		s.listeners.close()
-	}
+	s.listeners.close()
 	if s.claimed {
 		errs = append(errs, instance.Withdraw(s.store.Path(), s.info))
 	}

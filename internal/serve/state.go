@@ -80,7 +80,8 @@ func (s *server) problems(w watch.State) []string {
 		out = append(out, "Nothing is watched: ingest.source of the configuration is empty.")
 	}
 	for _, t := range w.Tasks {
-		if t.Error != "" {
+		// Of the disk it is said already.
+		if t.Error != "" && (t.Error != watch.DiskFull || w.Disk.Paused == "") {
 			out = append(out, fmt.Sprintf("%s failed: %s", t.Name, t.Error))
 		}
 	}

@@ -65,7 +65,7 @@ func (d *diskWatch) look() {
 	reason := ""
 	switch {
 	case err != nil:
-		d.state.Error = err.Error()
+		d.state.Error = oneLine(err)
 	case d.w.memory():
 		d.state.Path = ""
 	case free < d.minFree, was != "" && free < d.enough():
@@ -102,22 +102,23 @@ func (d *diskWatch) look() {
 func (d *diskWatch) enough() uint64 { return d.minFree + d.minFree/10 }
 
 // wrote is told how each piece of work went; it pauses after one that failed for
-// lack of space.
-func (d *diskWatch) wrote(err error) {
+// lack of space, and returns whether it did.
+func (d *diskWatch) wrote(err error) (full bool) {
 	d.w.mu.Lock()
 	if err == nil {
 		d.misses = 0
 	}
-	full := err != nil && !errors.Is(err, errPaused) && noSpace(err)
+	full = err != nil && !errors.Is(err, errPaused) && noSpace(err)
 	if full {
 		d.until = d.w.now().Add(backoff(spaceRetry, d.misses, spaceRetryMost))
 		d.misses++
-		d.why = "writing failed for lack of space: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+		d.why = "writing failed for lack of space: " + oneLine(err)
 	}
 	d.w.mu.Unlock()
 	if full {
 		d.look()
 	}
+	return full
 }
 
 // noSpace reports whether a write failed because there is no room for it. What

@@ -23,6 +23,7 @@ func textLog(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, 
 func TestDiskNearlyFull(t *testing.T) {
 	at(t, "2026-02-01 12:00", func(t *testing.T) {
 		b := newBucket()
+		b.lastRun = date("2026-02-01 12:00")
 		opts := options(t, b)
 		opts.Config.Schedule.Detectors = "*/5 * * * *"
 		opts.Config.Server.MinFree = "1GB"
@@ -94,9 +95,13 @@ func TestDiskNearlyFull(t *testing.T) {
 func TestNoSpaceThoughFree(t *testing.T) {
 	at(t, "2026-02-01 12:00", func(t *testing.T) {
 		b := newBucket()
-		b.fail = errors.New(`store 7 log files: IO Error: Could not write file "k.duckdb.wal": No space left on device`)
-		w, stop := start(t, options(t, b))
-		if s := w.State(); !strings.Contains(s.Disk.Paused, "No space left on device") || s.Poll.Error == "" {
+		b.fail = errors.New(`store 7 log files: IO Error: Could not write file "k.duckdb.wal": No space left on device` + "\nand more")
+		var polled []Polled
+		opts := options(t, b)
+		opts.OnPoll = func(p Polled) { polled = append(polled, p) }
+		w, stop := start(t, opts)
+		// It is the disk's trouble and not the source's.
+		if s := w.State(); !strings.HasSuffix(s.Disk.Paused, "No space left on device; and more") || s.Poll.Error != "" || s.Poll.FailingSince != nil || s.Poll.Running != "" || polled != nil {
 			t.Errorf("state %+v %+v", s.Poll, s.Disk)
 		}
 		pass(25*time.Minute + 11*time.Second)
@@ -113,6 +118,62 @@ func TestNoSpaceThoughFree(t *testing.T) {
 		pass(10 * time.Minute)
 		if s := w.State(); s.Disk.Paused != "" || s.Poll.Error != "" {
 			t.Errorf("state %+v %+v", s.Poll, s.Disk)
+		}
+		ended(t, stop)
+	})
+}
+
+// TestTaskWithoutSpace is the disk's trouble too.
+func TestTaskWithoutSpace(t *testing.T) {
+	at(t, "2026-02-01 12:00", func(t *testing.T) {
+		b := newBucket()
+		b.maintain = func(context.Context) error { return &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC} }
+		opts := tasksOnly(t, b)
+		opts.Config.Schedule.Maintain = "5 * * * *"
+		w, stop := start(t, opts)
+		pass(5*time.Minute + 30*time.Second)
+		if s := w.State(); !strings.Contains(s.Disk.Paused, "lack of space: write x") || taskNamed(t, w, Maintain).Error != DiskFull {
+			t.Errorf("state %+v", s)
+		}
+		ended(t, stop)
+	})
+}
+
+// TestWithSpace does what somebody asks for only while there is space.
+func TestWithSpace(t *testing.T) {
+	at(t, "2026-02-01 12:00", func(t *testing.T) {
+		opts := tasksOnly(t, newBucket())
+		opts.Config.Server.MinFree = "1GB"
+		var free atomic.Uint64
+		free.Store(5e9)
+		opts.FreeSpace = func(string) (uint64, error) { return free.Load(), nil }
+		w, stop := start(t, opts)
+		other := errors.New("another")
+		for _, want := range []error{nil, other} {
+			if err := w.WithSpace(t.Context(), func(context.Context) error { return want }); err != want {
+				t.Errorf("%v, want %v", err, want)
+			}
+		}
+		low := func(err error) bool {
+			paused, ok := errors.AsType[*PausedError](err)
+			return ok && strings.Contains(paused.Reason, "server.min_free is 1.0 GB")
+		}
+		err := w.WithSpace(t.Context(), func(ctx context.Context) error {
+			free.Store(999e6)
+			<-ctx.Done() // within seconds
+			return ctx.Err()
+		})
+		if !low(err) {
+			t.Errorf("at work: %v", err)
+		}
+		if err := w.WithSpace(t.Context(), func(context.Context) error { t.Error("it was done"); return nil }); !low(err) {
+			t.Errorf("afterwards: %v", err)
+		}
+		free.Store(5e9)
+		pass(time.Minute)
+		err = w.WithSpace(t.Context(), func(context.Context) error { return syscall.ENOSPC })
+		if _, ok := errors.AsType[*PausedError](err); !ok || w.State().Disk.Paused == "" {
+			t.Errorf("really full: %v", err)
 		}
 		ended(t, stop)
 	})

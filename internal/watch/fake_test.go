@@ -137,10 +137,12 @@ func (b *bucket) Ingest(ctx context.Context, req Ingest) (s ingest.Summary, err 
 			case b.unreadable[f.key] && req.LeaveFailed && b.tried > 0:
 			case b.unreadable[f.key]:
 				s.Failed++
+				s.ObjectsDone++
 				b.tried++
 			default:
 				b.known[f.key] = f.delivered
 				s.Inserted++
+				s.ObjectsDone++
 			}
 		}
 	}

@@ -48,8 +48,6 @@ type plan struct {
 type poller struct {
 	w      *Watch
 	source ingest.Source
-	// asked are the requests that are counted already.
-	asked ingest.Requests
 	// oldest is the time from which on the first poll must list, zero when that
 	// is not known yet.
 	oldest time.Time
@@ -83,7 +81,6 @@ func (p *poller) run(ctx context.Context) {
 		p.state.Next = orNil(next)
 		p.w.mu.Unlock()
 	}
-	p.count()
 }
 
 func later(a, b time.Time) time.Time {
@@ -118,14 +115,15 @@ func (p *poller) once(ctx context.Context) bool {
 		})
 		return err
 	})
-	requests := p.count()
-	if guarded.Err() != nil { // ended, or paused: neither a success nor a failure
-		p.finish(&pl, start, summary, nil, false)
-		return true
-	}
+	p.w.asked.count()
 	partial, isPartial := errors.AsType[*ingest.PartialListError](err)
 	if isPartial {
 		err = nil
+	}
+	// A disk that is full says nothing about the source.
+	if full := p.w.disk.wrote(err); full || guarded.Err() != nil { // ended, or paused: neither a success nor a failure
+		p.finish(&pl, start, summary, nil, false)
+		return true
 	}
 	if err == nil {
 		var places []error
@@ -135,14 +133,13 @@ func (p *poller) once(ctx context.Context) bool {
 		p.succeeded(&pl, start, summary, places)
 	}
 	p.finish(&pl, start, summary, err, true)
-	p.w.disk.wrote(err)
 	p.w.save()
 	if p.w.opts.OnPoll != nil {
 		told := err
 		if isPartial {
 			told = partial
 		}
-		p.w.opts.OnPoll(Polled{Kind: pl.kind, Summary: summary, Duration: p.w.now().Sub(start), Requests: requests, Err: told})
+		p.w.opts.OnPoll(Polled{Kind: pl.kind, Summary: summary, Duration: p.w.now().Sub(start), Err: told})
 	}
 	return err == nil
 }
@@ -158,6 +155,7 @@ func (p *poller) open(ctx context.Context) error {
 			r.RememberLayout(layoutKept)
 		}
 		p.source = source
+		p.w.asked.of(source)
 	}
 	if !p.oldest.IsZero() {
 		return nil
@@ -248,25 +246,15 @@ func (p *poller) begin(pl *plan, start time.Time) {
 	defer p.w.mu.Unlock()
 	p.state.Running, p.state.Progress, p.state.Next = pl.kind, &Progress{}, nil
 	p.state.Last, p.state.Kind = &start, pl.kind
-	p.w.log.Debug("poll", "kind", pl.kind, "from", pl.from, "to", pl.to, "without", len(pl.except))
+	p.w.log.Debug("polling", "kind", pl.kind, "from", dayOf(pl.from), "to", dayOf(pl.to), "places_left_out", len(pl.except))
 }
 
-// count adds the requests since the last count to the day, and returns them.
-func (p *poller) count() ingest.Requests {
-	if p.source == nil {
-		return ingest.Requests{}
+// dayOf is a day in the log.
+func dayOf(t time.Time) string {
+	if t.IsZero() {
+		return "any"
 	}
-	all := p.source.Requests
-	if p.w.opts.Requests != nil {
-		all = p.w.opts.Requests
-	}
-	now := all()
-	since := now.Minus(p.asked)
-	p.asked = now
-	p.w.mu.Lock()
-	defer p.w.mu.Unlock()
-	p.w.kept.count(p.w.now(), since)
-	return since
+	return t.Format(time.DateOnly)
 }
 
 // succeeded remembers what was listed, but for some places.
@@ -274,6 +262,7 @@ func (p *poller) succeeded(pl *plan, start time.Time, s ingest.Summary, places [
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	p.oldest, p.w.kept.Complete = start, start
+	p.w.tellPolled()
 	switch pl.kind {
 	case All:
 		p.w.kept.Polls[All] = start
@@ -318,7 +307,7 @@ func (p *poller) places(pl *plan, start time.Time, errs []error) {
 			place = &Place{Place: name, Since: since, First: start}
 			known[name] = place
 		}
-		place.Error, place.Recovered = err.Error(), false
+		place.Error, place.Recovered = oneLine(err), false
 		place.Since = earlier(place.Since, pl.from)
 		place.Retry = start.Add(backoff(p.w.opts.Config.Server.Poll, place.Failures, placeRetryMost))
 		place.Failures++
@@ -339,6 +328,10 @@ func (p *poller) places(pl *plan, start time.Time, errs []error) {
 }
 
 func (p *poller) finish(pl *plan, start time.Time, s ingest.Summary, err error, counts bool) {
+	took := p.w.now().Sub(start)
+	if s.ObjectsDone > 0 {
+		p.w.log.Info("log files were read", "poll", pl.kind, "files", s.ObjectsDone, "failed", s.Failed, "new_events", s.Inserted, "took", took.Round(time.Millisecond))
+	}
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	p.state.Running, p.state.Progress = "", nil
@@ -346,7 +339,7 @@ func (p *poller) finish(pl *plan, start time.Time, s ingest.Summary, err error, 
 		return
 	}
 	p.state.Polls++
-	p.state.Last, p.state.Kind, p.state.Took = &start, pl.kind, p.w.now().Sub(start).Seconds()
+	p.state.Last, p.state.Kind, p.state.Took = &start, pl.kind, took.Seconds()
 	p.state.Read = progressOf(&s.Progress)
 	if err == nil {
 		p.state.Error, p.state.FailingSince, p.state.Failures = "", nil, 0
@@ -356,6 +349,6 @@ func (p *poller) finish(pl *plan, start time.Time, s ingest.Summary, err error, 
 		p.state.FailingSince = &start
 	}
 	p.state.Failures++
-	p.state.Error = err.Error()
+	p.state.Error = oneLine(err)
 	p.w.log.Error("poll failed", "error", fmt.Errorf("poll %s: %w", p.state.Source, err), "times", p.state.Failures)
 }

@@ -364,7 +364,7 @@ func TestRequestsAreKept(t *testing.T) {
 		opts.Config.Server.LookBack, opts.Config.Server.Poll = 0, 10*time.Minute
 		opts.Config.Server.PollPast, opts.Config.Server.PollAll = 1000*time.Hour, 1000*time.Hour
 		var hooked ingest.Requests
-		opts.OnPoll = func(p Polled) { hooked.List += p.Requests.List }
+		opts.OnRequests = func(r ingest.Requests) { hooked.List += r.List }
 		for range 4 {
 			opened := b.Requests()
 			opts.Requests = func() ingest.Requests { return b.Requests().Minus(opened) }
@@ -386,6 +386,55 @@ func TestRequestsAreKept(t *testing.T) {
 		}
 		if sum := want[0].List + want[1].List; hooked.List != sum || b.lists != sum {
 			t.Errorf("hooks were told of %d requests, the bucket had %d, want %d", hooked.List, b.lists, sum)
+		}
+	})
+}
+
+// TestRequestsOfAll counts requests that no poll which ended has made, the same
+// for the day and for the hook.
+func TestRequestsOfAll(t *testing.T) {
+	for name, edit := range map[string]func(*bucket, *Options){
+		"a poll that is cut off": func(b *bucket, _ *Options) { b.takes = time.Hour },
+		"no source":              func(_ *bucket, o *Options) { o.Source = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			at(t, "2026-06-10 12:00", func(t *testing.T) {
+				b := newBucket()
+				opts := options(t, b)
+				opts.Requests = b.Requests
+				var hooked int64
+				opts.OnRequests = func(r ingest.Requests) { hooked += r.List }
+				edit(b, &opts)
+				w, stop := start(t, opts)
+				ask := func(n int64) { b.mu.Lock(); b.lists += n; b.mu.Unlock() }
+				ask(7)
+				pass(time.Minute)
+				if got := w.State().Requests; hooked != 7 || len(got) != 1 || got[0].List != 7 {
+					t.Errorf("after a minute hook %d, days %v", hooked, got)
+				}
+				ask(5)
+				ended(t, stop)
+				if got := w.State().Requests; hooked != 12 || len(got) != 1 || got[0].List != 12 {
+					t.Errorf("in the end hook %d, days %v", hooked, got)
+				}
+			})
+		})
+	}
+}
+
+// TestPollsAreLogged tells of polls that read something, in one line each.
+func TestPollsAreLogged(t *testing.T) {
+	at(t, "2026-06-10 12:00", func(t *testing.T) {
+		b := newBucket()
+		b.add(places[0], date("2026-06-10 11:00"), date("2026-06-10 12:30"))
+		opts := options(t, b)
+		var log strings.Builder
+		opts.Log = textLog(&log)
+		_, stop := start(t, opts)
+		pass(time.Hour)
+		ended(t, stop)
+		if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "poll=current files=1 failed=0 new_events=1 took=0s") {
+			t.Errorf("log:\n%s", log.String())
 		}
 	})
 }

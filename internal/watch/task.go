@@ -115,16 +115,20 @@ func following(cron string, t time.Time) (time.Time, error) {
 // run does the task at its ticks until ctx ends; what is begun then goes on
 // while work lasts.
 func (t *task) run(ctx, work context.Context) {
-	due, caughtUp, err := t.first(ctx)
+	due, early, err := t.first(ctx)
+	caughtUp := !due.After(t.w.now())
 	for err == nil {
 		t.w.mu.Lock()
 		t.state.Next = orNil(due)
 		t.w.mu.Unlock()
-		if !t.w.sleep(ctx, due) || !t.w.gate.wait(ctx) {
+		if !t.w.sleepUnless(ctx, due, early) || !t.w.gate.wait(ctx) {
 			return
 		}
+		if now := t.w.now(); now.Before(due) {
+			due = now
+		}
 		t.once(work, caughtUp)
-		caughtUp = false
+		caughtUp, early = false, nil
 		due, err = t.next(due)
 	}
 	if ctx.Err() != nil {
@@ -138,8 +142,9 @@ func (t *task) run(ctx, work context.Context) {
 }
 
 // first is when the task is due after the start: at once when its last tick
-// passed while nobody was there.
-func (t *task) first(ctx context.Context) (due time.Time, caughtUp bool, err error) {
+// passed while nobody was there. What looks for findings and never has comes with
+// early, after the first poll: nobody should wait for an answer until a tick.
+func (t *task) first(ctx context.Context) (due time.Time, early <-chan struct{}, err error) {
 	now := t.w.now()
 	t.w.mu.Lock()
 	last := t.kept().LastSuccess
@@ -149,6 +154,8 @@ func (t *task) first(ctx context.Context) (due time.Time, caughtUp bool, err err
 		if err != nil {
 			// Then it is only not known; the tick comes in any case.
 			t.w.log.Warn("when a task was last done cannot be read", "task", t.name, "error", err)
+		} else if stored.IsZero() {
+			early = t.w.polled
 		}
 		if stored.After(last) {
 			last = stored
@@ -156,12 +163,12 @@ func (t *task) first(ctx context.Context) (due time.Time, caughtUp bool, err err
 	}
 	if last.IsZero() {
 		due, err = following(t.cron, now) // it was never there to be missed
-		return due, false, err
+		return due, early, err
 	}
 	if due, err = following(t.cron, last); err != nil || due.After(now) {
-		return due, false, err
+		return due, early, err
 	}
-	return now, true, nil
+	return now, nil, nil
 }
 
 // next is the first tick in the future; those since due were skipped.
@@ -206,9 +213,8 @@ func (t *task) once(work context.Context, caughtUp bool) {
 	ran := Ran{Name: t.name}
 	guarded, end := t.w.gate.guard(work)
 	ran.Err = t.w.doing(t.name, func() error { return t.do(guarded, &ran) })
-	if ran.Err != nil && errors.Is(context.Cause(guarded), errPaused) {
-		reason, _ := t.w.gate.look()
-		ran.Err = fmt.Errorf("%w: %s", errPaused, reason)
+	if full := t.w.disk.wrote(ran.Err); full || ran.Err != nil && errors.Is(context.Cause(guarded), errPaused) {
+		ran.Err = errPaused
 	}
 	end()
 	ran.Duration = t.w.now().Sub(start)
@@ -221,15 +227,45 @@ func (t *task) once(work context.Context, caughtUp bool) {
 		k.LastSuccess = start
 	} else {
 		t.state.Failed++
-		k.Error = ran.Err.Error()
+		k.Error = oneLine(ran.Err)
 	}
 	t.w.mu.Unlock()
-	if ran.Err != nil {
-		t.w.log.Error("a task failed; it is tried again at its next time", "task", t.name, "error", ran.Err)
-	}
-	t.w.disk.wrote(ran.Err)
+	t.tell(&ran)
 	t.w.save()
 	if t.w.opts.OnTask != nil {
 		t.w.opts.OnTask(ran)
 	}
+}
+
+// tell says in the log what came of a run, when something did.
+func (t *task) tell(ran *Ran) {
+	if d := ran.Detected; d != nil && len(d.New)+len(d.Withdrawn) > 0 {
+		attrs := []any{"task", t.name, "new", len(d.New)}
+		attrs = append(attrs, bySeverity("new_", d.New)...)
+		attrs = append(attrs, "withdrawn", len(d.Withdrawn))
+		attrs = append(attrs, bySeverity("withdrawn_", d.Withdrawn)...)
+		t.w.log.Info("findings have changed", append(attrs, "took", ran.Duration.Round(time.Millisecond))...)
+	}
+	switch {
+	case errors.Is(ran.Err, errPaused):
+		t.w.log.Warn("a task was not done; it is tried again at its next time", "task", t.name, "error", ran.Err)
+	case ran.Err != nil:
+		t.w.log.Error("a task failed; it is tried again at its next time", "task", t.name, "error", ran.Err)
+	}
+}
+
+// bySeverity counts findings, in attributes of the log.
+func bySeverity(prefix string, list []detectors.Finding) (attrs []any) {
+	for _, severity := range detectors.Severities() {
+		n := 0
+		for i := range list {
+			if list[i].Severity == severity {
+				n++
+			}
+		}
+		if n > 0 {
+			attrs = append(attrs, prefix+severity, n)
+		}
+	}
+	return attrs
 }

@@ -76,6 +76,39 @@ func TestSchedule(t *testing.T) {
 	})
 }
 
+// TestDetectAtOnce runs detectors that never have right after the first poll that has
+// seen all, and from then on at their ticks.
+func TestDetectAtOnce(t *testing.T) {
+	at(t, "2026-02-27 23:01", func(t *testing.T) {
+		b := newBucket()
+		b.fail = errors.New("not yet")
+		b.detect = func(context.Context, []string) (Detected, error) {
+			return Detected{New: []detectors.Finding{{Severity: "high"}, {Severity: "low"}, {Severity: "high"}}, Withdrawn: []detectors.Finding{{Severity: "info"}}}, nil
+		}
+		opts := options(t, b)
+		opts.Config.Schedule.Detectors = "0 * * * *"
+		opts.Config.Detectors = map[string]config.Detector{"two": {Schedule: "30 * * * *"}, "three": {Schedule: config.Off}}
+		var log strings.Builder
+		opts.Log = textLog(&log)
+		_, stop := start(t, opts)
+		pass(10 * time.Second)
+		b.mu.Lock()
+		b.fail, b.takes = nil, 10*time.Second
+		b.mu.Unlock()
+		pass(time.Hour)
+		ended(t, stop)
+		if diff := cmp.Diff([]string{"27 23:02:10", "28 00:00:00"}, clocks(b.times("[one]"))); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{"27 23:02:10", "27 23:30:00"}, clocks(b.times("[two]"))); diff != "" {
+			t.Error(diff)
+		}
+		if !strings.Contains(log.String(), "task=two new=3 new_high=2 new_low=1 withdrawn=1 withdrawn_info=1 took=0s") {
+			t.Errorf("log:\n%s", log.String())
+		}
+	})
+}
+
 // TestOverlap skips the ticks that pass while a task runs, and counts them.
 func TestOverlap(t *testing.T) {
 	at(t, "2026-02-27 12:00", func(t *testing.T) {

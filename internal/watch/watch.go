@@ -74,8 +74,6 @@ type Polled struct {
 	Kind     string
 	Summary  ingest.Summary
 	Duration time.Duration
-	// Requests are those to S3 since the last poll, ingests in between included.
-	Requests ingest.Requests
 	Err      error
 }
 
@@ -120,6 +118,8 @@ type Options struct {
 	OnPoll func(Polled)
 	OnTask func(Ran)
 	OnDisk func(Disk)
+	// OnRequests, if not nil, is told the requests since it was last told of some.
+	OnRequests func(ingest.Requests)
 }
 
 const (
@@ -136,7 +136,11 @@ type Watch struct {
 	gate  gate
 	disk  *diskWatch
 	poll  *poller // nil when there is nothing to poll
+	asked requests
 	tasks []*task
+	// polled is closed when the first poll has seen all there is.
+	polled     chan struct{}
+	tellPolled func()
 
 	mu       sync.Mutex // guards what follows, and the states of poller and tasks
 	kept     kept
@@ -163,6 +167,9 @@ func New(opts Options) (*Watch, error) {
 	opts.DrainTimeout = cmp.Or(opts.DrainTimeout, defaultDrain)
 	w := &Watch{opts: opts, work: opts.Work, log: opts.Log, busy: map[string]int{}}
 	w.gate.changed = make(chan struct{})
+	w.asked = requests{w: w, all: opts.Requests}
+	w.polled = make(chan struct{})
+	w.tellPolled = sync.OnceFunc(func() { close(w.polled) })
 	minFree, err := config.ParseSize(opts.Config.Server.MinFree)
 	if err != nil {
 		return nil, fmt.Errorf("server.min_free: %w", err)
@@ -196,6 +203,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	w.disk.look()
 	wg.Go(func() { w.disk.run(ctx) })
+	wg.Go(func() { w.asked.run(ctx) })
 	if w.poll != nil {
 		wg.Go(func() { w.poll.run(ctx) })
 	}
@@ -222,8 +230,31 @@ func (w *Watch) Run(ctx context.Context) error {
 			return fmt.Errorf("stop watching: %s did not end", strings.Join(w.atWork(), ", "))
 		}
 	}
+	w.asked.count()
 	w.save()
 	return nil
+}
+
+// PausedError says that work was not done, or not to its end, for lack of space.
+type PausedError struct{ Reason string }
+
+func (e *PausedError) Error() string { return e.Reason }
+
+// WithSpace does work that somebody asked for as the watch does its own: not
+// while the disk is nearly full, and no longer than until then. The error is a
+// *PausedError in both cases.
+func (w *Watch) WithSpace(ctx context.Context, work func(ctx context.Context) error) error {
+	if reason, _ := w.gate.look(); reason != "" {
+		return &PausedError{reason}
+	}
+	guarded, end := w.gate.guard(ctx)
+	defer end()
+	err := work(guarded)
+	full := w.disk.wrote(err)
+	if reason, _ := w.gate.look(); full || err != nil && errors.Is(context.Cause(guarded), errPaused) {
+		return &PausedError{reason}
+	}
+	return err
 }
 
 // atWork names what is being done.
@@ -260,8 +291,14 @@ func (w *Watch) doing(name string, f func() error) (err error) {
 
 // sleep waits until at; false when ctx ends first.
 func (w *Watch) sleep(ctx context.Context, at time.Time) bool {
+	return w.sleepUnless(ctx, at, nil)
+}
+
+// sleepUnless waits until at, or until early is closed; false when ctx ends first.
+func (w *Watch) sleepUnless(ctx context.Context, at time.Time, early <-chan struct{}) bool {
 	if d := at.Sub(w.now()); d > 0 {
 		select {
+		case <-early:
 		case <-w.opts.After(d):
 		case <-ctx.Done():
 		}
@@ -269,8 +306,17 @@ func (w *Watch) sleep(ctx context.Context, at time.Time) bool {
 	return ctx.Err() == nil
 }
 
+// DiskFull is the error of work that was not done for lack of space. What there
+// is to say of the disk is in State.Disk.
+const DiskFull = "paused: the disk is full"
+
+// oneLine is the text of an error in a line.
+func oneLine(err error) string {
+	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+}
+
 // errPaused is why work ends when the disk is nearly full.
-var errPaused = errors.New("paused")
+var errPaused = errors.New(DiskFull)
 
 // gate is closed while nothing may be written.
 type gate struct {
