@@ -22,7 +22,7 @@ Other kmstrail commands of this user on this machine find it by the store and
 ask it, without a token. Everybody else needs one: kmstrail token create. Both
 addresses are loopback only unless there is a certificate (server.tls_cert).
 
-Ctrl-C or SIGTERM lets what is at work end and stops. When it is killed nothing
+Ctrl-C, SIGTERM or SIGHUP lets what is at work end and stops. When it is killed nothing
 is lost: the next start goes on.`,
 		Example: `  kmstrail serve s3://my-trail-bucket
   kmstrail serve --config /etc/kmstrail/kmstrail.yaml
