@@ -27,8 +27,10 @@ type facts struct {
 	Quarantined                            map[string]int64
 	OpenBySeverity                         map[string]int64
 	// Newest are open findings, those reported last first.
-	Newest    []openFinding
-	Runs      []lastRun
+	Newest []openFinding
+	Runs   []lastRun
+	// LastRun is when a detector ran last, however long ago; zero for never.
+	LastRun   time.Time
 	DirtyDays int64
 }
 
@@ -135,6 +137,10 @@ func (f *facts) runs(ctx context.Context, store Store) error {
 	err := each(ctx, store, "select detector_id, count(*) from findings where status in ('new', 'in_progress') group by detector_id", nil, func(r rows.Row) {
 		open[r.Text(0)] = r.Number(1)
 	})
+	if err != nil {
+		return err
+	}
+	err = each(ctx, store, "select max(started_at) from detector_runs", nil, func(r rows.Row) { f.LastRun = r.Moment(0) })
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/access"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
 	"github.com/kmstrail/kmstrail/internal/report"
 	"github.com/kmstrail/kmstrail/internal/status"
@@ -122,7 +123,7 @@ func (h *Handler) statusPage(w http.ResponseWriter, r *http.Request) error {
 		h.missing(&p, "which reports there are", err)
 	}
 	p.Reports, p.MoreReports = files, all-len(files)
-	w.Header().Set("Refresh", "30")
+	w.Header().Set("Refresh", "30") // the page says so
 	return h.page.write(w, "status", p)
 }
 
@@ -253,47 +254,121 @@ type requestDay struct{ status.RequestDay }
 // Sum counts all requests.
 func (d requestDay) Sum() int64 { return d.List + d.Get }
 
-// Today is the current day of requests; nil when there is none.
+// Today is the current day of requests; nil when there was none.
 func (p statusPage) Today() *requestDay {
-	if len(p.Server.Requests) == 0 {
-		return nil
+	for _, d := range p.Server.Requests {
+		if today := (requestDay{d}); !d.Complete && today.Sum() > 0 {
+			return &today
+		}
 	}
-	return &requestDay{p.Server.Requests[0]}
+	return nil
+}
+
+// Bucket reports whether the source that is watched is in S3.
+func (p statusPage) Bucket() bool {
+	return p.Server.Watching != nil && operate.IsBucket(p.Server.Watching.Source)
+}
+
+// NoRequests says why none was made today.
+func (p statusPage) NoRequests() string {
+	switch {
+	case p.Server.Watching == nil:
+		return "no source is polled"
+	case !p.Bucket():
+		return "the source is a directory"
+	case p.Server.Watching.Polling:
+		return "those of the poll at work are not counted yet"
+	}
+	return "since midnight UTC"
 }
 
 // shownRequestDays is for how many days requests are shown.
 const shownRequestDays = 14
 
-// RequestDays are the last days of requests.
-func (p statusPage) RequestDays() []status.RequestDay {
-	return p.Server.Requests[:min(len(p.Server.Requests), shownRequestDays)]
+// RequestDays are the last days with requests.
+func (p statusPage) RequestDays() []requestDay {
+	var days []requestDay
+	for _, d := range p.Server.Requests[:min(len(p.Server.Requests), shownRequestDays)] {
+		if day := (requestDay{d}); day.Sum() > 0 {
+			days = append(days, day)
+		}
+	}
+	return days
 }
 
 // lateAfter is how old the newest log file may be before that is noteworthy:
 // CloudTrail delivers within minutes where anything happens.
 const lateAfter = 3 * time.Hour
 
-// Late reports whether a source is watched and nothing new comes.
+// Late reports whether a source is watched and nothing new comes. Before the
+// first poll has ended, or while nothing is ingested, that is not known.
 func (p statusPage) Late() bool {
-	return p.Server.Watching != nil && !p.Facts.NewestFile.IsZero() && p.Now.Sub(p.Facts.NewestFile) > lateAfter
+	w := p.Server.Watching
+	return w != nil && w.Polls > 0 && w.Paused == "" && !p.Facts.NewestFile.IsZero() && p.Now.Sub(p.Facts.NewestFile) > lateAfter
+}
+
+// Catching reports whether the first poll is at work: what the store holds says
+// nothing yet about what there is.
+func (p statusPage) Catching() bool {
+	w := p.Server.Watching
+	return w != nil && w.Polling && w.Polls == 0
+}
+
+// Progress says how far the poll at work is.
+func (p statusPage) Progress() string {
+	w := p.Server.Watching
+	if w.ToRead == 0 {
+		return "listing what there is to read"
+	}
+	return "reading: " + report.Number(w.Done) + " of " + report.Counted(w.ToRead, "log file", "log files")
 }
 
 // Headline says the most important in a sentence.
 func (p statusPage) Headline() string {
-	text := "No finding is open"
-	if n := p.Open(); n > 0 {
-		text = report.Counted(n, "finding is", "findings are") + " open"
-		if worst := p.worst(); worst != "" {
-			text += ", " + worst
-		}
-	}
+	text := p.findingsText()
 	switch {
+	case p.Catching():
+		return text + "; " + p.Progress() + "."
+	case p.Facts.At.IsZero():
+		return text + "."
 	case p.Facts.NewestFile.IsZero() && p.Facts.LogFiles == 0:
 		return text + "; no log file has been read yet."
 	case p.Facts.NewestFile.IsZero():
 		return text + "."
 	}
 	return text + "; the newest log file was delivered " + ago(p.Now, p.Facts.NewestFile) + "."
+}
+
+// findingsText says how many findings are open, and nothing of none where no
+// detector has looked.
+func (p statusPage) findingsText() string {
+	n := p.Open()
+	switch {
+	case p.Facts.At.IsZero():
+		return "What the store holds could not be read"
+	case n == 0 && p.Facts.LastRun.IsZero():
+		return "No detector has run yet"
+	case n == 0 && len(p.Facts.Runs) == 0:
+		return "No finding is open, and the last detector ran " + ago(p.Now, p.Facts.LastRun)
+	case n == 0:
+		return "No finding is open"
+	}
+	text := report.Counted(n, "finding is", "findings are") + " open"
+	if worst := p.worst(); worst != "" {
+		text += ", " + worst
+	}
+	return text
+}
+
+// NoRuns says why there is nothing to say of detectors.
+func (p statusPage) NoRuns() string {
+	switch {
+	case p.Facts.At.IsZero():
+		return "It is not known which detectors have run."
+	case p.Facts.LastRun.IsZero():
+		return "No detector has run yet."
+	}
+	return "No detector has run in the last days; the last one did " + ago(p.Now, p.Facts.LastRun) + "."
 }
 
 // worst counts the findings of the highest severity that there is.

@@ -155,7 +155,7 @@ func TestPage_empty(t *testing.T) {
 	h, _ := newTestHandler(t)
 	rec := do(t, h, newRequest(t, "GET", "/", readToken))
 	checkPage(t, rec.Body.String())
-	for _, want := range []string{"no log file has been read yet", "No log file has been read yet", "No detector has run", "No source is watched", "never"} {
+	for _, want := range []string{"no log file has been read yet", "No log file has been read yet", "No detector has run yet", "No source is watched", "never"} {
 		if !strings.Contains(rec.Body.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -302,5 +302,117 @@ func TestReports_now(t *testing.T) {
 		if rec := do(t, h, newRequest(t, "GET", "/reports/now.html?last="+last, readToken)); rec.Code != 400 {
 			t.Errorf("last=%s: %d", last, rec.Code)
 		}
+	}
+}
+
+// runsOnly answers that a detector ran at a time, and nothing else.
+func runsOnly(at string) []answer {
+	ran := []answer{{"select max(started_at) from detector_runs", columns("t time"), `[{"t":"` + at + `"}]`}}
+	if at < "2026-11-20" {
+		return ran
+	}
+	return append(ran, answer{"with recent as", columns("d text", "s time", "ms int", "days int", "f int", "e text"), `[{"d":"a","s":"` + at + `","ms":1,"days":3,"f":0}]`})
+}
+
+// TestPage_findings: that no finding is open is only said where a detector has
+// looked.
+func TestPage_findings(t *testing.T) {
+	const ran, long = "2026-11-22 08:58:00", "2026-11-02 09:00:00"
+	tests := []struct {
+		name    string
+		answers []answer
+		has     string
+		lacks   string
+	}{
+		{"never ran", nil, "No detector has run yet; no log file", "No finding is open"},
+		{"ran long ago", runsOnly(long), "No finding is open, and the last detector ran 20 d ago;", "has run yet"},
+		{"ran", runsOnly(ran), "No finding is open; no log file", "No detector has run"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h, w := newTestHandler(t)
+			w.store.answers = tt.answers
+			page := do(t, h, newRequest(t, "GET", "/", readToken)).Body.String()
+			checkPage(t, page)
+			if !strings.Contains(page, tt.has) || strings.Contains(page, tt.lacks) {
+				t.Errorf("the page lacks %q or has %q: %s", tt.has, tt.lacks, page)
+			}
+		})
+	}
+}
+
+// oldFiles is a store whose newest log file is three weeks old.
+func oldFiles() []answer {
+	return []answer{{"from log_files", columns("a int", "b int", "c int", "d time", "e time"),
+		`[{"a":10,"b":0,"c":0,"d":"2026-11-01 08:00:00","e":"2026-11-22 08:00:00"}]`}}
+}
+
+// TestPage_polls: what is missing because it is being read is not called
+// missing, and what is missing afterwards is.
+func TestPage_polls(t *testing.T) {
+	const late, zero = "CloudTrail delivers nothing", " in 0"
+	earlier := polled("", "")
+	earlier.Polls = 0 // it was polled before the server started
+	reading := *earlier
+	reading.Polling, reading.PollKind, reading.Done, reading.ToRead = true, "all", 1200, 3400
+	listing := reading
+	listing.Done, listing.ToRead = 0, 0
+	ended := polled("", "")
+	ended.LastPollSeconds = 12
+	directory := *ended
+	directory.Source = "/var/logs"
+	tests := []struct {
+		name     string
+		watching *status.Watching
+		has      []string
+		lacks    []string
+	}{
+		{"reading", &reading, []string{"; reading: 1,200 of 3,400 log files.", "are not counted yet"}, []string{late, zero, "no source is polled", "a month"}},
+		{"listing", &listing, []string{"; listing what there is to read."}, []string{late, zero}},
+		{"started anew", earlier, []string{"polled 1 min ago"}, []string{late, zero, "no source is polled"}},
+		{"ended", ended, []string{late, "polled 1 min ago", " in 12 s", "since midnight UTC"}, []string{"reading:", "a month"}},
+		{"paused", polled("", "the disk is nearly full"), nil, []string{late}},
+		{"directory", &directory, []string{late, "the source is a directory"}, nil},
+		{"none", nil, []string{"no source is polled"}, []string{late}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h, w := newTestHandler(t)
+			w.store.answers = oldFiles()
+			w.server.Watching = tt.watching
+			w.server.Requests = []status.RequestDay{{Day: "2026-11-22"}}
+			page := do(t, h, newRequest(t, "GET", "/", readToken)).Body.String()
+			checkPage(t, page)
+			for _, text := range tt.has {
+				if !strings.Contains(page, text) {
+					t.Errorf("the page lacks %q: %s", text, page)
+				}
+			}
+			for _, text := range tt.lacks {
+				if strings.Contains(page, text) {
+					t.Errorf("the page has %q", text)
+				}
+			}
+		})
+	}
+}
+
+// TestPage_links: a finding leads to what is known of it, a day with requests
+// has a price.
+func TestPage_links(t *testing.T) {
+	h, w := newTestHandler(t)
+	const id = "0f0e0d0c-1111-2222-3333-444455556666"
+	w.store.answers = []answer{{"from findings f", columns("id text", "d text", "s text", "st text", "a text", "an text", "r text", "sum text", "c time", "l time"),
+		`[{"id":"` + id + `","d":"a","s":"high","st":"new","sum":"text","c":"2026-11-22 08:00:00","l":"2026-11-22 08:00:00"}]`}}
+	w.server.Requests = []status.RequestDay{{Day: "2026-11-22", List: 3, DollarsPerMonth: 2}, {Day: "2026-11-21", Complete: true}}
+	page := do(t, h, newRequest(t, "GET", "/", readToken)).Body.String()
+	checkPage(t, page)
+	for _, want := range []string{`href="/api/v1/findings/` + id + `"`, "3 today", "a month", ">2026-11-22 ", "refreshes every 30 s"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page, ">2026-11-21<") {
+		t.Error("a day without requests is listed")
 	}
 }

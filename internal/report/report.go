@@ -404,7 +404,7 @@ func (r *Report) silence() string {
 	if ran == 0 {
 		return "No detector has run over this period yet."
 	}
-	s := "No open findings: " + counted(ran, "detector ran and found", "detectors ran and found") + " nothing"
+	s := "No open findings in this window: " + counted(ran, "detector ran and found", "detectors ran and found") + " nothing"
 	if not > 0 {
 		s += ", " + counted(not, "other did", "others did") + " not run to the end"
 	}
