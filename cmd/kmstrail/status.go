@@ -163,7 +163,10 @@ func (p *statusPrinter) server(s *status.Server) {
 func pollText(w *status.Watching, now time.Time) string {
 	text := "none yet"
 	if w.LastPoll != nil {
-		text = output.Span(max(now.Sub(*w.LastPoll), 0)) + " ago, took " + output.Span(time.Duration(w.LastPollSeconds*float64(time.Second)))
+		text = output.Span(max(now.Sub(*w.LastPoll), 0)) + " ago"
+	}
+	if w.LastPoll != nil && w.Polls > 0 { // how long those before the start took is not kept
+		text += ", took " + output.Span(time.Duration(w.LastPollSeconds*float64(time.Second)))
 	}
 	switch {
 	case w.Polling && w.ToRead > 0:

@@ -223,8 +223,10 @@ func isNothing(v any) bool {
 		return true
 	case []any:
 		return len(v) == 0
+	case bool:
+		return !v
 	}
-	return v == nil || v == false || v == 0.0 || v == "" || v == "0001-01-01T00:00:00Z"
+	return v == nil || v == 0.0 || v == "" || v == "0001-01-01T00:00:00Z"
 }
 
 // change changes a job and wakes those who wait for that.
