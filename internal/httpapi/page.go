@@ -113,7 +113,13 @@ func (h *Handler) statusPage(w http.ResponseWriter, r *http.Request) error {
 		h.missing(&p, "what the store holds", err)
 		p.Facts = &facts{}
 	}
-	if p.Map, err = h.coverage.get(r.Context()); err != nil {
+	p.Map, err = h.coverage.get(r.Context())
+	if err == nil && len(p.Map.Days) == 0 && p.Facts.LogFiles > 0 {
+		// It was kept from before the first log file.
+		h.coverage.forget()
+		p.Map, err = h.coverage.get(r.Context())
+	}
+	if err != nil {
 		h.missing(&p, "which days are covered", err)
 		p.Map = &coverageMap{}
 	}
