@@ -26,8 +26,10 @@ func doctorCommand(a *app) *cobra.Command {
 		Short: "Check everything that kmstrail needs, and say what to do",
 		Long: `Checks configuration, store, credentials, Region, the layout of the bucket, the
 right to read and decrypt, whether KMS records are in the logs at all, and how
-old the newest log file is. Each line is ok or says what to do. It reads some
-log files and changes nothing. Exit code 1 says that something must be done.`,
+old the newest log file is. Without a source it takes that of the configuration
+(ingest.source), else the one that the server of the store watches. Each line is
+ok or says what to do. It reads some log files and changes nothing. Exit code 1
+says that something must be done.`,
 		Example: `  kmstrail doctor s3://my-trail-bucket
   kmstrail doctor ./downloaded-logs`,
 		Args: between(0, 1, "the source"),
@@ -92,6 +94,9 @@ func (a *app) doctor(cmd *cobra.Command, args []string) error {
 	}
 	d.ok("configuration", "%s", file)
 	d.store(ctx, cfg)
+	if cfg.Ingest.Source == "" {
+		cfg.Ingest.Source = a.watchedSource(ctx, cfg)
+	}
 	if err := d.source(ctx, cfg); err != nil {
 		return err
 	}
@@ -102,6 +107,21 @@ func (a *app) doctor(cmd *cobra.Command, args []string) error {
 		return codeError{exitError}
 	}
 	return nil
+}
+
+// watchedSource is what the server that has the store open watches; "" without
+// one. That it cannot be asked was said of the store.
+func (a *app) watchedSource(ctx context.Context, cfg config.Config) string {
+	s, err := a.server(ctx, cfg)
+	if err != nil || s == nil {
+		return ""
+	}
+	defer s.Close()
+	now, err := s.Status(ctx)
+	if err != nil || now.Server == nil || now.Server.Watching == nil {
+		return ""
+	}
+	return now.Server.Watching.Source
 }
 
 func (d *doctor) store(ctx context.Context, cfg config.Config) {

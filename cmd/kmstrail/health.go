@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kmstrail/kmstrail/internal/client"
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/instance"
 )
@@ -57,7 +58,7 @@ func (a *app) health(ctx context.Context, cfg config.Config, url string) error {
 			return adviceError{fmt.Errorf("ask after the server of %s: %w", cfg.DB, err), "kmstrail serve starts one; --url names another"}
 		}
 		if err != nil {
-			return err
+			return ofOthers(cfg.DB, err)
 		}
 		url, where = "http://localhost", "the server of "+cfg.DB
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -70,8 +71,8 @@ func (a *app) health(ctx context.Context, cfg config.Config, url string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
-	if err := askHealth(ctx, &http.Client{Transport: transport}, strings.TrimSuffix(url, "/")+"/healthz"); err != nil {
-		return fmt.Errorf("%s is not well: %w", where, err)
+	if err := askHealth(ctx, &http.Client{Transport: transport}, where, strings.TrimSuffix(url, "/")+"/healthz"); err != nil {
+		return err
 	}
 	a.say("%s is well", where)
 	return nil
@@ -96,14 +97,18 @@ func trusted(caFile string) (*tls.Config, error) {
 	return cfg, nil
 }
 
-func askHealth(ctx context.Context, c *http.Client, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// askHealth asks for one address; where names the server.
+func askHealth(ctx context.Context, c *http.Client, where, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
 	resp, err := c.Do(req)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s is not well: no answer within %s", where, healthTime)
+	}
 	if err != nil {
-		return err
+		return client.Unreachable(where, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusOK {
@@ -111,5 +116,8 @@ func askHealth(ctx context.Context, c *http.Client, url string) error {
 	}
 	const enough = 1 << 10
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, enough)) // the status says it too
-	return fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(text)))
+	if told := client.WantsTLS(where, resp.StatusCode, text); told != nil {
+		return told
+	}
+	return fmt.Errorf("%s is not well: %s: %s", where, resp.Status, strings.TrimSpace(string(text)))
 }

@@ -48,6 +48,7 @@ or by kmstrail serve: the store remembers which log files it has.`,
 }
 
 func (a *app) restore(ctx context.Context, cfg config.Config, backup string, replace bool) error {
+	keepPrivate()
 	progress := a.newCopyProgress()
 	done, err := duck.Restore(ctx, backup, cfg.DB, duck.RestoreOptions{
 		Replace: replace, Now: a.now(),

@@ -44,7 +44,7 @@ func newRoot(a *app) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
 	flags.StringVar(&a.configFile, "config", "", "configuration `FILE` (default ./kmstrail.yaml, then $XDG_CONFIG_HOME/kmstrail/kmstrail.yaml)")
-	flags.StringVar(&a.db, "db", "", "store, a DuckDB `FILE` (default kmstrail.duckdb)")
+	flags.StringVar(&a.db, "db", "", "store, a DuckDB `FILE` (default kmstrail.duckdb); given here, it is meant even where client.url names a server")
 	flags.StringVar(&a.logFormat, "log-format", "text", "`FORMAT` of messages on standard error: text or json")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "only warnings and errors on standard error")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "more messages on standard error")

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"strings"
@@ -55,13 +57,22 @@ func (a *app) findServer(ctx context.Context, cfg config.Config) (*client.Target
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, ofOthers(cfg.DB, err)
 	}
 	if !answers(ctx, info.HTTPSocket) {
 		return nil, nil // it was killed, and its word is left
 	}
 	a.tell(slog.LevelDebug, "asking the server that has %s open, process %d, version %s", []any{cfg.DB, info.PID, info.Version})
 	return &client.Target{Instance: &info}, nil
+}
+
+// ofOthers explains that only its own user may enter where a server's sockets
+// are.
+func ofOthers(db string, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return adviceError{fmt.Errorf("%s belongs to a server of another user", db), "run this as that user, or set client.url and a token"}
 }
 
 // isRemote reports whether the configuration names a server, and the command

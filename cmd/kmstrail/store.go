@@ -16,11 +16,10 @@ import (
 // openStore opens the store of the configuration in this process.
 func (a *app) openStore(ctx context.Context, cfg config.Config, opts duck.Options) (*duck.Store, error) {
 	opts.MemoryLimit, opts.Threads, opts.Logger = cfg.Limits.Memory, cfg.Limits.Threads, a.log
-	store, err := duck.Open(ctx, cfg.DB, opts)
-	if err != nil {
-		return nil, err
+	if !opts.ReadOnly {
+		keepPrivate() // for what is made later, too: the log of what is written
 	}
-	return store, nil
+	return duck.Open(ctx, cfg.DB, opts)
 }
 
 // openToRead opens the store for questions: through the server that has it open,
@@ -42,6 +41,7 @@ func (a *app) openFileToRead(ctx context.Context, cfg config.Config) (*duck.Stor
 		return store, err
 	}
 	// A store of an earlier version is migrated by opening it for writing.
+	defer keepPrivate()()
 	writable, migrateErr := a.openStore(ctx, cfg, duck.Options{})
 	if migrateErr != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmstrail/kmstrail/internal/access"
+	"github.com/kmstrail/kmstrail/internal/client"
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
 )
 
@@ -22,7 +25,9 @@ func tokenCommand(a *app) *cobra.Command {
 		Short: "Say who may ask a server over the network",
 		Long: `Tokens are kept in a file beside the store (<db>.tokens), which only its owner
 may read and which holds no secret, only hashes. These commands work on that
-file whether a server runs or not; a running server follows at once.
+file whether a server runs or not; a running server follows at once. With
+client.url, and no --db, they ask that server instead, which wants a token of
+role admin for it.
 
 Programs on the server's own machine that could open the store need no token.`,
 	}
@@ -66,7 +71,7 @@ with any user name.`,
 			if err := access.CheckName(args[0]); err != nil {
 				return usagef("", "%s", err)
 			}
-			secret, err := tokens.Create(args[0], access.Role(role), end)
+			secret, err := tokens.create(args[0], access.Role(role), end)
 			if errors.Is(err, access.ErrNameTaken) {
 				return adviceError{err, "give another name, or first: kmstrail token revoke " + args[0]}
 			}
@@ -75,7 +80,7 @@ with any user name.`,
 			}
 			if _, err := io.WriteString(a.stdout, secret+"\n"); err != nil {
 				// Nobody has it, so nobody shall use it.
-				return errors.Join(fmt.Errorf("print token: %w", err), tokens.Revoke(args[0]))
+				return errors.Join(fmt.Errorf("print token: %w", err), tokens.revoke(args[0]))
 			}
 			until := "never expires"
 			if !end.IsZero() {
@@ -109,7 +114,7 @@ func tokenListCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list, err := tokens.List()
+			list, err := tokens.list()
 			if err != nil {
 				return err
 			}
@@ -149,7 +154,7 @@ func tokenRevokeCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = tokens.Revoke(args[0])
+			err = tokens.revoke(args[0])
 			if errors.Is(err, access.ErrUnknownToken) {
 				names, _ := a.tokenNames(cmd) // the error is about something else
 				hint := "there are no tokens"
@@ -167,23 +172,55 @@ func tokenRevokeCommand(a *app) *cobra.Command {
 	}
 }
 
-// tokens returns the tokens of the configured store.
-func (a *app) tokens(cmd *cobra.Command) (*access.Tokens, error) {
+// tokenKeeper makes, lists and ends tokens.
+type tokenKeeper struct {
+	create func(name string, role access.Role, expires time.Time) (secret string, err error)
+	list   func() ([]access.Token, error)
+	revoke func(name string) error
+}
+
+// tokens returns the tokens of the configured server, else of the store.
+func (a *app) tokens(cmd *cobra.Command) (*tokenKeeper, error) {
 	cfg, err := a.load(cmd)
 	if err != nil {
 		return nil, err
+	}
+	if isRemote(cfg) {
+		return a.remoteTokens(cmd.Context(), cfg)
 	}
 	if cfg.DB == duck.Memory {
 		return nil, usagef("name a file with --db", "a store in memory has no tokens")
 	}
 	if _, err := os.Stat(cfg.DB); errors.Is(err, os.ErrNotExist) {
-		if cfg.Client.URL != "" {
-			return nil, usagef("run this where the store is, or use /api/v1/tokens of the server",
-				"tokens are kept beside the store, and there is none at %s (client.url is %s)", cfg.DB, cfg.Client.URL)
-		}
 		a.warn("there is no store at %s yet; --db names another", cfg.DB)
 	}
-	return access.OpenTokens(access.TokensPath(cfg.DB), a.now), nil
+	file := access.OpenTokens(access.TokensPath(cfg.DB), a.now)
+	return &tokenKeeper{create: file.Create, list: file.List, revoke: file.Revoke}, nil
+}
+
+// remoteTokens asks the server of client.url.
+func (a *app) remoteTokens(ctx context.Context, cfg config.Config) (*tokenKeeper, error) {
+	target, err := a.findServer(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.Open(ctx, *target) // the end of the process ends its connections
+	if err != nil {
+		return nil, err
+	}
+	return &tokenKeeper{
+		create: func(name string, role access.Role, expires time.Time) (string, error) {
+			return c.CreateToken(ctx, name, role, expires)
+		},
+		list: func() ([]access.Token, error) { return c.Tokens(ctx) },
+		revoke: func(name string) error {
+			err := c.RevokeToken(ctx, name)
+			if p, ok := errors.AsType[*operate.ProblemError](err); ok && p.Problem.Kind == operate.KindNotFound {
+				return fmt.Errorf("revoke token %s: %w", name, access.ErrUnknownToken)
+			}
+			return err
+		},
+	}, nil
 }
 
 func (a *app) tokenNames(cmd *cobra.Command) ([]string, error) {
@@ -191,7 +228,7 @@ func (a *app) tokenNames(cmd *cobra.Command) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := tokens.List()
+	list, err := tokens.list()
 	if err != nil {
 		return nil, err
 	}

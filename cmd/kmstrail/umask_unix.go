@@ -4,5 +4,9 @@ package main
 
 import "syscall"
 
-// keepPrivate lets nobody else read the files that this process makes.
-func keepPrivate() { syscall.Umask(0o077) }
+// keepPrivate lets nobody else read the files that this process makes, until
+// undo is called.
+func keepPrivate() (undo func()) {
+	before := syscall.Umask(0o077)
+	return func() { syscall.Umask(before) }
+}

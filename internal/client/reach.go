@@ -1,12 +1,14 @@
 package client
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -45,14 +47,22 @@ func Unreachable(server string, err error) error {
 	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("%s has no certificate: write http://, or give it one (server.tls_cert)", server)
 	case strings.Contains(text, "malformed HTTP response") && strings.HasPrefix(server, "http://"):
-		return errors.New(wantsTLS(server))
+		return wantsTLS(server)
 	}
 	return fmt.Errorf("%w at %s: %s", errNoAnswer, server, text)
 }
 
-// wantsTLS says that an address begins with the wrong word.
-func wantsTLS(server string) string {
-	return server + " wants TLS: write https://" + strings.TrimPrefix(server, "http://")
+// WantsTLS explains the answer of a server that was asked without TLS and wants
+// it; nil for another answer.
+func WantsTLS(server string, status int, text []byte) error {
+	if status != http.StatusBadRequest || !bytes.Contains(text, []byte("HTTP request to an HTTPS server")) {
+		return nil
+	}
+	return wantsTLS(server)
+}
+
+func wantsTLS(server string) error {
+	return fmt.Errorf("%s wants TLS: write https://%s", server, strings.TrimPrefix(server, "http://"))
 }
 
 // ofCertificate says what is wrong with a certificate; nil when nothing is.

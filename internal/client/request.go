@@ -94,8 +94,8 @@ func (c *Client) problem(res *http.Response, text []byte) error {
 		Code, Detail string
 		Advice       []string
 	}
-	if res.StatusCode == http.StatusBadRequest && bytes.Contains(text, []byte("HTTP request to an HTTPS server")) {
-		return errors.New(wantsTLS(c.path))
+	if told := WantsTLS(c.path, res.StatusCode, text); told != nil {
+		return told
 	}
 	if kind != "application/problem+json" || json.Unmarshal(text, &p) != nil || p.Code == "" {
 		return fmt.Errorf("ask server at %s: it answers %s; is it kmstrail?", c.path, res.Status)
