@@ -53,7 +53,7 @@ func watchUntilFull(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	t.Cleanup(func() { store.Close() }) // after the watch has ended
 	cfg := config.Defaults()
 	cfg.DB, cfg.Ingest.Source, cfg.Server.MinFree = db, bucket, "1MB"
 	cfg.Schedule.Detectors, cfg.Schedule.Maintain, cfg.Schedule.Report = "*/5 * * * *", config.Off, config.Off
@@ -97,6 +97,8 @@ func watchUntilFull(t *testing.T, dir string) {
 	}
 	t.Logf("full with %v of %d events: %s", n[0], ids, s.Disk.Paused)
 
+	const runs = "select count(*) from detector_runs where error is null"
+	ran := numbers(t, store, runs)[0]
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +107,7 @@ func watchUntilFull(t *testing.T, dir string) {
 	if n := numbers(t, store, consistent); !equal(n) {
 		t.Errorf("at the end: %v of %d events", n, ids)
 	}
-	eventually(t, "detectors run", func() bool { return numbers(t, store, "select count(*) from detector_runs where error is null")[0] > 0 })
+	eventually(t, "detectors run", func() bool { return numbers(t, store, runs)[0] > ran })
 	if s := w.State(); s.Disk.Paused != "" || s.Poll.Error != "" {
 		t.Errorf("state %+v %+v", s.Disk, s.Poll)
 	}

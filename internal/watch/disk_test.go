@@ -150,7 +150,7 @@ func TestWithSpace(t *testing.T) {
 		w, stop := start(t, opts)
 		other := errors.New("another")
 		for _, want := range []error{nil, other} {
-			if err := w.WithSpace(t.Context(), func(context.Context) error { return want }); err != want {
+			if err := w.WithSpace(t.Context(), func(context.Context) error { return want }); !errors.Is(err, want) {
 				t.Errorf("%v, want %v", err, want)
 			}
 		}
