@@ -23,6 +23,9 @@ import (
 // healthTime is how long a server may take to say that it is well.
 const healthTime = 10 * time.Second
 
+// ofStore begins what a server without an address is called.
+const ofStore = "the server of "
+
 func healthCommand(a *app) *cobra.Command {
 	var url string
 	cmd := &cobra.Command{
@@ -60,7 +63,7 @@ func (a *app) health(ctx context.Context, cfg config.Config, url string) error {
 		if err != nil {
 			return ofOthers(cfg.DB, err)
 		}
-		url, where = "http://localhost", "the server of "+cfg.DB
+		url, where = "http://localhost", ofStore+cfg.DB
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", info.HTTPSocket)
 		}
@@ -108,6 +111,9 @@ func askHealth(ctx context.Context, c *http.Client, where, address string) error
 		return fmt.Errorf("%s is not well: no answer within %s", where, healthTime)
 	}
 	if err != nil {
+		if named, local := strings.CutPrefix(where, ofStore); local {
+			return fmt.Errorf("no server answers for %s any more: it was killed, or has ended", named)
+		}
 		return client.Unreachable(where, err)
 	}
 	defer resp.Body.Close()
