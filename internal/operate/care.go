@@ -2,7 +2,6 @@ package operate
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"time"
 
@@ -132,14 +131,13 @@ func BackupName(db string, at time.Time) string {
 // Backup copies the store, as it is now, into a file of BackupDir. Reading and
 // writing go on meanwhile.
 func (o *Operator) Backup(ctx context.Context, req BackupRequest) (BackupResult, error) {
+	if err := req.Check(); err != nil {
+		return BackupResult{}, err
+	}
 	if req.Name == "" {
 		req.Name = BackupName(o.cfg.DB, o.now())
 	}
 	done, err := o.store.Backup(ctx, req.Name, nil)
-	if errors.Is(err, duck.ErrBackupName) {
-		dir, _ := filepath.Abs(BackupDir(o.cfg)) // to tell, not to use
-		return BackupResult{}, Usagef("backups go to "+dir+", which server.backups names", "%s", err)
-	}
 	if err != nil {
 		return BackupResult{}, err
 	}
