@@ -86,7 +86,7 @@ func (s *Source) current() (*os.Root, error) {
 		return nil, fmt.Errorf("open log directory: %w", err)
 	}
 	if was, err := s.root.Stat("."); err != nil || os.SameFile(was, now) {
-		return s.root, nil //nolint:nilerr // one that was closed says so when it is read
+		return s.root, nil // one that was closed says so when it is read
 	}
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
