@@ -11,8 +11,10 @@
 //     -rate KMS events a second and as many records of other services, and the
 //     server polls that bucket;
 //   - viewers look at dashboards: each has ten panels open, which are asked anew
-//     together every 30 seconds, over Arrow Flight SQL. The load is open: a
-//     query's latency counts from when it was due, however busy the server is.
+//     every 30 seconds, over Arrow Flight SQL; their turns are spread evenly, or
+//     with -together the ten of a viewer come at the same moment. The load is
+//     open: a query's latency counts from when it was due, however busy the
+//     server is.
 //
 // Thirty of fifty viewers look at the organisation, twenty at one key each. The
 // clock of the server goes on where the events of the store end.

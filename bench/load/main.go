@@ -33,6 +33,8 @@ type settings struct {
 	dir      string
 	memory   int64
 	detect   string
+	threads  int
+	together bool
 	only     bool
 
 	// For the processes that it starts itself.
@@ -54,6 +56,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.StringVar(&s.dir, "dir", filepath.Join("bench", "data", "load"), "folder for the store, which stays, and the bucket")
 	flags.Int64Var(&s.memory, "memory", 2000, "MB that the server may have resident")
 	flags.StringVar(&s.detect, "detectors", "off", "when detectors run, as in schedule.detectors")
+	flags.IntVar(&s.threads, "threads", 0, "threads of a query, as in limits.threads")
+	flags.BoolVar(&s.together, "together", false, "ask the ten panels of a viewer at the same moment, not one after the other")
 	flags.BoolVar(&s.only, "alone", false, "no load: only ask each panel by itself")
 	flags.StringVar(&s.child, "child", "", "internal: the process to be")
 	flags.StringVar(&s.store, "store", "", "internal: the store of the server")

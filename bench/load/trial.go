@@ -90,7 +90,7 @@ func (t *trial) startServer(ctx context.Context) (err error) {
 	var info instance.Info
 	opening := time.Now()
 	t.server, err = start(ctx, t.dir, "serve", t.bucketEnv, &info, "-store", t.state.path, "-base", t.base.Format(time.RFC3339),
-		"-poll", t.poll.String(), "-detectors", t.detect)
+		"-poll", t.poll.String(), "-detectors", t.detect, "-threads", strconv.Itoa(t.threads))
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -80,12 +81,13 @@ func (r *results) of(k kind) []time.Duration {
 
 func allPanels() []panel { return slices.Concat(overview, keyPage) }
 
-// percentile is of ascending values.
+// percentile is the smallest of ascending values that is not exceeded by more
+// than the share 1-p of them.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}
-	return sorted[min(len(sorted)-1, int(p*float64(len(sorted))))]
+	return sorted[max(0, int(math.Ceil(p*float64(len(sorted))))-1)]
 }
 
 // look asks all panels of all viewers again and again until the duration has
@@ -96,15 +98,17 @@ func (t *trial) look(ctx context.Context, viewers []viewer, start time.Time, r *
 	defer queries.Wait()
 	for round := time.Duration(0); ; round++ {
 		for _, v := range viewers {
-			due := v.first + round*refresh
-			if due >= t.duration {
-				return nil
-			}
-			if err := wait(ctx, start.Add(due)); err != nil {
-				return err
-			}
 			for i := range v.panels {
-				p := &v.panels[i]
+				p, due := &v.panels[i], v.first+round*refresh
+				if !t.together {
+					due += refresh / viewerCount * time.Duration(i) / time.Duration(len(v.panels))
+				}
+				if due >= t.duration {
+					return nil
+				}
+				if err := wait(ctx, start.Add(due)); err != nil {
+					return err
+				}
 				queries.Go(func() {
 					_, err := drain(ctx, v.client, p.place(v.choice, t.now(start)))
 					r.add(p, time.Since(start)-due, err)

@@ -24,7 +24,7 @@
 -- alias_name VARCHAR max: An alias by which calls named the key, alias/…; NULL when none did.
 
 select
-    cast(date_trunc('month', day) as date) as month,
+    cast(date_trunc('month', cast(day as timestamp)) as date) as month,
     key_arn,
     key_account_id,
     region,
