@@ -93,12 +93,11 @@ func (f *feed) run(ctx context.Context, env []string, start time.Time) error {
 		if err := wait(ctx, start.Add(file.due)); err != nil {
 			return err
 		}
-		body, err := os.Open(file.path)
+		body, err := os.ReadFile(file.path)
 		if err != nil {
 			return err
 		}
-		_, err = client.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(bucketName), Key: aws.String(file.key), Body: body})
-		body.Close()
+		_, err = client.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(bucketName), Key: aws.String(file.key), Body: bytes.NewReader(body)})
 		if err != nil {
 			return fmt.Errorf("put log file: %w", err)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,7 +115,7 @@ func (p *process) cpu() time.Duration {
 		return 0
 	}
 	// The name, which may hold anything, ends with the last parenthesis.
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	const user, system, ticks = 11, 12, 100 // a second, on Linux
 	u, _ := strconv.ParseInt(fields[user], 10, 64)
 	s, _ := strconv.ParseInt(fields[system], 10, 64)

@@ -41,12 +41,11 @@ type lag struct {
 
 func (t *trial) run(ctx context.Context) (_ *report, err error) {
 	feedDir, bucketDir := filepath.Join(t.dir, "feed"), filepath.Join(t.dir, "bucket")
-	for _, dir := range []string{feedDir, bucketDir} {
-		if err := os.RemoveAll(dir); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	clean := func() error { return errors.Join(os.RemoveAll(feedDir), os.RemoveAll(bucketDir)) }
+	if err := clean(); err != nil {
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, clean()) }()
 	if err := t.prepareBucket(bucketDir); err != nil {
 		return nil, err
 	}
@@ -121,7 +120,7 @@ func (t *trial) judge(ctx context.Context) (*report, error) {
 		return nil, err
 	}
 	r := &report{settings: t.settings}
-	if r.before, err = number(ctx, t.clients[0], "select count(*) from kms_events"); err != nil {
+	if r.before, err = countEvents(ctx, t.clients[0]); err != nil {
 		return nil, err
 	}
 	if err := t.load(ctx, choices, r); err != nil {
@@ -161,13 +160,13 @@ func (t *trial) load(ctx context.Context, choices []choice, r *report) error {
 func (t *trial) watch(ctx context.Context, begin time.Time, r *report) error {
 	for n := 1; ; n++ {
 		if wait(ctx, begin.Add(time.Duration(n)*5*time.Second)) != nil {
-			return nil // the load has ended
+			return nil //nolint:nilerr // the load has ended
 		}
-		stored, err := number(ctx, t.clients[0], "select count(*) from kms_events")
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		stored, err := countEvents(ctx, t.clients[0])
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // the same
+		case err != nil:
 			return fmt.Errorf("count events: %w", err)
 		}
 		behind := t.feed.put.Load() - (stored - r.before)
@@ -186,7 +185,7 @@ func (t *trial) watch(ctx context.Context, begin time.Time, r *report) error {
 func (t *trial) drained(ctx context.Context, before int64) (stored int64, err error) {
 	begin := time.Now()
 	for time.Since(begin) < 5*time.Minute {
-		if stored, err = number(ctx, t.clients[0], "select count(*) from kms_events"); err != nil {
+		if stored, err = countEvents(ctx, t.clients[0]); err != nil {
 			return stored, err
 		}
 		if stored >= before+t.feed.put.Load() {
@@ -202,7 +201,7 @@ func (t *trial) drained(ctx context.Context, before int64) (stored int64, err er
 			return stored, err
 		}
 	}
-	return number(ctx, t.clients[0], "select count(*) from kms_events")
+	return countEvents(ctx, t.clients[0])
 }
 
 // askAlone asks each panel by itself, for several keys.
@@ -214,7 +213,7 @@ func (t *trial) askAlone(ctx context.Context, choices []choice, r *report) error
 		for n := range panels {
 			p := &panels[n]
 			begin, used := time.Now(), t.server.cpu()
-			_, err := drain(ctx, t.clients[0], p.place(choices[i%len(choices)], t.now(begin)))
+			err := drain(ctx, t.clients[0], p.place(choices[i%len(choices)], t.now(begin)))
 			if i == 0 && err == nil {
 				continue // the first is of a cold cache
 			}
