@@ -82,13 +82,15 @@ EVENTS ?= 50000000
 bench: build trino ## measure ingest, growth with EVENTS=50000000, and a lake (over an hour, 12 GB); writes bench/results.json
 	go run ./bench -events $(EVENTS)
 
-# How long the load lasts, after the store has been filled.
+# How long the load lasts, after the store has been filled. LOAD has further
+# flags of bench/load.
 DURATION ?= 10m
+LOAD ?=
 
 .PHONY: load
 load: toolchain ## dashboards of 50 viewers on a server that ingests 2,000 events/s, store of EVENTS=50000000, for DURATION=10m (the first time half an hour more, 8 GB)
 	go build -o bin/load ./bench/load
-	bin/load -events $(EVENTS) -duration $(DURATION)
+	bin/load -events $(EVENTS) -duration $(DURATION) $(LOAD)
 
 .PHONY: test-clients
 test-clients: build ## Flight SQL with clients of others: Go, Python, JDBC (300 MB once; Python 3, Java 17, Maven)

@@ -36,6 +36,7 @@ type settings struct {
 	threads  int
 	together bool
 	only     bool
+	judge    string
 
 	// For the processes that it starts itself.
 	child, store, bucket string
@@ -59,12 +60,16 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.IntVar(&s.threads, "threads", 0, "threads of a query, as in limits.threads")
 	flags.BoolVar(&s.together, "together", false, "ask the ten panels of a viewer at the same moment, not one after the other")
 	flags.BoolVar(&s.only, "alone", false, "no load: only ask each panel by itself")
+	flags.StringVar(&s.judge, "judge", "all", "what decides between PASS and FAIL: all goals, or exact: errors, memory and the count of events, for machines that do other work")
 	flags.StringVar(&s.child, "child", "", "internal: the process to be")
 	flags.StringVar(&s.store, "store", "", "internal: the store of the server")
 	flags.StringVar(&s.bucket, "bucket", "", "internal: the folder of the bucket")
 	flags.StringVar(&s.base, "base", "", "internal: where the clock of the server starts")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if s.judge != "all" && s.judge != "exact" {
+		return fmt.Errorf("-judge is %q; it is all or exact", s.judge)
 	}
 	switch s.child {
 	case "":

@@ -33,11 +33,16 @@ type report struct {
 
 func (r *report) p95(k kind) time.Duration { return percentile(r.loaded.of(k), 0.95) }
 
-func (r *report) pass() bool {
-	return len(r.loaded.errors)+len(r.alone.errors) == 0 &&
-		r.p95(fromRollups) <= goalRollups && r.p95(fromRawDay) <= goalRawDay &&
-		percentile(r.alone.of(""), 0.95) <= goalAlone &&
-		r.peakMB <= float64(r.memory) && r.after == r.before+r.put
+func (r *report) pass() bool { return r.exact() && (r.judge == "exact" || r.quick()) }
+
+// exact reports whether nothing failed or was lost, whatever the machine.
+func (r *report) exact() bool {
+	return len(r.loaded.errors)+len(r.alone.errors) == 0 && r.peakMB <= float64(r.memory) && r.after == r.before+r.put
+}
+
+// quick reports whether the goals for latency are met.
+func (r *report) quick() bool {
+	return r.p95(fromRollups) <= goalRollups && r.p95(fromRawDay) <= goalRawDay && percentile(r.alone.of(""), 0.95) <= goalAlone
 }
 
 func (r *report) print(out io.Writer) {
@@ -58,8 +63,11 @@ func (r *report) print(out io.Writer) {
 		fmt.Fprintln(out, "failed:", err)
 	}
 	verdict := "FAIL"
-	if r.pass() {
+	switch {
+	case r.exact() && r.quick():
 		verdict = "PASS"
+	case r.pass():
+		verdict = "PASS, latency not judged"
 	}
 	lost := r.before + r.put - r.after
 	fmt.Fprintf(out, "\n%d events before, %d put in %s and %d of them not stored once, at most %d behind, the last stored after %s; "+

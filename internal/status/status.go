@@ -183,13 +183,16 @@ func (s *Status) derived(ctx context.Context, store Store) error {
 	s.DerivedRows = map[string]int64{}
 	names := map[string]string{}
 	for _, v := range schema.Views() {
-		if v.Kept != nil {
-			names[v.Table().Name] = v.Name
+		if v.Kept == nil {
+			continue
+		}
+		for _, t := range v.KeptTables() {
+			names[t.Name] = v.Name
 		}
 	}
 	return eachRow(ctx, store, "select table_name, estimated_size from duckdb_tables()", func(r rows.Row) {
 		if name := names[r.Text(0)]; name != "" {
-			s.DerivedRows[name] = r.Number(1)
+			s.DerivedRows[name] += r.Number(1)
 		}
 	})
 }
