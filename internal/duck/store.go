@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,9 +78,10 @@ type Store struct {
 
 	users userQueries
 
-	mu      sync.Mutex // guards closed and readers
+	mu      sync.Mutex // guards what follows
 	closed  bool
 	readers map[*reader]struct{}
+	plans   map[*UserPlan]struct{}
 }
 
 // ErrClosed is returned by every method of a closed store.
@@ -91,7 +94,7 @@ var ErrClosed = errors.New("database is closed")
 // the file was written by a newer version, with ErrForeign when it is not a
 // database of this program.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
-	s := &Store{path: path, opts: opts, log: opts.Logger, readers: map[*reader]struct{}{}}
+	s := &Store{path: path, opts: opts, log: opts.Logger, readers: map[*reader]struct{}{}, plans: map[*UserPlan]struct{}{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -274,7 +277,11 @@ func (s *Store) Close() error {
 	for r := range s.readers {
 		open = append(open, r)
 	}
+	planned := slices.Collect(maps.Keys(s.plans))
 	s.mu.Unlock()
+	for _, p := range planned {
+		p.Close()
+	}
 	for _, r := range open {
 		s.log.Warn("query result was still open when the database was closed")
 		r.abort()

@@ -25,6 +25,11 @@ func (s *Store) UserQuery(ctx context.Context, sql string, lim Limits, args ...a
 	}
 	ctx, cancel := lim.begin(ctx, &s.users)
 	r, err := c.startUserQuery(ctx, sql, args)
+	return s.userReader(ctx, c, r, err, lim, cancel)
+}
+
+// userReader bounds the result r of a user's query on c, or clears up after err.
+func (s *Store) userReader(ctx context.Context, c *conn, r *reader, err error, lim Limits, cancel context.CancelFunc) (array.RecordReader, error) {
 	if err != nil {
 		cancel()
 		c.close()

@@ -44,6 +44,8 @@ func (e *kindError) Error() string { return e.text }
 type fake struct {
 	// running and produced count results that are not released, and batches.
 	running, produced atomic.Int64
+	// planned counts plans that nobody has taken, fromPlan those that ran.
+	planned, fromPlan atomic.Int64
 }
 
 var errSecret = errors.New("open /secret/path: no such file")
@@ -67,6 +69,33 @@ func words(sql string) (verb string, n, size int) {
 	size, _ = strconv.Atoi(w[2])
 	return w[0], n, size
 }
+
+// fakePlan is a plan of the fake backend; planned counts those that are neither
+// run nor closed.
+type fakePlan struct {
+	f   *fake
+	st  Statement
+	sql string
+}
+
+func (f *fake) Plan(ctx context.Context, sql string) (Plan, error) {
+	st, err := f.Describe(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	f.planned.Add(1)
+	return &fakePlan{f: f, st: st, sql: sql}, nil
+}
+
+func (p *fakePlan) Statement() Statement { return p.st }
+
+func (p *fakePlan) Query(ctx context.Context) (array.RecordReader, error) {
+	p.f.planned.Add(-1)
+	p.f.fromPlan.Add(1)
+	return p.f.Query(ctx, p.sql)
+}
+
+func (p *fakePlan) Close() { p.f.planned.Add(-1) }
 
 func (f *fake) Describe(ctx context.Context, sql string) (Statement, error) {
 	switch verb, n, _ := words(sql); verb {

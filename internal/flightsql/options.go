@@ -23,9 +23,20 @@ type Backend interface {
 	// Describe judges a statement as Query does, and says what it takes and
 	// gives, without running it.
 	Describe(ctx context.Context, sql string) (Statement, error)
+	// Plan judges a statement without parameters and plans it, for a client that
+	// will ask for its result in a moment.
+	Plan(ctx context.Context, sql string) (Plan, error)
 	// Outcome says what kind an error of Query, of its result or of Describe
 	// is: Refused, Invalid, Limited or Failed.
 	Outcome(err error) Outcome
+}
+
+// Plan is a statement that can run, once. Who has one owes a Query or a Close.
+type Plan interface {
+	Statement() Statement
+	// Query is [Backend].Query of the statement.
+	Query(ctx context.Context) (array.RecordReader, error)
+	Close()
 }
 
 // Statement is what a statement takes and gives.

@@ -40,6 +40,7 @@ type Server struct {
 	line     *line
 	running  *running
 	prepared *prepared
+	plans    *plans
 	grpc     *grpc.Server
 	gate     *gate
 	stall    time.Duration
@@ -55,6 +56,7 @@ func New(o Options) (*Server, error) {
 		line:     newLine(o.Concurrency, o.PerPrincipal, o.MaxWait),
 		running:  newRunning(),
 		prepared: newPrepared(o.Now),
+		plans:    newPlans(),
 		gate:     &gate{max: maxConnections},
 		stall:    stallTime,
 	}
@@ -111,6 +113,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 	})
 	drained.Wait()
 	stop()
+	s.plans.end()
 }
 
 // Running lists the queries that wait or run, the oldest first.

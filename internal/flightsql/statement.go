@@ -94,30 +94,38 @@ func (s *Server) inPlace(ctx context.Context, q *query, do func(context.Context)
 func (s *Server) describe(ctx context.Context, sql string) (Statement, error) {
 	var out Statement
 	err := s.work(ctx, s.newQuery(ctx, ticket{SQL: sql}), true, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeoutCause(ctx, describeTime,
-			fault(codes.ResourceExhausted, "the statement took longer than %s to be planned", describeTime))
+		ctx, cancel := withDescribeTime(ctx)
 		defer cancel()
 		var err error
-		if out, err = s.backend.Describe(ctx, sql); err != nil && ctx.Err() != nil {
-			return context.Cause(ctx)
+		if out, err = s.backend.Describe(ctx, sql); err != nil {
+			return causeOf(ctx, err)
 		}
 		out.Schema = plainSchema(out.Schema)
-		return err
+		return nil
 	})
 	return out, err
+}
+
+func withDescribeTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, describeTime,
+		fault(codes.ResourceExhausted, "the statement took longer than %s to be planned", describeTime))
+}
+
+// causeOf is why ctx ended, if it has, and else err.
+func causeOf(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // run computes a statement and sends its result as it comes.
 func (s *Server) run(ctx context.Context, t ticket, to sender) error {
 	q := s.newQuery(ctx, t)
 	return s.work(ctx, q, false, func(ctx context.Context) error {
-		args, err := decodeArgs(t.Args)
-		if err != nil {
-			return err
-		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		rows, err := s.backend.Query(ctx, t.SQL, args...)
+		rows, err := s.rowsOf(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -176,14 +184,12 @@ func (h *handler) GetFlightInfoStatement(ctx context.Context, cmd arrowsql.State
 	if err := noTransaction(cmd.GetTransactionId()); err != nil {
 		return nil, err
 	}
-	st, err := h.describe(ctx, cmd.GetQuery())
+	t := ticket{ID: newID(), SQL: cmd.GetQuery()}
+	st, err := h.plan(ctx, t.ID, t.SQL)
 	if err != nil {
 		return nil, err
 	}
-	if n := len(st.Params); n > 0 {
-		return nil, fault(codes.InvalidArgument, "the statement has %d parameters; prepare it and bind them", n)
-	}
-	return h.info(desc, st.Schema, ticket{ID: newID(), SQL: cmd.GetQuery()})
+	return h.info(desc, st.Schema, t)
 }
 
 // GetSchemaStatement says what columns a statement gives.

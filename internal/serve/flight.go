@@ -36,6 +36,32 @@ func (b flightBackend) Describe(ctx context.Context, sql string) (flightsql.Stat
 	if err != nil {
 		return flightsql.Statement{}, err
 	}
+	return statementOf(st), nil
+}
+
+func (b flightBackend) Plan(ctx context.Context, sql string) (flightsql.Plan, error) {
+	p, err := b.store.PlanUserQuery(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	return flightPlan{p, b.limits}, nil
+}
+
+// flightPlan is a planned query with its limits.
+type flightPlan struct {
+	plan   *duck.UserPlan
+	limits duck.Limits
+}
+
+func (p flightPlan) Statement() flightsql.Statement { return statementOf(p.plan.Statement) }
+
+func (p flightPlan) Query(ctx context.Context) (array.RecordReader, error) {
+	return p.plan.Query(ctx, p.limits)
+}
+
+func (p flightPlan) Close() { p.plan.Close() }
+
+func statementOf(st duck.UserStatement) flightsql.Statement {
 	out := flightsql.Statement{Schema: st.Schema}
 	for _, p := range st.Params {
 		out.Params = append(out.Params, arrow.Field{
@@ -43,7 +69,7 @@ func (b flightBackend) Describe(ctx context.Context, sql string) (flightsql.Stat
 			Metadata: arrow.NewMetadata([]string{duck.TypeKey}, []string{p.Type}),
 		})
 	}
-	return out, nil
+	return out
 }
 
 func (b flightBackend) Outcome(err error) flightsql.Outcome {
