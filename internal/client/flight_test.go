@@ -62,6 +62,27 @@ func (b *backend) Describe(_ context.Context, sql string) (flightsql.Statement, 
 	return st, nil
 }
 
+func (b *backend) Plan(ctx context.Context, sql string) (flightsql.Plan, error) {
+	st, err := b.Describe(ctx, sql)
+	return &planned{backend: b, st: st, sql: sql}, err
+}
+
+// planned is a statement that has not run.
+type planned struct {
+	*backend
+
+	st  flightsql.Statement
+	sql string
+}
+
+func (p *planned) Statement() flightsql.Statement { return p.st }
+
+func (p *planned) Query(ctx context.Context) (array.RecordReader, error) {
+	return p.backend.Query(ctx, p.sql)
+}
+
+func (p *planned) Close() {}
+
 func (b *backend) Outcome(err error) flightsql.Outcome {
 	if _, ok := errors.AsType[*duck.LimitError](err); ok {
 		return flightsql.Limited
