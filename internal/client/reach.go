@@ -79,7 +79,7 @@ func ofCertificate(server string, err error) error {
 	case unknown:
 		return fmt.Errorf("the certificate of %s is not trusted: name its signer in client.ca_file", server)
 	case other:
-		return fmt.Errorf("the certificate of %s is not trusted: %s", server, err)
+		return fmt.Errorf("the certificate of %s is not trusted: %s", server, err.Error()) // nobody shall explain it as AWS's
 	}
 	return nil
 }

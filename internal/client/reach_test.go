@@ -3,7 +3,7 @@ package client
 import (
 	"errors"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -20,7 +20,7 @@ import (
 // TestReach: what keeps a server from being reached is said of the server, and
 // with what to do.
 func TestReach(t *testing.T) {
-	quiet := func(s *httptest.Server) { s.Config.ErrorLog = log.New(io.Discard, "", 0) }
+	quiet := func(s *httptest.Server) { s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
 	quiet(secure)
 	secure.StartTLS()
@@ -75,7 +75,7 @@ func TestEnded(t *testing.T) {
 		}
 	}
 	server = httptest.NewUnstartedServer(s)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.Start()
 	t.Cleanup(server.Close)
 	c, err := Open(t.Context(), Target{URL: server.URL})
