@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -69,7 +66,7 @@ func (a *app) health(ctx context.Context, cfg config.Config, url string) error {
 		}
 	}
 	var err error
-	if transport.TLSClientConfig, err = trusted(cfg.Client.CAFile); err != nil {
+	if transport.TLSClientConfig, err = client.Trust(cfg.Client.CAFile); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
@@ -79,25 +76,6 @@ func (a *app) health(ctx context.Context, cfg config.Config, url string) error {
 	}
 	a.say("%s is well", where)
 	return nil
-}
-
-// trusted says whom to trust besides the authorities of the system.
-func trusted(caFile string) (*tls.Config, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile == "" {
-		return cfg, nil
-	}
-	text, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, fmt.Errorf("read client.ca_file: %w", err)
-	}
-	if cfg.RootCAs, err = x509.SystemCertPool(); err != nil {
-		cfg.RootCAs = x509.NewCertPool()
-	}
-	if !cfg.RootCAs.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("read client.ca_file: %s has no certificate in PEM", caFile)
-	}
-	return cfg, nil
 }
 
 // askHealth asks for one address; where names the server.

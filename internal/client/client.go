@@ -54,7 +54,7 @@ func Open(_ context.Context, t Target) (*Client, error) {
 	if u.Scheme == "http" && t.Token != "" && !isLoopback(u.Hostname()) {
 		return nil, operate.Usagef("write https://, and give the server a certificate (server.tls_cert)", "client.url: over %s anybody on the way could read the token", t.URL)
 	}
-	trusted, err := trust(t.CAFile)
+	trusted, err := Trust(t.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +85,9 @@ func openLocal(info *instance.Info) *Client {
 // noRedirect keeps a token from being sent on to somebody else.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// trust returns what certificates to trust.
-func trust(caFile string) (*tls.Config, error) {
+// Trust returns settings that trust the system's certificates and those in a
+// file, which may be "".
+func Trust(caFile string) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caFile == "" {
 		return cfg, nil
