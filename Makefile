@@ -45,7 +45,7 @@ test: toolchain ## run all tests
 # Under the race detector these take minutes and show no race: cases and scripts
 # that do one thing after the other, and processes that are killed. They run in
 # "make test", and in "make test-elsewhere".
-NO_RACE := Cases|DerivedTablesAreExact|Findings_doNotDependOnTheOrder|FullDisk|HostileSQL|Killed[A-Za-z]*|Kills|MaintainThatFailsAnywhere|Queries_server|Script|Terminated|Upgrade|Write_kills
+NO_RACE := Cases|DerivedTablesAreExact|Findings_doNotDependOnTheOrder|FullDisk|HostileSQL|Killed[A-Za-z]*|Kills|MaintainThatFailsAnywhere|Queries_server|Script|Terminated|Upgrade|Write_faults|Write_kills
 
 .PHONY: race
 race: toolchain ## run the tests of concurrent code under the race detector
