@@ -23,10 +23,16 @@ import (
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/instance"
+	"github.com/kmstrail/kmstrail/internal/operate"
 )
 
 // patience is how long a test waits for what must happen.
 const patience = time.Minute
+
+var (
+	detectOne   = operate.DetectRequest{Detectors: []string{"cross_account_decrypt"}}
+	maintainAll = operate.MaintainRequest{All: true}
+)
 
 // syncBuffer takes the log of a server that runs beside the test.
 type syncBuffer struct {
