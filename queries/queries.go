@@ -58,6 +58,19 @@ func (q *Query) Bind(given map[string]string, w Window) (sqlfile.Statement, erro
 	return st, nil
 }
 
+// Text is Bind with the values written into the SQL, for an engine of others or
+// to be read.
+func (q *Query) Text(given map[string]string, w Window) (string, error) {
+	if err := w.Validate(); err != nil {
+		return "", fmt.Errorf("bind query %s: %w", q.ID, err)
+	}
+	sql, err := q.file.Text(q.Params, given, w)
+	if err != nil {
+		return "", fmt.Errorf("bind query %s: %w", q.ID, err)
+	}
+	return sql, nil
+}
+
 //go:embed sql
 var builtin embed.FS
 

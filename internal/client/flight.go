@@ -4,20 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/flight"
-	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/kmstrail/kmstrail/internal/flightclient"
 	"github.com/kmstrail/kmstrail/internal/sqlfile"
 )
 
@@ -35,7 +27,7 @@ type flightQueries struct {
 	worked atomic.Bool
 
 	mu   sync.Mutex
-	conn *flightsql.Client
+	conn *flightclient.Client
 }
 
 // errNoFlight says that a server closes its address for queries.
@@ -45,38 +37,16 @@ var errNoFlight = errors.New("the server answers no queries over the network: it
 // string, int, int64, float64, bool, time.Time, []string or nil. The caller
 // releases the reader.
 func (q *flightQueries) Query(ctx context.Context, sql string, args ...any) (array.RecordReader, error) {
-	row, err := record(args)
-	if err != nil {
-		return nil, fmt.Errorf(asked+"%w", err)
-	}
-	defer row.Release()
 	c, err := q.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	info, done, err := ask(ctx, c, sql, row)
+	r, err := c.Query(ctx, sql, args...)
 	if err != nil {
-		err = q.notStarted(ctx, err)
-		cancel()
-		return nil, err
-	}
-	end := func() {
-		done()
-		cancel()
-	}
-	if len(info.GetEndpoint()) != 1 {
-		end()
-		return nil, fmt.Errorf("query server: the answer lies at %d places, want one", len(info.GetEndpoint()))
-	}
-	r, err := c.DoGet(ctx, info.GetEndpoint()[0].GetTicket())
-	if err != nil {
-		err = q.notStarted(ctx, err)
-		end()
-		return nil, err
+		return nil, q.notStarted(ctx, err)
 	}
 	q.worked.Store(true)
-	return newReader(ctx, r, end), nil
+	return &reader{RecordReader: r, ctx: ctx}, nil
 }
 
 // Run runs a statement of a named query.
@@ -89,29 +59,8 @@ func (q *flightQueries) UserQuery(ctx context.Context, sql string, args ...any) 
 	return q.Query(ctx, sql, args...)
 }
 
-// ask has the server judge a statement, and returns where its result is. The
-// caller calls done when it has the result.
-func ask(ctx context.Context, c *flightsql.Client, sql string, args arrow.RecordBatch) (info *flight.FlightInfo, done func(), err error) {
-	if args.NumCols() == 0 {
-		info, err = c.Execute(ctx, sql)
-		return info, func() {}, err
-	}
-	st, err := c.Prepare(ctx, sql)
-	if err != nil {
-		return nil, nil, err
-	}
-	// Who asked may be gone; the server forgets the statement nevertheless.
-	done = func() { _ = st.Close(context.WithoutCancel(ctx)) }
-	st.SetParameters(args)
-	if info, err = st.Execute(ctx); err != nil {
-		done()
-		return nil, nil, err
-	}
-	return info, done, nil
-}
-
 // connect returns the connection, which the first call makes.
-func (q *flightQueries) connect(ctx context.Context) (*flightsql.Client, error) {
+func (q *flightQueries) connect(ctx context.Context) (*flightclient.Client, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.conn != nil {
@@ -124,44 +73,10 @@ func (q *flightQueries) connect(ctx context.Context) (*flightsql.Client, error) 
 	if address == "" {
 		return nil, errNoFlight
 	}
-	target, options, err := q.dialing(address)
-	if err != nil {
+	if q.conn, err = flightclient.New(flightclient.Options{Address: address, TLS: q.tls, Token: q.token}); err != nil {
 		return nil, err
 	}
-	if q.conn, err = flightsql.NewClientCtx(ctx, target, nil, nil, options...); err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", address, err)
-	}
 	return q.conn, nil
-}
-
-// maxMessage bounds a message of the server, which sends at most 2 MiB.
-const maxMessage = 16 << 20
-
-// dialing returns what gRPC needs for an address.
-func (q *flightQueries) dialing(address string) (target string, options []grpc.DialOption, err error) {
-	options = append(options,
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
-		grpc.WithNoProxy(), // as for a database
-	)
-	scheme, rest, ok := strings.Cut(address, ":")
-	switch {
-	case ok && scheme == "unix":
-		// gRPC's own form of such an address has the path in a URL, and escapes.
-		dial := func(ctx context.Context, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", rest)
-		}
-		return "passthrough:///localhost", append(options, grpc.WithContextDialer(dial), grpc.WithTransportCredentials(insecure.NewCredentials())), nil
-	case ok && scheme == "grpc":
-		options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	case ok && scheme == "grpc+tls":
-		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(q.tls)))
-	default:
-		return "", nil, fmt.Errorf("connect to %s: no address for queries", address)
-	}
-	if q.token != "" {
-		options = append(options, grpc.WithPerRPCCredentials(bearer{q.token, scheme == "grpc+tls"}))
-	}
-	return "dns:///" + strings.TrimPrefix(rest, "//"), options, nil
 }
 
 // Close ends the connection, and what still runs on it.
@@ -173,22 +88,19 @@ func (q *flightQueries) Close() error {
 	}
 	conn := q.conn
 	q.conn = nil
-	if err := conn.Close(); err != nil {
-		return fmt.Errorf("end connection to server: %w", err)
+	return conn.Close()
+}
+
+// reader is a result that arrives, with the errors of a store in this process.
+type reader struct {
+	array.RecordReader
+
+	ctx context.Context //nolint:containedctx // a record reader has no other way to say why it ended
+}
+
+func (r *reader) Err() error {
+	if err := r.RecordReader.Err(); err != nil {
+		return failure(r.ctx, err)
 	}
 	return nil
 }
-
-// bearer shows a token with every call.
-type bearer struct {
-	token  string
-	secure bool
-}
-
-func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + b.token}, nil
-}
-
-// RequireTransportSecurity reports whether the token needs TLS. Whether one may
-// be sent without was decided when the address was chosen.
-func (b bearer) RequireTransportSecurity() bool { return b.secure }

@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/flightclient"
 )
 
 // failure returns the error that a store in this process would have given, so
@@ -19,12 +19,15 @@ func failure(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	st, ok := statusOf(err)
+	if wrong, ok := errors.AsType[*flightclient.ArgumentError](err); ok {
+		return fmt.Errorf(asked+"%w", wrong)
+	}
+	said, ok := errors.AsType[*flightclient.Error](err)
 	if !ok {
 		return fmt.Errorf("query server: %w", err)
 	}
-	text := st.Message()
-	switch st.Code() {
+	text := said.Message
+	switch said.Code {
 	case codes.InvalidArgument, codes.ResourceExhausted:
 		return sameError(text)
 	case codes.Unauthenticated, codes.PermissionDenied:
@@ -57,16 +60,6 @@ func (q *flightQueries) notStarted(ctx context.Context, err error) error {
 		return errEnded
 	}
 	return err
-}
-
-// statusOf finds the server's word in an error; status.FromError would put the
-// words of everybody on the way around it.
-func statusOf(err error) (*status.Status, bool) {
-	var s interface{ GRPCStatus() *status.Status }
-	if !errors.As(err, &s) {
-		return nil, false
-	}
-	return s.GRPCStatus(), true
 }
 
 const (

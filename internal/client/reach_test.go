@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
-	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/kmstrail/kmstrail/ingest/s3source"
+	"github.com/kmstrail/kmstrail/internal/flightclient"
 	"github.com/kmstrail/kmstrail/internal/operate"
 )
 
@@ -97,7 +97,7 @@ func TestFailure_unavailable(t *testing.T) {
 		`connection error: desc = "transport: Error while dialing`: errNoAnswer,
 	} {
 		q := &flightQueries{}
-		err := grpcstatus.Error(codes.Unavailable, text)
+		err := error(&flightclient.Error{Code: codes.Unavailable, Message: text})
 		if got := q.notStarted(t.Context(), err); !errors.Is(got, want) {
 			t.Errorf("%s: got %v, want %v", text, got, want)
 		}

@@ -84,6 +84,8 @@ type Query struct {
 // Options are the parts of a Server.
 type Options struct {
 	Backend Backend
+	// Queries are the named queries; nil for none.
+	Queries Queries
 	// Authenticate says who sends an Authorization header; "" is none.
 	Authenticate func(authorization string, peer net.Addr) (access.Principal, error)
 	// Concurrency is how many statements are at work at a time, PerPrincipal how

@@ -33,6 +33,7 @@ const (
 // concurrently.
 type Server struct {
 	backend  Backend
+	queries  Queries
 	log      *slog.Logger
 	now      func() time.Time
 	catalog  string
@@ -52,7 +53,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		backend: o.Backend, log: o.Log, now: o.Now, catalog: o.Catalog, onQuery: o.OnQuery,
+		backend: o.Backend, queries: o.Queries, log: o.Log, now: o.Now, catalog: o.Catalog, onQuery: o.OnQuery,
 		line:     newLine(o.Concurrency, o.PerPrincipal, o.MaxWait),
 		running:  newRunning(),
 		prepared: newPrepared(o.Now),

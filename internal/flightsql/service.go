@@ -7,6 +7,8 @@ import (
 	arrowsql "github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"google.golang.org/grpc/codes"
+
+	"github.com/kmstrail/kmstrail/internal/flightsql/action"
 )
 
 // service is what gRPC calls. Arrow's own routing finds the handler's method for
@@ -92,6 +94,8 @@ var actions = [][2]string{
 	{flight.SetSessionOptionsActionType, "Accepts catalog and schema, of which there is one each."},
 	{flight.GetSessionOptionsActionType, "Says which catalog and schema there are."},
 	{flight.CloseSessionActionType, "Does nothing: there is no session to close."},
+	{action.NamedQueries, "Lists the ready-made questions. JSON."},
+	{action.BindNamedQuery, "Gives the SQL of one, with the window and the parameters that are sent. JSON."},
 }
 
 // ListActions names what DoAction does.

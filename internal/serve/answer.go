@@ -22,7 +22,7 @@ func (s *server) flightOptions(ctx context.Context) (flightsql.Options, error) {
 	backend := flightBackend{store: s.store, limits: duck.Limits{Rows: int64(c.QueryRows), Bytes: sizeOf(c.QueryBytes), Time: c.QueryTime, Memory: sizeOf(c.QueryMemory)}}
 	catalog, err := backend.catalog(ctx)
 	return flightsql.Options{
-		Backend: backend, Catalog: catalog,
+		Backend: backend, Queries: namedQueries{}, Catalog: catalog,
 		Authenticate: s.authenticateFlight(ctx),
 		Concurrency:  c.Queries, PerPrincipal: c.QueriesPerToken,
 		TLS: s.tls, Version: s.Version, Log: s.Log, Now: s.Now, OnQuery: s.queryEnded,

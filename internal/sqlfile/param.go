@@ -222,6 +222,16 @@ func (f *File) Used() []string {
 // Prepare returns the query with every $name replaced by a placeholder of the
 // parameter's type, and the names in the order of the placeholders.
 func (f *File) Prepare(p Params) (sql string, order []string, err error) {
+	sql, err = f.replace(p, func(name string) string {
+		order = append(order, name)
+		return "?"
+	})
+	return sql, order, err
+}
+
+// replace returns the query with every $name replaced by what value gives for
+// it. The cast gives NULL and numbers their type in every engine.
+func (f *File) replace(p Params, value func(name string) string) (string, error) {
 	var b strings.Builder
 	at := f.sqlStart
 	for _, t := range f.tokens {
@@ -230,16 +240,14 @@ func (f *File) Prepare(p Params) (sql string, order []string, err error) {
 		}
 		typ := p.typeOf(t.Text)
 		if typ == "" {
-			return "", nil, &Error{f.Name, f.Line(t), fmt.Sprintf("the header declares no parameter for $%s", t.Text)}
+			return "", &Error{f.Name, f.Line(t), fmt.Sprintf("the header declares no parameter for $%s", t.Text)}
 		}
 		b.WriteString(f.src[at:t.Start])
-		// The cast gives NULL and numbers their type in every engine.
-		b.WriteString("cast(? as " + typ + ")")
-		order = append(order, t.Text)
+		b.WriteString("cast(" + value(t.Text) + " as " + typ + ")")
 		at = t.End
 	}
 	b.WriteString(f.src[at : f.sqlStart+len(f.SQL)])
-	return b.String(), order, nil
+	return b.String(), nil
 }
 
 // Bind is Prepare with the arguments.
@@ -257,6 +265,31 @@ func (f *File) Bind(p Params, given map[string]string, w Window) (Statement, err
 		args[i] = values[name]
 	}
 	return Statement{SQL: sql, Args: args, Events: f.events(values, p, w)}, nil
+}
+
+// Text returns the query with the parameters written into it.
+func (f *File) Text(p Params, given map[string]string, w Window) (string, error) {
+	values, err := p.Values(given, w)
+	if err != nil {
+		return "", err
+	}
+	return f.replace(p, func(name string) string { return literal(values[name]) })
+}
+
+// literal writes the value of a parameter for a cast to its type. Nothing but
+// the quote has a meaning in a string of SQL.
+func literal(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "NULL"
+	case time.Time:
+		return "'" + v.Format("2006-01-02 15:04:05.999999") + "'"
+	case float64:
+		return strconv.FormatFloat(v, 'e', -1, 64)
+	case string:
+		return "'" + strings.ReplaceAll(v, "'", "''") + "'"
+	}
+	return fmt.Sprint(value) // a whole number, true or false
 }
 
 // CheckUse reports parameters that the header declares and the query does not

@@ -1,4 +1,4 @@
-package client
+package flightclient
 
 import (
 	"fmt"
@@ -9,6 +9,16 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
+
+// ArgumentError says that a value is of a type that no parameter has.
+type ArgumentError struct {
+	Index int // from 0
+	Value any
+}
+
+func (e *ArgumentError) Error() string {
+	return fmt.Sprintf("bind parameter %d: a %T cannot be a parameter", e.Index+1, e.Value)
+}
 
 // record is the one row that binds args.
 func record(args []any) (arrow.RecordBatch, error) {
@@ -22,7 +32,7 @@ func record(args []any) (arrow.RecordBatch, error) {
 	for i, arg := range args {
 		t, ok := typeOf(arg)
 		if !ok {
-			return nil, fmt.Errorf("bind parameter %d: a %T cannot be a parameter", i+1, arg)
+			return nil, &ArgumentError{Index: i, Value: arg}
 		}
 		fields[i] = arrow.Field{Name: strconv.Itoa(i + 1), Type: t, Nullable: true}
 		b := array.NewBuilder(memory.DefaultAllocator, t)

@@ -1,4 +1,4 @@
-package client
+package flightclient
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
-// reader is a result that arrives, with the errors of a store in this process.
+// reader is a result that arrives.
 type reader struct {
 	array.RecordReader
 
@@ -35,11 +35,10 @@ func (r *reader) Release() {
 }
 
 func (r *reader) Err() error {
-	err := r.RecordReader.Err()
-	if err == nil {
-		return nil
+	if err := r.RecordReader.Err(); err != nil {
+		return errorOf(r.ctx, err)
 	}
-	return failure(r.ctx, err)
+	return nil
 }
 
 // Record is RecordBatch under its former name.
