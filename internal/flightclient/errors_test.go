@@ -19,7 +19,7 @@ func TestError_Position(t *testing.T) {
 		"short line":            {"select foo from keys", "Binder Error: no\nLINE 1: select foo from keys\n               ^", 1, 8, true},
 		"second line":           {"select\n foo from keys", "Binder Error: no\n\nLINE 2:  foo from keys\n         ^", 2, 2, true},
 		"characters, not bytes": {"select 'é€', foo", "Binder Error: no\nLINE 1: select 'é€', foo\n                     ^", 1, 14, true},
-		"part of a line":        {long, "no\nLINE 1: ...aaaaaaaaaaaaaaaaaaa' and fooo = 1 and key_arn like 'bbb...\n                                    ^", 1, 102, true},
+		"part of a line":        {long, "no\nLINE 1: ...aaaaaaaaaaaaaaaaaaa' and fooo = 1 and key_arn like 'bbb...\n                                    ^", 1, 104, true},
 		"part that is twice":    {"select aaaa, aaaa", "no\nLINE 1: ...aaaa...\n             ^", 0, 0, false},
 		"part of another text":  {"select 1", "no\nLINE 1: ...foo...\n           ^", 0, 0, false},
 		"line that is not":      {"select 1", "no\nLINE 2: select 1\n        ^", 0, 0, false},
