@@ -5,6 +5,7 @@ package duck
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -46,8 +47,8 @@ func (c *conn) inspect(ctx context.Context, sql string, args []any, describing b
 	if err := checkText(sql, args); err != nil {
 		return err
 	}
-	sql = strings.TrimPrefix(sql, explainHead.FindString(sql))
-	tree, err := c.text(ctx, "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", sql)
+	head := explainHead.FindString(sql)
+	tree, err := c.text(ctx, "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", strings.TrimPrefix(sql, head))
 	if err != nil {
 		return err
 	}
@@ -58,6 +59,7 @@ func (c *conn) inspect(ctx context.Context, sql string, args []any, describing b
 		Error      bool   `json:"error"`
 		Type       string `json:"error_type"`
 		Message    string `json:"error_message"`
+		Position   int    `json:"position,string"` // in characters
 		Statements []any  `json:"statements"`
 	}
 	if err := json.Unmarshal([]byte(tree), &parsed); err != nil {
@@ -67,11 +69,12 @@ func (c *conn) inspect(ctx context.Context, sql string, args []any, describing b
 	case parsed.Error && parsed.Type == "not implemented":
 		return refuse("only one SELECT, WITH, FROM, VALUES, DESCRIBE, SHOW or SUMMARIZE is allowed, or EXPLAIN before it")
 	case parsed.Error:
-		return &Error{Message: "parse query: " + parsed.Message}
+		return &Error{Message: "parse query: " + parsed.Message + pointAt(sql, byteOffset(sql, utf8.RuneCountInString(head)+parsed.Position))}
 	case len(parsed.Statements) != 1:
 		return refuse("it has %d statements, want one", len(parsed.Statements))
 	}
 	j := inspector{args: args, describing: describing}
+	j.point = func(at int) string { return pointAt(sql, len(head)+at) }
 	j.catalog = func() (string, error) { return c.text(ctx, "SELECT current_database()") }
 	if err := j.walk(parsed.Statements[0], place{amplified: 1}); err != nil {
 		return err
@@ -118,6 +121,8 @@ type inspector struct {
 	describing bool
 	// catalog returns the name that DuckDB gives to the database file.
 	catalog func() (string, error)
+	// point shows a place of the parsed text, in bytes from 0.
+	point func(at int) string
 }
 
 // place is where in the query the inspector is.
@@ -141,7 +146,7 @@ func (j *inspector) walk(node any, at place) error {
 	case map[string]any:
 		at, err := j.check(n, at)
 		if err != nil {
-			return err
+			return j.pointed(err, n)
 		}
 		for _, key := range slices.Sorted(maps.Keys(n)) {
 			if key == "cte_map" {
@@ -153,6 +158,16 @@ func (j *inspector) walk(node any, at place) error {
 		}
 	}
 	return nil
+}
+
+// pointed adds to a refusal where in the text the refused node begins.
+func (j *inspector) pointed(err error, n map[string]any) error {
+	refused, ok := errors.AsType[*RefusedError](err)
+	where, known := n["query_location"].(float64)
+	if ok && known && where < maxQueryText { // else it has none
+		refused.Reason += j.point(int(where))
+	}
+	return err
 }
 
 // check judges one node and returns the place of what is in it.

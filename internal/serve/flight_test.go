@@ -36,12 +36,14 @@ import (
 type queryServer struct {
 	*flightsql.Server
 	store *duck.Store
+	// address is where it listens.
+	address string
 	// ended gets what is told of each query.
 	ended chan flightsql.Query
 }
 
-// queries starts one, and a client of it.
-func queries(t *testing.T, limits duck.Limits) (*queryServer, *arrowsql.Client) {
+// serveQueries starts one, and a client of it.
+func serveQueries(t *testing.T, limits duck.Limits) (*queryServer, *arrowsql.Client) {
 	t.Helper()
 	store, err := duck.Open(t.Context(), duck.Memory, duck.Options{})
 	if err != nil {
@@ -49,7 +51,7 @@ func queries(t *testing.T, limits duck.Limits) (*queryServer, *arrowsql.Client) 
 	}
 	s := &queryServer{store: store, ended: make(chan flightsql.Query, 1000)}
 	s.Server, err = flightsql.New(flightsql.Options{
-		Backend: flightBackend{store: store, limits: limits}, Log: slog.New(slog.DiscardHandler),
+		Backend: flightBackend{store: store, limits: limits}, Queries: namedQueries{}, Log: slog.New(slog.DiscardHandler),
 		Authenticate: func(string, net.Addr) (access.Principal, error) {
 			return access.Principal{Name: "test", Role: access.Read}, nil
 		},
@@ -62,6 +64,7 @@ func queries(t *testing.T, limits duck.Limits) (*queryServer, *arrowsql.Client) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.address = "grpc://" + l.Addr().String()
 	go func() { _ = s.Serve(l) }()
 	c, err := arrowsql.NewClient(l.Addr().String(), nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -112,7 +115,7 @@ func ask(ctx context.Context, c *arrowsql.Client, sql string) (int64, error) {
 // here together.
 func TestFlight_large(t *testing.T) {
 	const all = 20_000_000
-	s, c := queries(t, duck.Limits{})
+	s, c := serveQueries(t, duck.Limits{})
 	sql := fmt.Sprintf("select range as n from range(%d)", all)
 	r, err := open(t.Context(), c, sql)
 	if err != nil || !r.Next() {
@@ -160,7 +163,7 @@ func TestFlight_limits(t *testing.T) {
 		"time":  {duck.Limits{Time: time.Second}, "select sum(a.range * b.range) from range(10000000) a, range(10000000) b", "the query's limit of 1s time is used up"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, c := queries(t, x.limits)
+			s, c := serveQueries(t, x.limits)
 			n, err := ask(t.Context(), c, x.sql)
 			if status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), x.want) {
 				t.Errorf("%d rows, %v; want %q", n, err, x.want)
@@ -181,7 +184,7 @@ func TestFlight_lostClient(t *testing.T) {
 		"select sum(a.range * b.range) from range(10000000) a, range(10000000) b",
 		"select range as n from range(1000000000000)",
 	} {
-		s, c := queries(t, duck.Limits{})
+		s, c := serveQueries(t, duck.Limits{})
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { _, _ = ask(ctx, c, sql) }()
 		eventually(t, "it runs", func() bool { return len(s.Running()) == 1 && !s.Running()[0].Waiting })
@@ -197,7 +200,7 @@ func TestFlight_lostClient(t *testing.T) {
 
 // TestFlight_errors: whose fault it is.
 func TestFlight_errors(t *testing.T) {
-	_, c := queries(t, duck.Limits{})
+	_, c := serveQueries(t, duck.Limits{})
 	for sql, want := range map[string]string{
 		"selec 1":                                           "syntax error",
 		"select nope from kms_events":                       `Referenced column "nope" not found`,
@@ -218,7 +221,7 @@ func TestFlight_errors(t *testing.T) {
 
 // TestFlight_types: every type that a result can have comes over the wire, named.
 func TestFlight_types(t *testing.T) {
-	_, c := queries(t, duck.Limits{})
+	_, c := serveQueries(t, duck.Limits{})
 	for expression, want := range map[string][3]string{
 		"true":                                   {"bool", "BOOLEAN", "true"},
 		"1::tinyint":                             {"int8", "TINYINT", "1"},
@@ -262,7 +265,7 @@ func TestFlight_types(t *testing.T) {
 
 // TestFlight_parameters: what a client binds is what DuckDB gets.
 func TestFlight_parameters(t *testing.T) {
-	_, c := queries(t, duck.Limits{})
+	_, c := serveQueries(t, duck.Limits{})
 	text := arrow.BinaryTypes.String
 	for _, x := range []struct {
 		dt          arrow.DataType
@@ -319,7 +322,7 @@ func bound(ctx context.Context, c *arrowsql.Client, sql string, row arrow.Record
 // TestFlight_tables: each table is there, with the columns that are listed, of
 // the types that are listed, and has comments for people.
 func TestFlight_tables(t *testing.T) {
-	_, c := queries(t, duck.Limits{})
+	_, c := serveQueries(t, duck.Limits{})
 	info, err := c.GetTables(t.Context(), &arrowsql.GetTablesOpts{IncludeSchema: true})
 	if err != nil {
 		t.Fatal(err)
@@ -363,7 +366,7 @@ func TestFlight_tables(t *testing.T) {
 
 // TestFlight_functions: those that clients are told of are there.
 func TestFlight_functions(t *testing.T) {
-	s, c := queries(t, duck.Limits{})
+	s, c := serveQueries(t, duck.Limits{})
 	r, err := s.store.Query(t.Context(), "select distinct function_name from duckdb_functions()")
 	if err != nil {
 		t.Fatal(err)
@@ -404,9 +407,9 @@ func TestFlight_functions(t *testing.T) {
 // refused or bounded in words, and the next client is answered.
 func TestFlight_attacks(t *testing.T) {
 	limits := duck.Limits{Rows: 10_000, Bytes: 16 << 20, Time: time.Minute, Memory: 3 << 30}
-	_, patient := queries(t, limits)
+	_, patient := serveQueries(t, limits)
 	limits.Time = 100 * time.Millisecond
-	_, hurried := queries(t, limits)
+	_, hurried := serveQueries(t, limits)
 	codeOf := map[hostile.Outcome]codes.Code{
 		hostile.Refused: codes.InvalidArgument, hostile.Bounded: codes.ResourceExhausted, hostile.Harmless: codes.OK,
 	}
