@@ -44,20 +44,13 @@ test: toolchain ## run all tests
 
 # Left out under the race detector, where each takes minutes: cases and scripts
 # that do one thing after the other, processes that are killed, long histories, and
-# the faults of lake workers, which do not end in CI's time. "make test-elsewhere"
-# runs them without it.
+# the faults of lake workers, which do not end in CI's time. "make test" runs them.
 NO_RACE := Cases|DerivedTablesAreExact|Findings_doNotDependOnTheOrder|FullDisk|HostileSQL|Killed[A-Za-z]*|Kills|MaintainThatFailsAnywhere|Queries_server|Script|Terminated|Upgrade|Write_faults|Write_kills
 
 .PHONY: race
 race: toolchain ## run the tests of concurrent code under the race detector
 	packages=$$($(LIST_CONCURRENT) | grep -v '/internal/lake$$'); go test -race -skip '^Test($(NO_RACE))$$' $$packages
 	go test -race -skip '^Test($(NO_RACE))$$' ./internal/lake -seeds 2
-
-# Elsewhere means another time zone. "make race" in one is the other half.
-.PHONY: test-elsewhere
-test-elsewhere: toolchain ## run the tests that "make race" does not, whatever the cache says
-	go test -count=1 $$(comm -23 <(go list ./... | sort) <($(LIST_CONCURRENT) | sort))
-	go test -count=1 -run '^Test($(NO_RACE))$$' $$($(LIST_CONCURRENT))
 
 .PHONY: long
 long: toolchain ## kill, fault, history and fuzz suites at full length

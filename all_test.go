@@ -125,6 +125,10 @@ func TestImports_direct(t *testing.T) {
 			because: "both modules have successors, see docs/decisions/0002-successor-libraries.md",
 		},
 		{
+			name: "grafana", what: []string{"github.com/grafana", "github.com/hashicorp"}, onlyBy: []string{"grafana-plugin"},
+			because: "kmstrail itself knows nothing of Grafana",
+		},
+		{
 			name: "commands", what: []string{"cmd", "bench"}, onlyBy: []string{"bench"},
 			because: "they are the top of the graph",
 		},
@@ -188,6 +192,13 @@ func TestImports_transitive(t *testing.T) {
 			name: "query_server", of: []string{"internal/flightsql"},
 			never:   append([]string{duckdb, "internal/httpapi", "internal/operate", "internal/watch", aws}, sources...),
 			because: "it serves what it is given",
+		},
+		{
+			name: "plugin", of: []string{"grafana-plugin/pkg", "internal/flightclient"},
+			never: append([]string{
+				duckdb, aws, "schema", "detectors", "queries", "internal/duck", "internal/operate", "internal/config", "internal/flightsql",
+			}, sources...), except: []string{"internal/flightsql/action"},
+			because: "it runs wherever Grafana does, and asks a server that may be of another version",
 		},
 		{
 			name: "access", of: []string{"internal/access", "internal/instance", "internal/metrics"},
@@ -311,7 +322,7 @@ func TestTopLevel(t *testing.T) {
 		".ci", ".editorconfig", ".gitattributes", ".gitignore", ".golangci.yml",
 		"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
 		"all_test.go", "go.mod", "go.sum",
-		"bench", "cmd", "deploy", "detectors", "docs", "ingest", "internal", "queries", "sampledata", "schema",
+		"bench", "cmd", "deploy", "detectors", "docs", "grafana-plugin", "ingest", "internal", "queries", "sampledata", "schema",
 	}
 	seen := make(map[string]bool)
 	for _, name := range repositoryFiles(t) {
