@@ -66,8 +66,8 @@ type Expanded struct {
 	// $__adhocFilters().
 	AdHoc bool
 
-	source *source
-	marks  []mark
+	typed *source
+	marks []mark
 }
 
 // Fill says what stands in time groups that no row fell into.
