@@ -1,12 +1,15 @@
 package plugin
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/builder"
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/frames"
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/macros"
 )
 
 // Kind says how a query is written.
@@ -28,37 +31,24 @@ const (
 
 var kinds = []Kind{KindBuilder, KindSQL, KindNamed, KindFindings, KindLifecycle}
 
-// Format says what a result becomes.
-type Format string
-
-// The formats of results.
-const (
-	// FormatAuto is a time series where the query groups by time, else a table.
-	FormatAuto        Format = "auto"
-	FormatTimeSeries  Format = "time_series"
-	FormatTable       Format = "table"
-	FormatLogs        Format = "logs"
-	FormatAnnotations Format = "annotations"
-)
-
-var formats = []Format{FormatAuto, FormatTimeSeries, FormatTable, FormatLogs, FormatAnnotations}
+var formats = []frames.Format{frames.FormatAuto, frames.FormatTimeSeries, frames.FormatTable, frames.FormatLogs, frames.FormatAnnotations}
 
 // The ways to fill time buckets without rows, where the query does not say it
 // itself ($__timeGroup).
-var fills = []string{"none", "null", "zero", "previous"}
+var fills = []frames.FillMode{frames.FillNone, frames.FillNull, frames.FillZero, frames.FillPrevious}
 
 // Query is one query as dashboards, alert rules and Explore keep it. The type
 // KmsQuery of src/types.ts is the same.
 type Query struct {
-	Kind      Kind            `json:"kind"`
-	Format    Format          `json:"format,omitempty"`  // "" is FormatAuto
-	SQL       string          `json:"sql,omitempty"`     // of KindSQL, with macros
-	Builder   json.RawMessage `json:"builder,omitempty"` // of KindBuilder
-	Named     *Named          `json:"named,omitempty"`
-	Findings  *Findings       `json:"findings,omitempty"`
-	Lifecycle *Lifecycle      `json:"lifecycle,omitempty"`
+	Kind      Kind               `json:"kind"`
+	Format    frames.Format      `json:"format,omitempty"`  // "" is auto
+	SQL       string             `json:"sql,omitempty"`     // of KindSQL, with macros
+	Builder   *builder.Builder   `json:"builder,omitempty"` // of KindBuilder
+	Named     *Named             `json:"named,omitempty"`
+	Findings  *builder.Findings  `json:"findings,omitempty"`
+	Lifecycle *builder.Lifecycle `json:"lifecycle,omitempty"`
 	// Fill is none, null, zero or previous; "" is none.
-	Fill string `json:"fill,omitempty"`
+	Fill frames.FillMode `json:"fill,omitempty"`
 	// Legend names series: {{column}} stands for a label's value.
 	Legend string `json:"legend,omitempty"`
 	// Limit is how many rows are taken at most; 0 is what the datasource allows.
@@ -67,7 +57,7 @@ type Query struct {
 	// AdHoc and Variables come with each request and are never kept.
 
 	// AdHoc are the dashboard's filters.
-	AdHoc []AdHoc `json:"adhoc,omitempty"`
+	AdHoc []macros.AdHoc `json:"adhoc,omitempty"`
 	// Variables has the values of dashboard variables by name; the only value
 	// $__all stands for all of them.
 	Variables map[string][]string `json:"variables,omitempty"`
@@ -77,65 +67,23 @@ type Query struct {
 // window.
 type Named struct {
 	ID string `json:"id"`
-	// Params are values as text; an absent or empty one is the default.
+	// Params are values as text; an absent or empty one is the default, and so is
+	// $name where that dashboard variable is not there or stands for all.
 	Params map[string]string `json:"params,omitempty"`
-}
-
-// Findings selects findings that the events of the range support. An empty list
-// selects everything; an entry $name is a variable.
-type Findings struct {
-	Severities []string `json:"severities,omitempty"`
-	Statuses   []string `json:"statuses,omitempty"`
-	Detectors  []string `json:"detectors,omitempty"`
-	Accounts   []string `json:"accounts,omitempty"`
-	Regions    []string `json:"regions,omitempty"`
-	Keys       []string `json:"keys,omitempty"`
-	Limit      int64    `json:"limit,omitempty"`
-}
-
-// Lifecycle selects changes of keys (key_changes) in the range. An empty list
-// selects everything; an entry $name is a variable.
-type Lifecycle struct {
-	Keys     []string `json:"keys,omitempty"`
-	Accounts []string `json:"accounts,omitempty"`
-	// Kinds are those of LifecycleKinds.
-	Kinds []string `json:"kinds,omitempty"`
-}
-
-// LifecycleKinds are the kinds of changes by which lifecycle queries select, with
-// the operations and service events of each.
-var LifecycleKinds = map[string][]string{
-	"creation": {"CreateKey", "ReplicateKey"},
-	"deletion": {"ScheduleKeyDeletion", "CancelKeyDeletion", "DeleteKey"},
-	"state":    {"EnableKey", "DisableKey"},
-	"material": {"ImportKeyMaterial", "DeleteImportedKeyMaterial", "DeleteExpiredKeyMaterial"},
-	"rotation": {"EnableKeyRotation", "DisableKeyRotation"},
-	"policy":   {"PutKeyPolicy"},
-	"alias":    {"CreateAlias", "UpdateAlias", "DeleteAlias"},
-	"tag":      {"TagResource", "UntagResource"},
-}
-
-// AdHoc is one filter of the dashboard.
-type AdHoc struct {
-	Key      string   `json:"key"`
-	Operator string   `json:"operator"` // =, !=, =|, !=|, =~, !~, < or >
-	Value    string   `json:"value"`
-	Values   []string `json:"values,omitempty"` // of =| and !=|
 }
 
 // ParseQuery reads a query as Grafana sends it: with members of Grafana's own,
 // which are ignored. Errors say what is wrong in the terms of the editor.
 func ParseQuery(raw []byte) (Query, error) {
 	var q Query
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if err := d.Decode(&q); err != nil {
+	if err := json.Unmarshal(raw, &q); err != nil {
 		return Query{}, fmt.Errorf("read query: %w", err)
 	}
 	if q.Format == "" {
-		q.Format = FormatAuto
+		q.Format = frames.FormatAuto
 	}
 	if q.Fill == "" {
-		q.Fill = "none"
+		q.Fill = frames.FillNone
 	}
 	return q, q.validate()
 }

@@ -1,0 +1,266 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/builder"
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/frames"
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/macros"
+	"github.com/kmstrail/kmstrail/internal/flightclient"
+)
+
+// plan is a query that can be sent.
+type plan struct {
+	// typed is the SQL with macros: what people typed, or what the builder wrote.
+	typed string
+	// sql is what the server gets.
+	sql string
+	// place finds the place in typed that a place in sql comes from; nil where
+	// nobody typed anything.
+	place func(line, column int) (int, int)
+
+	bucket  time.Duration
+	fill    frames.Fill
+	notices []string
+	// describe tells about columns of the result.
+	describe func(name string) frames.Description
+}
+
+// request is a query with what Grafana says beside it.
+type request struct {
+	Query
+
+	span          backend.TimeRange
+	interval      time.Duration
+	maxDataPoints int64
+}
+
+func newRequest(q backend.DataQuery) (request, error) {
+	query, err := ParseQuery(q.JSON)
+	return request{Query: query, span: q.TimeRange, interval: q.Interval, maxDataPoints: q.MaxDataPoints}, err
+}
+
+// env is what macros are expanded with. Ad hoc filters are about the columns of
+// tables.
+func (r request) env(tables []table) macros.Env {
+	env := macros.Env{
+		From: r.span.From, To: r.span.To, Interval: r.interval, MaxDataPoints: r.maxDataPoints,
+		Variables: r.Variables, AdHoc: r.AdHoc,
+	}
+	if len(tables) > 0 {
+		columns := columnsOf(tables)
+		env.Columns = func(name string) bool { _, ok := columns[name]; return ok }
+		env.Type = func(name string) string { return columns[name].Type }
+	}
+	return env
+}
+
+// plan makes of a request what is sent. With an error it holds what is known by
+// then: the SQL with macros, for one.
+func (d *Datasource) plan(ctx context.Context, r request) (plan, error) {
+	switch r.Kind {
+	case KindNamed:
+		return d.planNamed(ctx, r)
+	case KindBuilder:
+		return d.planBuilder(ctx, r)
+	case KindFindings:
+		q := builder.Findings{}
+		if r.Findings != nil {
+			q = *r.Findings
+		}
+		sql, err := builder.FindingsSQL(q)
+		return d.planOwn(ctx, r, sql, err, "findings")
+	case KindLifecycle:
+		q := builder.Lifecycle{}
+		if r.Lifecycle != nil {
+			q = *r.Lifecycle
+		}
+		sql, err := builder.LifecycleSQL(q)
+		return d.planOwn(ctx, r, sql, err, "key_changes")
+	}
+	return d.planSQL(ctx, r)
+}
+
+func (d *Datasource) planSQL(ctx context.Context, r request) (plan, error) {
+	var tables []table
+	docs := map[string]string{}
+	// Without the catalog a statement runs as well: it is for descriptions, and
+	// for filters, which need it.
+	c, err := d.catalog(ctx)
+	if err == nil {
+		tables, docs = c.mentioned(r.SQL), c.docs
+	} else if len(r.AdHoc) > 0 {
+		return plan{typed: r.SQL}, err
+	}
+	p, err := expand(r, r.SQL, tables)
+	p.describe = func(name string) frames.Description { return frames.Description{Text: docs[name]} }
+	return p, err
+}
+
+func (d *Datasource) planBuilder(ctx context.Context, r request) (plan, error) {
+	c, err := d.catalog(ctx)
+	if err != nil {
+		return plan{}, err
+	}
+	t, err := c.table(r.Builder.Table)
+	if err != nil {
+		return plan{}, err
+	}
+	sql, err := r.Builder.SQL(t)
+	return d.planOwn(ctx, r, sql, err, t.Name)
+}
+
+// planOwn plans SQL that the builder wrote, about a table.
+func (d *Datasource) planOwn(ctx context.Context, r request, sql string, err error, about string) (plan, error) {
+	if err != nil {
+		return plan{typed: sql}, err
+	}
+	c, err := d.catalog(ctx)
+	if err != nil {
+		return plan{typed: sql}, err
+	}
+	var tables []table
+	if t, ok := c.byName[about]; ok {
+		tables = []table{t}
+	}
+	columns := columnsOf(tables)
+	p, err := expand(r, sql, tables)
+	p.describe = func(name string) frames.Description { return frames.Description{Text: columns[name].Doc} }
+	return p, err
+}
+
+// expand replaces macros.
+func expand(r request, sql string, tables []table) (plan, error) {
+	p := plan{typed: sql, fill: frames.Fill{Mode: r.Fill}}
+	e, err := macros.Expand(sql, r.env(tables))
+	if err != nil {
+		return p, err
+	}
+	p.sql, p.place, p.bucket, p.notices = e.SQL, e.Position, e.Bucket, e.Notices
+	if e.Fill != nil {
+		p.fill = frames.Fill{Mode: frames.FillMode(e.Fill.Mode), Value: e.Fill.Value}
+	}
+	if len(r.AdHoc) > 0 && !e.AdHoc {
+		p.notices = append(p.notices, "The dashboard's filters are not applied: the SQL has no $__adhocFilters() in its WHERE.")
+	}
+	return p, nil
+}
+
+// planNamed has the server bind a named query to the range. The dashboard's
+// filters are about its columns.
+func (d *Datasource) planNamed(ctx context.Context, r request) (plan, error) {
+	params, notices, err := resolve(r.Named.Params, r.Variables)
+	if err != nil {
+		return plan{}, badQuery(err)
+	}
+	list, err := d.namedQueries(ctx)
+	if err != nil {
+		return plan{}, err
+	}
+	sql, err := attempt(ctx, d, func(s server) (string, error) {
+		return s.BindNamedQuery(ctx, r.Named.ID, params, r.span.From, r.span.To)
+	})
+	if err != nil {
+		return plan{}, err
+	}
+	p := plan{sql: sql, fill: frames.Fill{Mode: r.Fill}, notices: notices}
+	columns := namedColumns(list, r.Named.ID)
+	p.describe = func(name string) frames.Description { return frames.Description{Text: columns[name].Doc} }
+	return p, p.filter(r, columns)
+}
+
+func namedColumns(list []flightclient.NamedQuery, id string) map[string]column {
+	out := map[string]column{}
+	for _, q := range list {
+		if q.ID == id {
+			for _, c := range q.Columns {
+				out[c.Name] = column{Name: c.Name, Type: c.Type, Doc: c.Doc}
+			}
+		}
+	}
+	return out
+}
+
+// filter wraps the statement in the dashboard's filters about its columns.
+func (p *plan) filter(r request, columns map[string]column) error {
+	if len(r.AdHoc) == 0 {
+		return nil
+	}
+	env := r.env([]table{{Columns: slices.Collect(maps.Values(columns))}})
+	e, err := macros.Expand("$__adhocFilters()", env)
+	if err != nil {
+		return err
+	}
+	p.notices = append(p.notices, e.Notices...)
+	p.sql = "SELECT *\nFROM (\n" + strings.TrimRight(strings.TrimSpace(p.sql), ";") + "\n) AS named\nWHERE " + e.SQL
+	return nil
+}
+
+// namedQueries lists the server's named queries.
+func (d *Datasource) namedQueries(ctx context.Context) ([]flightclient.NamedQuery, error) {
+	return d.named.get(ctx, "", func() ([]flightclient.NamedQuery, error) {
+		return aside(d, func(ctx context.Context, s server) ([]flightclient.NamedQuery, error) { return s.NamedQueries(ctx) })
+	})
+}
+
+var variable = regexp.MustCompile(`^\$(?:(\w+)|\{(\w+)\})$`)
+
+// resolve puts the values of variables for parameters that are one. Empty
+// parameters, variables that are not there and All are the default: they are
+// left out.
+func resolve(params map[string]string, variables map[string][]string) (map[string]string, []string, error) {
+	out, notices := map[string]string{}, []string(nil)
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		value := params[name]
+		m := variable.FindStringSubmatch(strings.TrimSpace(value))
+		if value == "" {
+			continue
+		}
+		if m == nil {
+			out[name] = value
+			continue
+		}
+		values, known := variables[m[1]+m[2]]
+		switch {
+		case !known:
+			notices = append(notices, fmt.Sprintf("There is no variable %s here: the parameter %s has its default.", m[1]+m[2], name))
+		case len(values) > 1:
+			return nil, nil, fmt.Errorf("the parameter %s takes one value, and the variable %s has %d", name, m[1]+m[2], len(values))
+		case len(values) == 1 && values[0] != macros.All && values[0] != "":
+			out[name] = values[0]
+		}
+	}
+	return out, notices, nil
+}
+
+// locate finds where in the text as typed the server says that sql is wrong.
+func (p plan) locate(err error) error {
+	var e *flightclient.Error
+	var known *problem
+	if p.place == nil || errors.As(err, &known) || !errors.As(err, &e) {
+		return err
+	}
+	line, col, ok := e.Position(p.sql)
+	if !ok {
+		return err
+	}
+	out := serverProblem(e)
+	out.Message = message(out.Message)
+	out.Line, out.Column = p.place(line, col)
+	out.EndColumn = out.Column + 1
+	return out
+}
+
+// pointer is where DuckDB draws the place, which the editor marks.
+var pointer = regexp.MustCompile(`(?s)\n*LINE [0-9]+:.*`)
+
+func message(text string) string { return strings.TrimSpace(pointer.ReplaceAllString(text, "")) }

@@ -1,0 +1,176 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/frames"
+)
+
+// QueryData runs the queries of a panel, an alert rule or a variable, at the same
+// time as far as there are places. Each has an answer or an error of its own.
+func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	// Rules and recording rules act on data, and read no notices.
+	alert := req.Headers[backend.FromAlertHeaderName] == "true"
+	out := backend.NewQueryDataResponse()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, q := range req.Queries {
+		all.Go(func() {
+			answer := d.answer(ctx, q, alert)
+			mu.Lock()
+			defer mu.Unlock()
+			out.Responses[q.RefID] = answer
+		})
+	}
+	all.Wait()
+	return out, nil
+}
+
+// answer runs one query. What was run stands with the answer, also with an error.
+func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, alert bool) backend.DataResponse {
+	var p plan
+	result, err := guarded(func() (frames.Result, error) { return d.query(ctx, q, alert, &p) })
+	executed := p.sql
+	if executed == "" {
+		executed = p.typed
+	}
+	if err != nil {
+		return failed(q.RefID, executed, problemOf(err))
+	}
+	if len(result.Frames) == 0 && !alert {
+		// A frame without fields is no data, and has a place for the rest. Rules
+		// get nothing at all, which is NoData for all of Grafana's ways to read it.
+		result.Frames = data.Frames{data.NewFrame("")}
+		result.Frames[0].AppendNotices(result.Notices...)
+	}
+	for _, f := range result.Frames {
+		f.RefID = q.RefID
+		if f.Meta == nil {
+			f.Meta = &data.FrameMeta{}
+		}
+		f.Meta.ExecutedQueryString = executed
+	}
+	return backend.DataResponse{Frames: result.Frames, Status: backend.StatusOK}
+}
+
+// failed is an error, with a frame that has nothing but what was run, and the
+// place of the error for the editor.
+func failed(refID, executed string, p *problem) backend.DataResponse {
+	f := data.NewFrame("")
+	f.RefID = refID
+	f.Meta = &data.FrameMeta{ExecutedQueryString: executed, Custom: map[string]any{"error": p}}
+	if p.source == backend.ErrorSourcePlugin {
+		backend.Logger.Error("a query failed in the plugin", "error", p.Error(), "refId", refID)
+	}
+	return backend.DataResponse{Error: p, Status: p.status, ErrorSource: p.source, Frames: data.Frames{f}}
+}
+
+// query plans, waits for a place and reads the result. It sets p as soon as
+// something of it is known.
+func (d *Datasource) query(ctx context.Context, q backend.DataQuery, alert bool, p *plan) (frames.Result, error) {
+	if d.broken != nil {
+		return frames.Result{}, d.broken
+	}
+	r, err := newRequest(q)
+	if err != nil {
+		*p = plan{typed: r.SQL}
+		return frames.Result{}, badQuery(err)
+	}
+	if !r.span.From.Before(r.span.To) {
+		*p = plan{typed: r.SQL}
+		return frames.Result{}, badQuery(fmt.Errorf("the range ends (%s) before it begins", moment(r.span.To)))
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, d.settings.Timeout, &timeoutError{after: d.settings.Timeout.String()})
+	defer cancel()
+	if *p, err = d.plan(ctx, r); err != nil {
+		return frames.Result{}, err
+	}
+	if err := d.places.Acquire(ctx, 1); err != nil {
+		return frames.Result{}, context.Cause(ctx)
+	}
+	defer d.places.Release(1)
+	told := d.tell(ctx, r, alert)
+	result, err := d.read(ctx, *p, r, q.RefID)
+	if err != nil {
+		return frames.Result{}, p.locate(err)
+	}
+	add(&result, append(<-told, texts(p.notices)...))
+	return result, nil
+}
+
+// tell asks for notices while the query runs.
+func (d *Datasource) tell(ctx context.Context, r request, alert bool) <-chan []data.Notice {
+	out := make(chan []data.Notice, 1)
+	if alert {
+		out <- nil
+		return out
+	}
+	go func() {
+		notices, err := guarded(func() ([]data.Notice, error) { return d.notices(ctx, r.span), nil })
+		if err != nil {
+			notices = unknown(err)
+		}
+		out <- notices
+	}()
+	return out
+}
+
+func texts(notices []string) []data.Notice {
+	out := make([]data.Notice, len(notices))
+	for i, text := range notices {
+		out[i] = data.Notice{Severity: data.NoticeSeverityWarning, Text: text}
+	}
+	return out
+}
+
+// add puts notices on the first frame, where panels look for them.
+func add(r *frames.Result, notices []data.Notice) {
+	r.Notices = append(r.Notices, notices...)
+	if len(r.Frames) > 0 {
+		r.Frames[0].AppendNotices(notices...)
+	}
+}
+
+// read runs the statement and makes frames of its rows.
+func (d *Datasource) read(ctx context.Context, p plan, r request, refID string) (frames.Result, error) {
+	rows := d.settings.MaxRows
+	if r.Limit > 0 {
+		rows = min(rows, r.Limit)
+	}
+	return attempt(ctx, d, func(s server) (frames.Result, error) {
+		reader, err := s.Query(ctx, p.sql)
+		if err != nil {
+			return frames.Result{}, err
+		}
+		defer reader.Release()
+		result, err := frames.Read(reader, frames.Options{
+			RefID: refID, Legend: r.Legend, Format: r.Format, Fill: p.fill, Bucket: p.bucket, From: r.span.From, To: r.span.To,
+			MaxRows: rows, Describe: p.describe, DatasourceUID: d.settings.UID, DatasourceName: d.settings.Name,
+		})
+		if err != nil {
+			return frames.Result{}, brokenOff(reader, err)
+		}
+		return result, nil
+	})
+}
+
+// brokenOff is an error of a result that had begun. If the stream did not fail,
+// its rows could not be made frames of: they may not fit the format, or be of a
+// type that nobody thought of.
+func brokenOff(r array.RecordReader, err error) error {
+	if r.Err() == nil {
+		return err
+	}
+	p := *problemOf(err)
+	if p.status == backend.StatusInternal || p.status == backend.StatusBadGateway {
+		p.Message = "The result broke off, so nothing of it is shown: " + said(err.Error()) + "."
+		p.status, p.source = backend.StatusBadGateway, backend.ErrorSourceDownstream
+	}
+	return &p
+}
