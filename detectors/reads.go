@@ -11,7 +11,7 @@ import (
 
 // stateTables say what holds over time: a change that arrives late can alter
 // what they say of every later moment.
-var stateTables = []string{"key_timeline", "key_changes", "key_change_records", "grants", "resource_tags"}
+var stateTables = []string{"key_timeline", "key_changes", "key_change_records", "key_setting_records", "grants", "resource_tags"}
 
 // timelessTables say what holds now: whatever arrives can alter what they say,
 // of whatever day it is.

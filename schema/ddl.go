@@ -10,7 +10,8 @@ import (
 //
 //	1  first layout
 //	2  rollups have their sums apart from the parts that commits append
-const Version = 2
+//	3  changes that are no grants are kept apart too, as key_setting_records
+const Version = 3
 
 // CreateSQL returns the table's CREATE TABLE statement for DuckDB.
 func (t *Table) CreateSQL() string {

@@ -12,6 +12,7 @@ import (
 var layouts = map[int]string{
 	1: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	2: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
+	3: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 }
 
 func TestVersionNamesTheTables(t *testing.T) {

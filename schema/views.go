@@ -57,7 +57,7 @@ const (
 // viewOrder is the order of creation: a view uses only those before it.
 var viewOrder = []string{
 	"kms_calls", "encryption_context", "context_resources",
-	"key_change_records", "key_changes", "key_timeline", "grants", "resource_tags",
+	"key_change_records", "key_setting_records", "key_changes", "key_timeline", "grants", "resource_tags",
 	"usage_hourly", "usage_daily", "usage_monthly", "key_use", "keys",
 	"log_file_days", "arrivals", "coverage",
 	"quota_calls", "request_seconds", "request_rate",

@@ -172,15 +172,16 @@ func rollupColumns() []string {
 // addRows adds what new events give by themselves: all such tables are made of
 // changes.
 func (d *deriver) addRows(ctx context.Context) error {
-	from := "(SELECT * FROM main.kms_events WHERE " + d.inCommit("kms_events") + ")"
+	sources := map[string]string{schema.KMSEvents.Name: "(SELECT * FROM main.kms_events WHERE " + d.inCommit("kms_events") + ")"}
 	for _, v := range schema.KeptViews() {
 		if v.Kept.Kind != schema.KeptRows || d.changes == 0 {
 			continue
 		}
-		sql := v.Definition(map[string]string{schema.KMSEvents.Name: from})
-		if err := d.exec(ctx, "INSERT INTO main."+v.Table().Name+" BY NAME\n"+sql); err != nil {
+		table := "main." + v.Table().Name
+		if err := d.exec(ctx, "INSERT INTO "+table+" BY NAME\n"+v.Definition(sources)); err != nil {
 			return fmt.Errorf("%s: %w", v.Name, err)
 		}
+		sources[v.Name] = "(SELECT * FROM " + table + " WHERE rowid >= " + uncommitted + ")"
 	}
 	return nil
 }

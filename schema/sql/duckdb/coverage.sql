@@ -1,90 +1,50 @@
-with files as (          -- one row per account, Region and day of delivery, with the days until the next
+with files as materialized ( -- one row per account, Region and day with log files; what sums and parts have in common is summed here
     select
         account_id,
         region,
         day,
-        log_file_count,
-        failed_file_count,
-        record_count,
-        quarantined_count,
-        -- After the last files of a place the days go on to the last of anybody.
-        cast(round((
-            to_unixtime(cast(coalesce(
-                lead(day) over (partition by account_id, region order by day),
-                cast(max(day) over () + interval '1' day as date)
-            ) as timestamp)) - to_unixtime(cast(day as timestamp))
-        ) / 86400e0) as integer) as day_count
-    from log_file_days
-    where log_file_count + failed_file_count > 0
-),
-sightings as (           -- what is known of an account, Region and day, from files and from events
-    select
-        account_id,
-        region,
-        day,
-        true as has_files,
-        log_file_count,
-        failed_file_count,
-        record_count,
-        quarantined_count,
-        cast(null as bigint) as kms_event_count,
-        cast(null as bigint) as kms_read_count,
-        cast(null as timestamp) as first_event_time,
-        cast(null as timestamp) as last_event_time
-    from files
-    union all
-    select account_id, region, cast(day + unnest(range(1, day_count)) * interval '1' day as date), true, null, null, null, null, null, null, null, null
-    from files
-    where day_count > 1
-    union all
-    select
-        account_id,
-        region,
-        day,
-        false as has_files,
-        cast(null as bigint) as log_file_count,
-        cast(null as bigint) as failed_file_count,
-        cast(null as bigint) as record_count,
-        cast(null as bigint) as quarantined_count,
-        kms_event_count,
-        kms_read_count,
-        first_event_time,
-        last_event_time
-    from arrivals
-    where account_id is not null
-      and region is not null
-      and kms_event_count > 0
-),
-cells as (               -- one row per account, Region and day
-    select
-        account_id,
-        region,
-        day,
-        bool_or(has_files) as has_files,
         sum(log_file_count) as log_file_count,
         sum(failed_file_count) as failed_file_count,
         sum(record_count) as record_count,
-        sum(quarantined_count) as quarantined_count,
+        sum(quarantined_count) as quarantined_count
+    from (
+        select account_id, region, day, log_file_count, failed_file_count, record_count, quarantined_count from log_file_days_sums
+        union all
+        select account_id, region, day, log_file_count, failed_file_count, record_count, quarantined_count from log_file_days_parts
+    ) as entries
+    group by account_id, region, day
+    having sum(log_file_count) + sum(failed_file_count) > 0
+),
+places as materialized ( -- one row per account and Region with log files; by their numbers is grouped faster
+    select account_id, region, min(day) as first_day, row_number() over () as place
+    from files
+    group by account_id, region
+),
+arrived as not materialized ( -- what the files brought
+    select account_id, region, day, kms_event_count, kms_read_count, first_event_time, last_event_time
+    from arrivals_sums
+    where account_id is not null and region is not null and kms_event_count > 0
+    union all
+    select account_id, region, day, kms_event_count, kms_read_count, first_event_time, last_event_time
+    from arrivals_parts
+    where account_id is not null and region is not null and kms_event_count > 0
+),
+events as (              -- one row per place and day with events
+    select
+        place,
+        day,
         sum(kms_event_count) as kms_event_count,
         sum(kms_read_count) as kms_read_count,
         min(first_event_time) as first_event_time,
         max(last_event_time) as last_event_time
-    from sightings
-    group by account_id, region, day
+    from arrived join places using (account_id, region)
+    group by place, day
 ),
-numbered as (            -- the same with a number that rises on each day with KMS reads
+days as materialized (-- one row per place and day, from its first log files to the last of anybody
+    -- The first files bring events from before midnight, and late ones from
+    -- long before. Of those days the rest is not known: they have no files.
     select
-        cells.*,
-        sum(case when has_files and kms_read_count > 0 then 1 else 0 end)
-            over (partition by account_id, region order by day rows between unbounded preceding and current row) as stretch,
-        case when (account_id, region) in (select (account_id, region) from files) then 1 else 0 end as place_has_files
-    from cells
-),
-days as (                -- those to judge; quiet days have files and no KMS read after some day had one
-    select
-        account_id,
-        region,
-        day,
+        place, account_id, region, day,
         coalesce(log_file_count, 0) as log_file_count,
         coalesce(failed_file_count, 0) as failed_file_count,
         coalesce(record_count, 0) as record_count,
@@ -94,48 +54,41 @@ days as (                -- those to judge; quiet days have files and no KMS rea
         first_event_time,
         last_event_time,
         -- Whatever else happened on the day would have come in files of the day.
-        has_files
-            and log_file_count is null
-            and first_event_time >= cast(day as timestamp) + interval '23' hour as only_its_end,
-        stretch,
-        case when coalesce(kms_read_count, 0) = 0 and log_file_count > 0 and stretch > 0 then 1 else 0 end as is_quiet
-    from numbered
-    where has_files
-       or place_has_files = 0
+        log_file_count is null and first_event_time >= cast(day as timestamp) + interval '23' hour as only_its_end
+    from (
+        select place, account_id, region, cast(unnest(range(first_day, (select max(day) from files) + interval '1' day, interval '1' day)) as date) as day
+        from places
+    ) as calendar
+    left join files using (account_id, region, day)
+    left join events using (place, day)
 ),
-stretches as (           -- one row per account, Region and stretch
+totals as (              -- one row per place
     select
-        account_id,
-        region,
-        stretch,
+        place,
         sum(record_count) as record_count,
         sum(kms_event_count) as kms_event_count,
         sum(kms_read_count) as kms_read_count,
         sum(case when kms_read_count > 0 then record_count else 0 end) as busy_record_count,
-        count(case when kms_read_count > 0 then 1 end) as busy_days,
-        sum(is_quiet) as quiet_days,
-        sum(is_quiet * record_count) as quiet_record_count
+        count(case when kms_read_count > 0 then 1 end) as busy_days
     from days
-    group by account_id, region, stretch
+    group by place
 ),
-places as (              -- one row per account and Region
+quiet as materialized (  -- one row per quiet day: it has files and no KMS read after some day had one
+    select place, quiet.day, quiet.record_count, busy.day as busy_day
+    from (select place, day, record_count from days where kms_read_count = 0 and log_file_count > 0) as quiet
+    asof join (select place, day from days where kms_read_count > 0) as busy using (place, day)
+),
+stretches as (           -- one row per stretch of such days without a busy one between them
     select
-        account_id,
-        region,
+        place,
+        busy_day,
+        count(*) as quiet_days,
         sum(record_count) as record_count,
-        sum(kms_event_count) as kms_event_count,
-        sum(kms_read_count) as kms_read_count,
-        sum(busy_record_count) as busy_record_count,
-        sum(busy_days) as busy_days,
-        sum(quiet_days) as all_quiet_days
-    from stretches
-    group by account_id, region
+        sum(count(*)) over (partition by place) as all_quiet_days
+    from quiet
+    group by place, busy_day
 ),
-totals as (              -- one row per stretch, with what account and Region have in all
-    select places.*, stretches.stretch, stretches.quiet_days, stretches.quiet_record_count
-    from stretches join places using (account_id, region)
-),
-judged as (              -- one row per account, Region and day, with its state
+judged as (              -- one row per place and day, with its state
     select
         days.*,
         case
@@ -149,19 +102,17 @@ judged as (              -- one row per account, Region and day, with its state
              and totals.kms_read_count = 0
              and totals.kms_event_count >= 5
              and totals.record_count >= 100 then 'excluded_or_write_only'
-            when days.is_quiet = 1
-             and totals.busy_record_count > 0
-             and totals.quiet_record_count * totals.kms_read_count >= 20 * totals.busy_record_count
-             and totals.quiet_days * totals.busy_days >= 20 * (totals.all_quiet_days - totals.quiet_days + 1) then 'excluded_or_write_only'
+            when totals.busy_record_count > 0
+             and stretches.record_count * totals.kms_read_count >= 20 * totals.busy_record_count
+             and stretches.quiet_days * totals.busy_days >= 20 * (stretches.all_quiet_days - stretches.quiet_days + 1) then 'excluded_or_write_only'
             when days.kms_event_count > 0 and not days.only_its_end then 'observed'
             when days.log_file_count > 0 then 'silent'
             else 'gap'
         end as state
     from days
-    join totals
-      on totals.account_id = days.account_id
-     and totals.region = days.region
-     and totals.stretch = days.stretch
+    join totals on totals.place = days.place
+    left join quiet on quiet.place = days.place and quiet.day = days.day
+    left join stretches on stretches.place = quiet.place and stretches.busy_day = quiet.busy_day
 )
 select
     account_id,
@@ -188,3 +139,10 @@ select
         else 'No log file was delivered: either nothing happened or logs are missing.'
     end as reason
 from judged
+union all
+select
+    account_id, region, day, 0, 0, 0,
+    cast(sum(kms_event_count) as bigint), cast(sum(kms_read_count) as bigint), 0,
+    min(first_event_time), max(last_event_time), 'observed', null
+from arrived anti join places using (account_id, region)
+group by account_id, region, day
