@@ -53,12 +53,12 @@ export class Resources {
 
   /** Accounts, Regions, keys and so on, names for people with them. */
   values(kind: ValueKind, query: ValueQuery = {}, signal?: AbortSignal): Promise<Value[]> {
-    return this.cached('values', { kind, ...query }, MINUTE, signal);
+    return this.cached('values', { kind, ...wholeMinutes(query) }, MINUTE, signal);
   }
 
   /** Values of any column. */
   columnValues(table: string, column: string, query: ValueQuery = {}, signal?: AbortSignal): Promise<Value[]> {
-    return this.cached('values', { table, column, ...query }, MINUTE, signal);
+    return this.cached('values', { table, column, ...wholeMinutes(query) }, MINUTE, signal);
   }
 
   /** Not kept: the server may have learned something since. */
@@ -101,6 +101,15 @@ export class Resources {
       }
     }
   }
+}
+
+/** Ranges that end now differ by milliseconds; rounded outwards they are the same question. */
+function wholeMinutes({ from, to, ...query }: ValueQuery): Params {
+  return {
+    ...query,
+    ...(from !== undefined && { from: Math.floor(from / MINUTE) * MINUTE }),
+    ...(to !== undefined && { to: Math.ceil(to / MINUTE) * MINUTE }),
+  };
 }
 
 // Editors show errors where they belong, not as a toast.

@@ -151,6 +151,8 @@ export interface KmsVariableQuery extends DataQuery {
   column?: string;
   /** Kind sql: the first column, or the columns text and value. */
   sql?: string;
+  /** All but sql: only values with this in them; $__searchFilter is what is typed in the variable's menu. */
+  search?: string;
 }
 
 // ---- Settings
