@@ -28,6 +28,7 @@ func TestPages(t *testing.T) {
 			list, err := queries.Builtin()
 			return docgen.Queries(list), err
 		}},
+		{page: "grafana-reference.md", make: func() (string, error) { return docgen.Grafana(), nil }},
 		{page: "portable-sql.md", make: func() (string, error) {
 			rules, err := sectionsOf("../sqllint/testdata/unseen.txt")
 			return docgen.PortableSQL(rules), err
