@@ -40,7 +40,7 @@ func reach(ctx context.Context, s Settings, now time.Time) (warnings []string, e
 		if !loopback(s.Host) {
 			warnings = append(warnings, "The token crosses the network in clear: the server should have a certificate (grpc+tls://).")
 		}
-		return warnings, knock(ctx, conn, s)
+		return warnings, knock(ctx, conn, addresses, s)
 	}
 	return handshake(ctx, conn, s, now)
 }
@@ -93,6 +93,8 @@ func connect(ctx context.Context, addresses []string, s Settings) (net.Conn, err
 	return nil, &fault{StageTCP, where + " cannot be reached: " + reason(failed) + ".", "Look at the network between Grafana's server and kmstrail.", failed}
 }
 
+var errNoHTTP2 = &fault{StageProtocol, "What answers speaks TLS, but not HTTP/2, so no Flight SQL.", "Give the address of kmstrail serve for Flight SQL (server.flight, port 8815); a proxy on the way has to pass HTTP/2.", nil}
+
 // handshake does that of TLS.
 func handshake(ctx context.Context, conn net.Conn, s Settings, now time.Time) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
@@ -105,7 +107,7 @@ func handshake(ctx context.Context, conn net.Conn, s Settings, now time.Time) ([
 	}
 	state := c.ConnectionState()
 	if state.NegotiatedProtocol != "h2" {
-		return nil, &fault{StageProtocol, "What answers speaks TLS, but not HTTP/2, so no Flight SQL.", "Give the address of kmstrail serve for Flight SQL (server.flight, port 8815); a proxy on the way has to pass HTTP/2.", nil}
+		return nil, errNoHTTP2
 	}
 	var warnings []string
 	if s.TLS.InsecureSkipVerify {
@@ -126,6 +128,8 @@ func tlsFault(err error, s Settings) error {
 		record    tls.RecordHeaderError
 	)
 	switch {
+	case strings.Contains(err.Error(), "no application protocol"): // TLS's alert has no name in Go
+		return errNoHTTP2
 	case errors.As(err, &record):
 		return &fault{StageTLS, "The server does not speak TLS at this address.", "Give it a certificate (server.tls_cert, server.tls_key); on the same machine grpc:// instead of grpc+tls:// will do.", err}
 	case errors.As(err, &name):
@@ -146,7 +150,7 @@ func tlsFault(err error, s Settings) error {
 
 // knock begins HTTP/2 without TLS and looks at the first bytes that come back:
 // gRPC itself would only say that the connection was closed.
-func knock(ctx context.Context, conn net.Conn, s Settings) error {
+func knock(ctx context.Context, conn net.Conn, addresses []string, s Settings) error {
 	deadline := time.Now().Add(stepTime)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
@@ -155,8 +159,9 @@ func knock(ctx context.Context, conn net.Conn, s Settings) error {
 		return &fault{StageProtocol, "The connection cannot be used: " + reason(err) + ".", "Try again.", err}
 	}
 	// The preface, and a frame of settings without any.
-	if _, err := io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"); err != nil {
-		return closedFault(err)
+	_, err := io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	if err != nil {
+		return silentFault(ctx, err, addresses, s)
 	}
 	head := make([]byte, 9)
 	n, err := io.ReadFull(conn, head)
@@ -164,23 +169,41 @@ func knock(ctx context.Context, conn net.Conn, s Settings) error {
 	switch {
 	case n == 9 && head[3] == 4: // settings, as HTTP/2 begins
 		return nil
-	case n >= 2 && (head[0] == 0x15 || head[0] == 0x16) && head[1] == 3: // an alert of TLS
-		return &fault{StageTLS, "The server speaks TLS at this address, and the URL does not.", "Write grpc+tls:// instead of grpc://.", nil}
+	case n >= 2 && head[0] == 0x15 && head[1] == 3: // an alert of TLS
+		return errSpeaksTLS
 	case bytes.HasPrefix(head, []byte("HTTP/1")):
 		return &fault{StageProtocol, "What answers is a web server, not Flight SQL.", "Give the address of kmstrail serve for Flight SQL (server.flight, port 8815), not that of its web pages (8814).", nil}
 	case n == 0:
-		return closedFault(err)
+		return silentFault(ctx, err, addresses, s)
 	}
 	return &fault{StageProtocol, "What answers is no Flight SQL server.", "Give the address of kmstrail serve for Flight SQL (server.flight, port 8815).", nil}
 }
 
-// closedFault is a server that says nothing. One that speaks TLS does that too,
-// when it closes without a word.
-func closedFault(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
-		return &fault{StageProtocol, "What answers closes the connection at once.", "If the server has a certificate write grpc+tls://; else give the address of kmstrail serve for Flight SQL (server.flight, port 8815).", err}
+var errSpeaksTLS = &fault{StageTLS, "The server speaks TLS at this address, and the URL does not.", "Write grpc+tls:// instead of grpc://.", nil}
+
+// silentFault is a server that says nothing. One that speaks TLS may just close:
+// then TLS is tried.
+func silentFault(ctx context.Context, err error, addresses []string, s Settings) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+		return &fault{StageProtocol, "What accepts the connection does not answer.", "Give the address of kmstrail serve for Flight SQL (server.flight, port 8815), and look at the server's log.", err}
 	}
-	return &fault{StageProtocol, "What accepts the connection does not answer.", "Give the address of kmstrail serve for Flight SQL (server.flight, port 8815), and look at the server's log.", err}
+	if speaksTLS(ctx, addresses, s) {
+		return errSpeaksTLS
+	}
+	return &fault{StageProtocol, "What answers closes the connection at once.", "Give the address of kmstrail serve for Flight SQL (server.flight, port 8815).", err}
+}
+
+// speaksTLS tries TLS with whoever it is: nothing is sent over it.
+func speaksTLS(ctx context.Context, addresses []string, s Settings) bool {
+	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	defer cancel()
+	conn, err := connect(ctx, addresses, s)
+	if err != nil {
+		return false
+	}
+	defer conn.Close() //nolint:errcheck // it was only tried
+	c := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, NextProtos: []string{"h2"}}) //nolint:gosec // see above
+	return c.HandshakeContext(ctx) == nil
 }
 
 // reason is the innermost error, without the addresses around it.
