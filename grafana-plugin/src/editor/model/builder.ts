@@ -165,7 +165,7 @@ export function wrongValue(type: string | undefined, operator: FilterOperator, v
 
 /** Whether a value names a dashboard variable. */
 export function isVariable(value: string): boolean {
-  return /^(\$\w+|\$\{\w+(:\w+)?\}|\[\[\w+\]\])$/.test(value);
+  return /^(\$[A-Za-z_]\w*|\$\{\w+(\.[\w.]+)?(:\w+)?\})$/.test(value);
 }
 
 // ---- Time

@@ -20,7 +20,6 @@ export function SqlText({ sql, label, className }: Props) {
   const tokens = useMemo(() => tokenize(sql), [sql]);
   return (
     // A region that scrolls has to be reachable with the keyboard.
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <pre className={cx(styles.text, className)} role="region" aria-label={label} tabIndex={0}>
       {tokens.map((token) => (
         <span key={token.start} className={styles[colourOf(token)]}>

@@ -1,63 +1,33 @@
 import { TimeRange } from '@grafana/data';
 import { getTemplateSrv } from '@grafana/runtime';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 
 import type { DataSource } from '../../datasource';
-import type { KmsQuery, Macro, NamedQuery, Preview, Schema } from '../../types';
+import type { KmsQuery, Preview } from '../../types';
+import { useAnswer } from '../../useAnswer';
+import { messageOf } from './message';
 
-/** What was asked of the server: nothing yet, an answer, or why there is none. */
-export interface Asked<T> {
-  value?: T;
-  loading: boolean;
-  error?: string;
-  /** Ask again after an error. */
-  retry: () => void;
-}
+export { messageOf };
 
-/** Asks once, gives up when the component goes. */
-export function useAsked<T>(ask: (signal: AbortSignal) => Promise<T>, wanted = true): Asked<T> {
-  const [state, setState] = useState<{ value?: T; error?: string; round: number }>({ round: 0 });
-  const latest = useRef(ask);
-  useEffect(() => {
-    latest.current = ask;
-  });
-  const { round } = state;
-  useEffect(() => {
-    if (!wanted) {
-      return undefined;
-    }
-    const controller = new AbortController();
-    latest.current(controller.signal).then(
-      (value) => !controller.signal.aborted && setState((old) => ({ ...old, value, error: undefined })),
-      (error: unknown) => !controller.signal.aborted && setState((old) => ({ ...old, error: messageOf(error) }))
-    );
-    return () => controller.abort();
-  }, [wanted, round]);
-  const retry = () => setState((old) => ({ value: old.value, round: old.round + 1 }));
-  return { value: state.value, error: state.error, loading: wanted && !state.value && !state.error, retry };
-}
-
-export const useSchema = (datasource: DataSource): Asked<Schema> =>
-  useAsked((signal) => datasource.resources.schema(signal));
-
-export const useMacros = (datasource: DataSource): Asked<Macro[]> =>
-  useAsked((signal) => datasource.resources.macros(signal));
-
-export const useNamedQueries = (datasource: DataSource, wanted: boolean): Asked<NamedQuery[]> =>
-  useAsked((signal) => datasource.resources.named(signal), wanted);
-
-/** The words of an error, with the backend's hint where it has one. */
-export function messageOf(error: unknown): string {
-  if (typeof error === 'string') {
-    return error;
-  }
-  const { data, message, statusText } = (error ?? {}) as {
-    data?: { message?: string; hint?: string; error?: string };
-    message?: string;
-    statusText?: string;
+/** What the server knows, and a way to ask again when it did not say. */
+export function useKnowledge(datasource: DataSource, namedWanted: boolean) {
+  const [round, setRound] = useState(0);
+  const { resources } = datasource;
+  // A round asks anew: failed answers are not kept.
+  // eslint-disable-next-line react-hooks/exhaustive-deps
+  const schema = useAnswer(useCallback((signal: AbortSignal) => resources.schema(signal), [resources, round]));
+  // eslint-disable-next-line react-hooks/exhaustive-deps
+  const macros = useAnswer(useCallback((signal: AbortSignal) => resources.macros(signal), [resources, round]));
+  // eslint-disable-next-line react-hooks/exhaustive-deps
+  const askNamed = useCallback((signal: AbortSignal) => resources.named(signal), [resources, round]);
+  const named = useAnswer(namedWanted ? askNamed : undefined);
+  return {
+    schema: schema.value,
+    macros: macros.value,
+    named: named.value,
+    error: schema.error ?? macros.error ?? named.error,
+    retry: () => setRound(round + 1),
   };
-  const said = data?.message ?? message ?? data?.error ?? statusText;
-  return [said ?? 'The server gave no reason.', data?.hint].filter(Boolean).join(' ');
 }
 
 /** Names of the dashboard's variables that can stand in a query. */
@@ -80,12 +50,11 @@ export interface Panel {
   maxDataPoints?: number;
 }
 
-/** A preview and what it is of. */
+/** A preview of a query as it is, or an older one while a newer is on its way. */
 export interface Previewed {
   preview?: Preview;
-  /** Statement of kind sql with variables put in: what positions of errors are about. */
-  sent?: string;
   loading: boolean;
+  /** Why there is none. */
   error?: string;
 }
 
@@ -100,6 +69,19 @@ interface PreviewOptions {
 
 const day = 86_400_000;
 
+/** Asks the backend for the SQL of a query. */
+export function askPreview(
+  datasource: DataSource,
+  query: KmsQuery,
+  { range, intervalMs = 60_000, maxDataPoints = 1_000 }: Panel,
+  check: boolean,
+  signal?: AbortSignal
+): Promise<Preview> {
+  const to = range?.to.valueOf() ?? Date.now();
+  const from = range?.from.valueOf() ?? to - day;
+  return datasource.preview({ query, from, to, intervalMs, maxDataPoints, check }, signal);
+}
+
 /** Asks the backend for the SQL of a query when it has stopped changing; a newer question ends an older one. */
 export function usePreview(
   datasource: DataSource,
@@ -107,13 +89,12 @@ export function usePreview(
   panel: Panel,
   { wanted, check, delay }: PreviewOptions
 ): Previewed {
-  const { range, intervalMs = 60_000, maxDataPoints = 1_000 } = panel;
   // Ranges such as the last six hours move with every refresh; that is no reason to ask again.
-  const key = JSON.stringify([asPreviewed(query), range?.raw, check]);
-  const [answer, setAnswer] = useState<{ key: string } & Omit<Previewed, 'loading'>>({ key: '' });
-  const latest = useRef({ query, range, intervalMs, maxDataPoints });
+  const key = JSON.stringify([asPreviewed(query), panel.range?.raw, check]);
+  const [answer, setAnswer] = useState<{ key: string; preview?: Preview; error?: string }>({ key: '' });
+  const latest = useRef({ query, panel });
   useEffect(() => {
-    latest.current = { query, range, intervalMs, maxDataPoints };
+    latest.current = { query, panel };
   });
   useEffect(() => {
     if (!wanted) {
@@ -122,18 +103,10 @@ export function usePreview(
     const controller = new AbortController();
     const timer = setTimeout(() => {
       const now = latest.current;
-      const sent = datasource.applyTemplateVariables(now.query, {});
-      const to = now.range?.to.valueOf() ?? Date.now();
-      const from = now.range?.from.valueOf() ?? to - day;
-      datasource.resources
-        .preview(
-          { query: sent, from, to, intervalMs: now.intervalMs, maxDataPoints: now.maxDataPoints, check },
-          controller.signal
-        )
-        .then(
-          (preview) => !controller.signal.aborted && setAnswer({ key, preview, sent: sent.sql }),
-          (error: unknown) => !controller.signal.aborted && setAnswer({ key, error: messageOf(error) })
-        );
+      askPreview(datasource, now.query, now.panel, check, controller.signal).then(
+        (preview) => !controller.signal.aborted && setAnswer({ key, preview }),
+        (error: unknown) => !controller.signal.aborted && setAnswer({ key, error: messageOf(error) })
+      );
     }, delay);
     return () => {
       clearTimeout(timer);

@@ -38,7 +38,7 @@ export const language: monacoTypes.languages.IMonarchLanguage = {
       [/--.*$/, 'comment'],
       [/\/\*/, 'comment', '@comment'],
       [/\$__\w+/, 'predefined'],
-      [/\$\{[^}]*\}|\[\[[^\]]*\]\]/, 'variable'],
+      [/\$\{[^}]*\}/, 'variable'],
       [/\$(\w*)\$/, { token: 'string', next: '@dollar.$1' }],
       [/\$\w+/, 'variable'],
       [/e'/, 'string', '@escaped'],

@@ -20,7 +20,7 @@ const word = /[\p{L}_][\p{L}\p{N}_]*/uy;
 const number = /(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e[+-]?\d+)?/iy;
 const space = /\s+/y;
 const macro = /\$__[A-Za-z0-9_]*/y;
-const variable = /\$\{[^}\n]*\}?|\[\[[\w.:]+\]\]|\$[A-Za-z_]\w*|\$/y;
+const variable = /\$\{[^}\n]*\}?|\$[A-Za-z_]\w*|\$/y;
 const dollarTag = /\$(?:[A-Za-z_][A-Za-z0-9_]*)?\$/y;
 const operator = /->>|::|->|<=|>=|<>|!=|==|\|\||:=|=>|!~~?\*?|\*\*|[\s\S]/y;
 
