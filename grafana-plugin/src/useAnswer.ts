@@ -1,5 +1,4 @@
 import { useEffect, useState } from 'react';
-import { messageOf } from './editor/parts/hooks';
 
 export interface Answer<T> {
   value?: T;
@@ -30,4 +29,18 @@ export function useAnswer<T>(ask: ((signal: AbortSignal) => Promise<T>) | undefi
     return { loading: false };
   }
   return answer.of === ask ? answer : { value: answer.value, loading: true };
+}
+
+/** The sentence for people in what a request failed with. */
+export function messageOf(error: unknown): string {
+  if (typeof error === 'string' && error) {
+    return error;
+  }
+  const { data, message, statusText } = (error ?? {}) as {
+    data?: { message?: string; hint?: string; error?: string };
+    message?: string;
+    statusText?: string;
+  };
+  const said = data?.message || message || data?.error || statusText || 'The request failed.';
+  return data?.hint ? `${said} ${data.hint}` : said;
 }
