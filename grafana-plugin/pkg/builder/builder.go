@@ -64,10 +64,16 @@ type Table struct {
 	// TimeColumn is the column that the range of a panel is about, "" when
 	// there is none.
 	TimeColumn string
+	// EndColumn is until when a row lasts, "" when it does not.
+	EndColumn string
 	// Grain is how much time a row stands for; 0 when it is a moment. A month
 	// counts as [Month].
 	Grain   time.Duration
 	Columns []Column
+
+	// sum is the column that says how much a row stands for, "" when a row is
+	// one thing; rows is what a count of rows is called.
+	sum, rows string
 }
 
 // Month is the grain of tables with a row per month.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"regexp/syntax"
 	"strconv"
 	"strings"
@@ -83,7 +84,12 @@ func listCondition(expression, elementType, operator string, values []string) (s
 }
 
 func scalarCondition(expression, columnType, operator string, values []string) ([]string, error) {
-	literals, err := literalsOf(columnType, values)
+	compared := columnType
+	if operator == "like" || operator == "not like" || operator == "=~" || operator == "!~" {
+		// Patterns are text whatever they are compared with.
+		compared = ""
+	}
+	literals, err := literalsOf(compared, values)
 	if err != nil {
 		return nil, err
 	}
@@ -157,11 +163,7 @@ func castText(expression, columnType string) string {
 func literalsOf(columnType string, values []string) ([]string, error) {
 	out := make([]string, len(values))
 	for i, v := range values {
-		if at, ok := clicked(columnType, v); ok {
-			out[i] = at
-			continue
-		}
-		l, err := Literal(v)
+		l, err := typed(columnType, v)
 		if err != nil {
 			return nil, err
 		}
@@ -170,21 +172,66 @@ func literalsOf(columnType string, values []string) ([]string, error) {
 	return out, nil
 }
 
-// clicked reads a time as panels have it when somebody clicks on it: in
-// milliseconds since 1970.
-func clicked(columnType, value string) (string, bool) {
-	if columnType != "TIMESTAMP" && columnType != "DATE" {
-		return "", false
+var (
+	numeral = regexp.MustCompile(`^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$`)
+	uuid    = regexp.MustCompile(`^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+)
+
+// typed writes a value that is compared with a column of a type. A comparison
+// that makes no sense would else end in an error of the database without a place.
+func typed(columnType, value string) (string, error) {
+	switch {
+	case Numeric(columnType):
+		if !numeral.MatchString(value) {
+			return "", fmt.Errorf("%.50q is not a number", value)
+		}
+		return value, nil
+	case columnType == "BOOLEAN":
+		if v := strings.ToUpper(value); v == "TRUE" || v == "FALSE" {
+			return v, nil
+		}
+		return "", fmt.Errorf("%.50q is neither true nor false", value)
+	case columnType == "UUID" && !uuid.MatchString(value):
+		return "", fmt.Errorf("%.50q is not a UUID", value)
+	case columnType == "TIMESTAMP" || columnType == "DATE":
+		return moment(columnType, value)
 	}
-	ms, err := strconv.ParseInt(value, 10, 64)
-	t := time.UnixMilli(ms)
-	if err != nil || t.UTC().Year() < 1 || t.UTC().Year() > 9999 {
-		return "", false
+	return Literal(value)
+}
+
+// Numeric says that a DuckDB type holds numbers.
+func Numeric(columnType string) bool {
+	switch name, _, _ := strings.Cut(columnType, "("); name {
+	case "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
+		"FLOAT", "DOUBLE", "DECIMAL":
+		return !strings.HasSuffix(columnType, "]")
 	}
+	return false
+}
+
+// layouts are the ways to write a time. One without a zone is in UTC.
+var layouts = []string{
+	time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02",
+}
+
+// moment writes a time: as people write it, or as panels have it when somebody
+// clicks on it, in milliseconds since 1970.
+func moment(columnType, value string) (string, error) {
+	write := timestamp
 	if columnType == "DATE" {
-		return date(t), true
+		write = date
 	}
-	return timestamp(t), true
+	if ms, err := strconv.ParseInt(value, 10, 64); err == nil {
+		if t := time.UnixMilli(ms).UTC(); len(value) > 4 && t.Year() >= 1 && t.Year() <= 9999 {
+			return write(t), nil
+		}
+	}
+	for _, layout := range layouts {
+		if t, err := time.Parse(layout, value); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
+			return write(t), nil
+		}
+	}
+	return "", fmt.Errorf("%.50q is not a time: write 2026-01-31 or 2026-01-31 12:00:00, in UTC", value)
 }
 
 func distinct(values []string) []string {

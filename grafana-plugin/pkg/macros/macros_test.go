@@ -305,7 +305,7 @@ func TestFillAndBucket(t *testing.T) {
 
 func TestAdHoc(t *testing.T) {
 	types := map[string]string{
-		"name": "VARCHAR", "n": "BIGINT", "t": "TIMESTAMP", "d": "DATE", "list": "VARCHAR[]", "map": "MAP(VARCHAR, VARCHAR)", "a b": "VARCHAR", "": "VARCHAR",
+		"name": "VARCHAR", "n": "BIGINT", "flag": "BOOLEAN", "id": "UUID", "t": "TIMESTAMP", "d": "DATE", "list": "VARCHAR[]", "map": "MAP(VARCHAR, VARCHAR)", "a b": "VARCHAR", "": "VARCHAR",
 	}
 	tests := []struct {
 		filter  AdHoc
@@ -319,13 +319,21 @@ func TestAdHoc(t *testing.T) {
 		{AdHoc{Key: "name", Operator: "=|", Value: "a"}, "(name = 'a')", ""},
 		{AdHoc{Key: "name", Operator: "=~", Value: "^a'"}, "(regexp_matches(name, '^a'''))", ""},
 		{AdHoc{Key: "n", Operator: "!~", Value: "1"}, "((NOT (regexp_matches(CAST(n AS VARCHAR), '1')) OR n IS NULL))", ""},
-		{AdHoc{Key: "n", Operator: "<", Value: "5"}, "(n < '5')", ""},
-		{AdHoc{Key: "n", Operator: ">", Value: "5"}, "(n > '5')", ""},
+		{AdHoc{Key: "n", Operator: "<", Value: "5"}, "(n < 5)", ""},
+		{AdHoc{Key: "n", Operator: ">", Value: "5"}, "(n > 5)", ""},
 		{AdHoc{Key: "n", Operator: "=", Value: ""}, "(coalesce(CAST(n AS VARCHAR), '') = '')", ""},
 		{AdHoc{Key: "n", Operator: "!=", Value: ""}, "(coalesce(CAST(n AS VARCHAR), '') <> '')", ""},
 		{AdHoc{Key: "t", Operator: "=", Value: "1767225600123"}, "(t = TIMESTAMP '2026-01-01 00:00:00.123')", ""},
 		{AdHoc{Key: "d", Operator: ">", Value: "1767225600000"}, "(d > DATE '2026-01-01')", ""},
-		{AdHoc{Key: "t", Operator: "=", Value: "2026-01-01"}, "(t = '2026-01-01')", ""},
+		{AdHoc{Key: "t", Operator: "=", Value: "2026-01-01"}, "(t = TIMESTAMP '2026-01-01 00:00:00')", ""},
+		{AdHoc{Key: "t", Operator: ">", Value: "2026-01-01T05:30:00.25+05:30"}, "(t > TIMESTAMP '2026-01-01 00:00:00.25')", ""},
+		{AdHoc{Key: "t", Operator: ">", Value: "yesterday"}, "", `$__adhocFilters: ad hoc filter on t: "yesterday" is not a time: write 2026-01-31 or 2026-01-31 12:00:00, in UTC`},
+		{AdHoc{Key: "n", Operator: "=|", Values: []string{"-1.5e+3", "x"}}, "", `$__adhocFilters: ad hoc filter on n: "x" is not a number`},
+		{AdHoc{Key: "flag", Operator: "=", Value: "true"}, "(flag = TRUE)", ""},
+		{AdHoc{Key: "flag", Operator: "=", Value: "1"}, "", `$__adhocFilters: ad hoc filter on flag: "1" is neither true nor false`},
+		{AdHoc{Key: "id", Operator: "=", Value: "1234abcd-12ab-34cd-56ef-1234567890AB"}, "(id = '1234abcd-12ab-34cd-56ef-1234567890AB')", ""},
+		{AdHoc{Key: "id", Operator: "=", Value: "1234"}, "", `$__adhocFilters: ad hoc filter on id: "1234" is not a UUID`},
+		{AdHoc{Key: "id", Operator: "=~", Value: "^1234"}, "(regexp_matches(CAST(id AS VARCHAR), '^1234'))", ""},
 		{AdHoc{Key: "list", Operator: "=", Value: "a"}, "(len(list_filter(list, lambda element: element = 'a')) > 0)", ""},
 		{AdHoc{Key: "list", Operator: "=", Value: `["a","b'"]`}, "(list = ['a', 'b'''])", ""},
 		{AdHoc{Key: "list", Operator: "!=", Value: `[]`}, "(list IS DISTINCT FROM [])", ""},

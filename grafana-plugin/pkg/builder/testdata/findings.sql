@@ -1,0 +1,27 @@
+SELECT
+  findings.severity,
+  findings.status,
+  findings.detector_id,
+  findings.summary,
+  findings.account_id,
+  accounts.account_name,
+  findings.region,
+  findings.key_arn,
+  keys.aliases,
+  findings.principal_arn,
+  findings.event_count,
+  findings.first_seen,
+  findings.last_seen,
+  findings.status_reason,
+  findings.finding_id
+FROM findings
+LEFT JOIN accounts ON accounts.account_id = findings.account_id
+LEFT JOIN keys ON keys.key_arn = findings.key_arn
+WHERE findings.first_seen < $__timeTo()
+  AND findings.last_seen >= $__timeFrom()
+  AND $__adhocFilters(findings)
+ORDER BY
+  list_position(['critical', 'high', 'medium', 'low', 'info'], findings.severity),
+  findings.last_seen DESC,
+  findings.finding_id
+LIMIT 1000

@@ -1,0 +1,5 @@
+SELECT
+  *
+FROM accounts
+WHERE $__adhocFilters()
+LIMIT 1000
