@@ -1,5 +1,9 @@
 import { DataSourcePlugin } from '@grafana/data';
+import { ConfigEditor } from './config/ConfigEditor';
 import { DataSource } from './datasource';
-import { KmsOptions, KmsQuery } from './types';
+import { QueryEditor } from './editor';
+import { KmsOptions, KmsQuery, KmsSecureOptions } from './types';
 
-export const plugin = new DataSourcePlugin<DataSource, KmsQuery, KmsOptions>(DataSource);
+export const plugin = new DataSourcePlugin<DataSource, KmsQuery, KmsOptions, KmsSecureOptions>(DataSource)
+  .setConfigEditor(ConfigEditor)
+  .setQueryEditor(QueryEditor);

@@ -1,5 +1,6 @@
 import { AnnotationQuery, AnnotationSupport } from '@grafana/data';
 import { KmsQuery } from '../types';
+import { AnnotationEditor } from './AnnotationEditor';
 
 /** What a new annotation shows: findings that matter. */
 export const DEFAULT_ANNOTATION: Omit<KmsQuery, 'refId'> = {
@@ -10,6 +11,8 @@ export const DEFAULT_ANNOTATION: Omit<KmsQuery, 'refId'> = {
 
 /** Findings, changes to keys, or rows of SQL as marks in time. */
 export const annotations: AnnotationSupport<KmsQuery> = {
+  QueryEditor: AnnotationEditor,
+
   getDefaultQuery: () => DEFAULT_ANNOTATION,
 
   prepareAnnotation(saved: AnnotationQuery<KmsQuery>) {
