@@ -90,6 +90,9 @@ func (b *Bridge) put(d Datasource) Datasource {
 		}
 	}
 	d.Secure, d.updated, d.version = secure, time.Now(), old.version+1
+	if len(d.JSONData) == 0 {
+		d.JSONData = json.RawMessage("{}")
+	}
 	// Instances are told apart by this time, which clocks may not advance.
 	if !d.updated.After(old.updated) {
 		d.updated = old.updated.Add(time.Nanosecond)

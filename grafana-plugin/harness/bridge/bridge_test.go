@@ -199,4 +199,8 @@ func TestSettings(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &shown); err != nil || shown.URL != "grpc://two" || !shown.SecureJSONFields["token"] || strings.Contains(body, "secret") {
 		t.Errorf("shown: %s, %v", body, err)
 	}
+	// Of one that was never set up editors read options, as in Grafana.
+	if _, body := do(t, s, "GET", "/api/datasources/uid/b", ""); !strings.Contains(body, `"jsonData":{}`) {
+		t.Errorf("shown of a new one: %s", body)
+	}
 }

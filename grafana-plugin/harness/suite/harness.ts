@@ -1,0 +1,83 @@
+// What the tests share: the page, opened with what it shall show, and that
+// nothing goes wrong unseen.
+import { expect, Locator, Page, test as base } from '@playwright/test';
+import AxeBuilder from 'axe-core';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+/** What the harness says when it is ready. */
+interface Ready {
+  url: string;
+  server: string;
+  token: string;
+  datasource: string;
+  refused: string;
+  new: string;
+}
+
+export type View = 'config' | 'query' | 'variable' | 'annotation' | 'dashboard';
+
+const shots = process.env.SHOTS ? path.resolve(process.env.SHOTS) : path.join(__dirname, '../shots');
+
+/** Files of Grafana's that no package has. */
+const unpublished = /\/public\/(fonts\/|build\/img\/icons\/unicons\/spinner\.svg)/;
+
+export class Harness {
+  readonly ready: Ready = JSON.parse(process.env.HARNESS_READY!);
+  /** Errors that the browser has told; a test that expects some empties it. */
+  readonly errors: string[] = [];
+
+  constructor(readonly page: Page) {
+    page.on('pageerror', (err) => this.errors.push(String(err)));
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !unpublished.test(message.location().url)) {
+        this.errors.push(`${message.text()} (${message.location().url})`);
+      }
+    });
+  }
+
+  /** Opens a view. Objects among the parameters go as JSON. */
+  async open(view: View, params: Record<string, unknown> = {}) {
+    const query = new URLSearchParams({ view });
+    for (const [name, value] of Object.entries(params)) {
+      query.set(name, typeof value === 'string' ? value : JSON.stringify(value));
+    }
+    await this.page.goto(`${this.ready.url}?${query}`);
+  }
+
+  /** Keeps a picture of the page. */
+  async shot(name: string) {
+    mkdirSync(shots, { recursive: true });
+    await this.page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
+  }
+
+  /** The rows of the table on the page, each with its cells' text. */
+  rows(): Locator {
+    return this.page.locator('[role="row"]').filter({ has: this.page.locator('[role="gridcell"]') });
+  }
+
+  /** Waits until the query has run, and returns how many rows came. */
+  async done(): Promise<number> {
+    await expect(this.page.getByTestId('state')).toHaveText('Done');
+    return Number(await this.page.getByTestId('rows').textContent());
+  }
+
+  /** The query as it would be saved. */
+  async saved(): Promise<any> {
+    return JSON.parse((await this.page.getByTestId('query').textContent()) ?? '{}');
+  }
+
+  executed(): Locator {
+    return this.page.getByTestId('executed');
+  }
+}
+
+export const test = base.extend<{ harness: Harness }>({
+  harness: async ({ page }, use) => {
+    const harness = new Harness(page);
+    await use(harness);
+    expect(harness.errors, 'errors on the console').toEqual([]);
+  },
+});
+
+export { AxeBuilder, expect };
