@@ -69,7 +69,7 @@ func (t *table) title(i int) string {
 }
 
 // details are the columns that a text names beside what it says.
-var details = []string{"alias_name", "key_state", "deletion_date", "rotation_period_days", "status", "status_reason", "key_arn"}
+var details = []string{"key_state", "deletion_date", "rotation_period_days", "status", "status_reason", "key_arn"}
 
 // paragraph is what row i says, and under it what it is about.
 func (t *table) paragraph(i int) string {

@@ -155,7 +155,7 @@ func displayName(column string) string {
 		return name
 	}
 	words := strings.Split(column, "_")
-	if len(words) < 2 || strings.Trim(column, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+	if len(words) < 2 || strings.Trim(column, "_") == "" || strings.Trim(column, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
 		return column
 	}
 	for i, w := range words {

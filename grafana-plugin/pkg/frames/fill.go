@@ -27,8 +27,8 @@ func (p *pivot) grid() {
 		return
 	}
 	switch buckets := int64(o.To.Sub(o.From)) / max(1, int64(o.Bucket)); {
-	case o.Bucket <= 0 || !o.From.Before(o.To):
-		p.notice(data.NoticeSeverityWarning, "Missing times are not filled: the query does not say how wide its buckets of time are. Use $__timeGroup.")
+	case o.Bucket <= 0 || !o.From.Before(o.To) || o.From.Year() < 1678 || o.To.Year() > 2261:
+		p.notice(data.NoticeSeverityWarning, "Missing times are not filled: the query does not say from when, until when, and in how wide buckets. Use $__timeGroup.")
 		return
 	case buckets > maxBuckets:
 		p.notice(data.NoticeSeverityWarning, "Missing times are not filled: the range has more than %s buckets of %s. Use a wider bucket.", grouped(maxBuckets), o.Bucket)

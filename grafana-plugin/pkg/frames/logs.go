@@ -51,13 +51,6 @@ func (t *table) logsFrame() *data.Frame {
 	return frame
 }
 
-// timeAt returns the time of row i, and whether it has one.
-func (c *column) timeAt(i int) (time.Time, bool) {
-	v, ok := c.field.ConcreteAt(i)
-	at, isTime := v.(time.Time)
-	return at, ok && isTime
-}
-
 // or returns the text of row i, or another where there is none; the column may
 // be nil.
 func (c *column) or(i int, other string) string {
@@ -123,9 +116,13 @@ func quoteIfNeeded(s string) string {
 func (t *table) sentence(i int) string {
 	out := t.text(i, "event_name") + t.outcome(i)
 	who, account := t.caller(i)
-	out += " by " + who
-	if account != "" {
-		out += " of " + account
+	switch {
+	case who != "" && account != "":
+		out += " by " + who + " of " + account
+	case who != "":
+		out += " by " + who
+	case account != "":
+		out += " by account " + account
 	}
 	if key, owner := t.key(i); key != "" {
 		out += " on key " + key
@@ -146,7 +143,11 @@ func (t *table) sentence(i int) string {
 
 // outcome is how a call ended; nothing for success.
 func (t *table) outcome(i int) string {
-	switch class := t.text(i, "error_class", "error_code"); class {
+	class := t.text(i, "error_class", "error_code")
+	if class == "other" {
+		class = t.text(i, "error_code", "error_class")
+	}
+	switch class {
 	case "":
 		return ""
 	case "denied", "throttled":
@@ -158,7 +159,7 @@ func (t *table) outcome(i int) string {
 	}
 }
 
-// caller returns who made a call, and that one's account where it is known.
+// caller returns who made a call, and that one's account, where they are known.
 func (t *table) caller(i int) (who, account string) {
 	account = t.text(i, "caller_account_id")
 	if arn := t.text(i, "principal_arn", "role_arn", "caller_arn"); arn != "" {
@@ -171,10 +172,7 @@ func (t *table) caller(i int) (who, account string) {
 	if service := t.text(i, "invoked_by"); service != "" {
 		return service, account
 	}
-	if who = t.text(i, "caller_id", "principal_id"); who != "" {
-		return who, account
-	}
-	return "an unnamed caller", account
+	return t.text(i, "caller_id", "principal_id"), account
 }
 
 // principal returns what an ARN of IAM or STS names, as people say it, and its
@@ -193,6 +191,7 @@ func principal(arn string) (name, account string) {
 		role, _, _ := strings.Cut(rest, "/")
 		return "role " + role, parts[4]
 	case "role", "user", "federated-user":
+		kind = strings.ReplaceAll(kind, "-", " ")
 		return kind + " " + rest[strings.LastIndexByte(rest, '/')+1:], parts[4]
 	}
 	return parts[5], parts[4]

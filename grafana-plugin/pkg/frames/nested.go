@@ -181,7 +181,7 @@ func scalar(a arrow.Array, i int) (text string, isNumber bool) {
 	case *array.Float64:
 		return fraction(a.Value(i), 64)
 	case *array.Decimal32, *array.Decimal64, *array.Decimal128:
-		_, exact := decimal(a, i, false)
+		_, exact := decimalOf(a, i, false)
 		return decimalText(a, i), exact
 	case *array.MonthDayNanoInterval:
 		return fraction(seconds(a.Value(i)), 64)
@@ -202,7 +202,7 @@ func whole(v int64) (string, bool) {
 }
 
 func fraction(v float64, bitSize int) (string, bool) {
-	return strconv.FormatFloat(v, 'g', -1, bitSize), !math.IsNaN(v) && !math.IsInf(v, 0)
+	return floatText(v, bitSize), !math.IsNaN(v) && !math.IsInf(v, 0)
 }
 
 func dateText(days int64) (string, bool) {

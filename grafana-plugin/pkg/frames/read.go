@@ -3,6 +3,7 @@ package frames
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -100,21 +101,26 @@ func (t *table) notice(severity data.NoticeSeverity, format string, args ...any)
 	t.notices = append(t.notices, data.Notice{Severity: severity, Text: fmt.Sprintf(format, args...)})
 }
 
-// tellFaults says which values are not shown as they are.
+// tellFaults says which columns have values that are not shown as they are.
 func (t *table) tellFaults() {
-	for _, c := range t.columns {
-		name := c.field.Name
-		if n := c.faults.inexact; n > 0 {
-			t.notice(data.NoticeSeverityWarning, "%s: %s with more digits than a browser computes with, so the last ones may be wrong. Cast the column to VARCHAR to see all.", name, counted(n, "number"))
+	for _, kind := range []struct {
+		count    func(f faults) int64
+		severity data.NoticeSeverity
+		text     string
+	}{
+		{func(f faults) int64 { return f.inexact }, data.NoticeSeverityWarning, "Numbers with more digits than a browser computes with, so the last ones may be wrong: %s. Cast to VARCHAR to see all digits."},
+		{func(f faults) int64 { return f.outside }, data.NoticeSeverityWarning, "Times before 1678 or after 2261, which Grafana cannot show, are left empty: %s. Cast to VARCHAR to see them."},
+		{func(f faults) int64 { return f.cut }, data.NoticeSeverityWarning, "Values longer than " + grouped(MaxText) + " bytes are cut: %s."},
+		{func(f faults) int64 { return f.months }, data.NoticeSeverityInfo, "Months in intervals count as 30 days: %s."},
+	} {
+		var where []string
+		for _, c := range t.columns {
+			if n := kind.count(c.faults); n > 0 {
+				where = append(where, fmt.Sprintf("%s (%s)", c.field.Name, grouped(n)))
+			}
 		}
-		if n := c.faults.outside; n > 0 {
-			t.notice(data.NoticeSeverityWarning, "%s: %s before 1678 or after 2261, which Grafana cannot show, left empty. Cast the column to VARCHAR to see all.", name, counted(n, "time"))
-		}
-		if n := c.faults.cut; n > 0 {
-			t.notice(data.NoticeSeverityWarning, "%s: %s cut after %s bytes.", name, counted(n, "long value"), grouped(MaxText))
-		}
-		if n := c.faults.months; n > 0 {
-			t.notice(data.NoticeSeverityInfo, "%s: %s with months, each counted as 30 days.", name, counted(n, "interval"))
+		if len(where) > 0 {
+			t.notice(kind.severity, kind.text, few(where))
 		}
 	}
 }
@@ -241,11 +247,25 @@ func (t *table) tableType() data.FrameType {
 
 // label returns value i as a text, and whether there is one.
 func (c *column) label(i int) (string, bool) {
-	if c.field.NilAt(i) {
+	if text, ok := c.field.At(i).(*string); ok { // without an allocation
+		if text == nil {
+			return "", false
+		}
+		return *text, true
+	}
+	v, ok := c.field.ConcreteAt(i)
+	if !ok {
 		return "", false
 	}
-	v, _ := c.field.ConcreteAt(i)
 	return textOf(v), true
+}
+
+// timeAt returns the time of row i, and whether it has one.
+func (c *column) timeAt(i int) (time.Time, bool) {
+	if t, ok := c.field.At(i).(*time.Time); ok && t != nil {
+		return *t, true
+	}
+	return time.Time{}, false
 }
 
 func rowsOf(f *data.Frame) int { return f.Fields[0].Len() }

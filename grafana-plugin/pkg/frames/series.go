@@ -27,9 +27,8 @@ const (
 
 // A series is the rows that have the same labels.
 type series struct {
-	labels data.Labels
-	// text is the values of the labels, for people.
-	text string
+	// row is the first of them.
+	row int
 	// total is how much of the first value column it has, by which series are
 	// kept.
 	total float64
@@ -56,8 +55,10 @@ type pivot struct {
 	labels []*column
 
 	series []*series
-	// rows tells for each row its series, nil when it has no time.
-	rows []*series
+	// seriesOf tells for each row its series, nil when it has no time, and at its
+	// time in nanoseconds.
+	seriesOf []*series
+	at       []int64
 	// kept are the series to show, in the order in which they came.
 	kept []*series
 	// times are those of the frame, in nanoseconds, in order.
@@ -86,15 +87,17 @@ func (t *table) newPivot() *pivot {
 
 // readRows finds the series of each row.
 func (p *pivot) readRows() {
-	p.rows = make([]*series, p.table.rows)
+	p.seriesOf, p.at = make([]*series, p.rows), make([]int64, p.rows)
 	byKey := map[string]*series{}
 	var key []byte
 	timeless := int64(0)
 	for i := range p.rows {
-		if p.when.field.NilAt(i) {
+		at, ok := p.when.timeAt(i)
+		if !ok {
 			timeless++
 			continue
 		}
+		p.at[i] = at.UnixNano()
 		key = key[:0]
 		for _, c := range p.labels {
 			// No text has a zero byte in it once it is clean.
@@ -102,11 +105,11 @@ func (p *pivot) readRows() {
 		}
 		s := byKey[string(key)]
 		if s == nil {
-			s = p.newSeries(i)
+			s = &series{row: i}
 			byKey[string(key)] = s
 			p.series = append(p.series, s)
 		}
-		p.rows[i] = s
+		p.seriesOf[i] = s
 		if v, ok := number(p.values[0], i); ok && !math.IsNaN(v) {
 			s.total += math.Abs(v)
 		}
@@ -116,19 +119,17 @@ func (p *pivot) readRows() {
 	}
 }
 
-func (p *pivot) newSeries(row int) *series {
-	s := &series{}
+// labelSet returns the labels of a series, and their values for people.
+func (p *pivot) labelSet(s *series) (data.Labels, string) {
 	if len(p.labels) == 0 {
-		return s
+		return nil, ""
 	}
-	s.labels = data.Labels{}
-	texts := make([]string, len(p.labels))
+	labels, texts := data.Labels{}, make([]string, len(p.labels))
 	for i, c := range p.labels {
-		texts[i] = labelOf(c, row)
-		s.labels[c.field.Name] = texts[i]
+		texts[i] = labelOf(c, s.row)
+		labels[c.field.Name] = texts[i]
 	}
-	s.text = strings.Join(texts, ", ")
-	return s
+	return labels, strings.Join(texts, ", ")
 }
 
 func labelOf(c *column, i int) string {
@@ -152,18 +153,13 @@ func number(c *column, i int) (float64, bool) {
 func (p *pivot) choose() {
 	p.keep(int(min(p.options.MaxSeries, int64(len(p.series)))))
 	p.times = p.times[:0]
-	for i, s := range p.rows {
+	for i, s := range p.seriesOf {
 		if s != nil && s.at >= 0 {
-			p.times = append(p.times, p.timeAt(i))
+			p.times = append(p.times, p.at[i])
 		}
 	}
 	slices.Sort(p.times)
 	p.times = slices.Compact(p.times)
-}
-
-func (p *pivot) timeAt(i int) int64 {
-	v, _ := p.when.field.ConcreteAt(i)
-	return v.(time.Time).UnixNano()
 }
 
 // keep marks the n largest series as those to show.
@@ -203,20 +199,22 @@ func (p *pivot) limitCells() {
 	}
 	slices.SortStableFunc(out, func(a, b *series) int { return cmp.Compare(b.total, a.total) })
 	names := make([]string, len(out))
-	for i, s := range out {
-		names[i] = s.text
+	for i, s := range out[:min(len(out), mostNamed)] {
+		_, names[i] = p.labelSet(s)
 	}
 	p.notice(data.NoticeSeverityWarning, "%s of %s series are shown, those with the largest totals; %s left out: %s. Filter, or group by less.",
 		grouped(int64(len(p.kept))), grouped(int64(len(p.series))), grouped(int64(len(out))), few(names))
 }
 
-// few names three at most.
+// mostNamed is how many things a notice names.
+const mostNamed = 3
+
+// few names the first ones.
 func few(names []string) string {
-	const most = 3
-	if len(names) <= most {
+	if len(names) <= mostNamed {
 		return strings.Join(names, "; ")
 	}
-	return fmt.Sprintf("%s and %s more", strings.Join(names[:most], "; "), grouped(int64(len(names)-most)))
+	return fmt.Sprintf("%s and %s more", strings.Join(names[:mostNamed], "; "), grouped(int64(len(names)-mostNamed)))
 }
 
 // frame puts the values in their places.
@@ -236,9 +234,10 @@ func (p *pivot) frame() *data.Frame {
 	}
 	rows := p.place()
 	for _, s := range p.kept {
+		labels, text := p.labelSet(s)
 		for _, c := range p.values {
-			field := data.NewField(c.field.Name, s.labels, p.points(c, rows[s.at*len(times):][:len(times)]))
-			frame.Fields = append(frame.Fields, field.SetConfig(p.config(c, s)))
+			field := data.NewField(c.field.Name, labels, p.points(c, rows[s.at*len(times):][:len(times)]))
+			frame.Fields = append(frame.Fields, field.SetConfig(p.config(c, labels, text)))
 		}
 	}
 	return frame
@@ -252,11 +251,11 @@ func (p *pivot) place() []int32 {
 		out[i] = -1
 	}
 	doubles := int64(0)
-	for i, s := range p.rows {
+	for i, s := range p.seriesOf {
 		if s == nil || s.at < 0 {
 			continue
 		}
-		at, _ := slices.BinarySearch(p.times, p.timeAt(i))
+		at, _ := slices.BinarySearch(p.times, p.at[i])
 		cell := &out[s.at*len(p.times)+at]
 		if *cell >= 0 {
 			doubles++
@@ -295,15 +294,15 @@ func (p *pivot) points(c *column, rows []int32) []*float64 {
 
 // config dresses a series: it is called by its labels, and by its value column
 // where there is more than one.
-func (p *pivot) config(c *column, s *series) *data.FieldConfig {
+func (p *pivot) config(c *column, labels data.Labels, text string) *data.FieldConfig {
 	config := p.dress.plain(c)
 	switch {
 	case p.options.Legend != "":
-		config.DisplayNameFromDS = legend(p.options.Legend, c.field.Name, s.labels)
-	case s.text != "" && len(p.values) > 1:
-		config.DisplayNameFromDS = cmp.Or(config.DisplayNameFromDS, c.field.Name) + " " + s.text
-	case s.text != "":
-		config.DisplayNameFromDS = s.text
+		config.DisplayNameFromDS = legend(p.options.Legend, c.field.Name, labels)
+	case text != "" && len(p.values) > 1:
+		config.DisplayNameFromDS = cmp.Or(config.DisplayNameFromDS, c.field.Name) + " " + text
+	case text != "":
+		config.DisplayNameFromDS = text
 	}
 	return config
 }

@@ -3,6 +3,7 @@ package frames
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -120,9 +121,18 @@ func textOf(v any) string {
 	case time.Time:
 		return v.Format(time.RFC3339Nano)
 	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
+		return floatText(v, 64)
 	case float32:
-		return strconv.FormatFloat(float64(v), 'g', -1, 32)
+		return floatText(float64(v), 32)
 	}
 	return fmt.Sprint(v)
+}
+
+// floatText writes a number as browsers do: with an exponent only where it is
+// very large or small.
+func floatText(v float64, bitSize int) string {
+	if size := math.Abs(v); size != 0 && (size < 1e-6 || size >= 1e21) {
+		return strconv.FormatFloat(v, 'g', -1, bitSize)
+	}
+	return strconv.FormatFloat(v, 'f', -1, bitSize)
 }

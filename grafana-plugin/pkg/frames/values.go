@@ -41,7 +41,7 @@ func appendUint64(c *column, a arrow.Array, n int) {
 func appendDecimal(c *column, a arrow.Array, n int) {
 	unsigned := c.typeName == "UHUGEINT"
 	add(c, a, n, 8, func(i int) (float64, bool) {
-		v, exact := decimal(a, i, unsigned)
+		v, exact := decimalOf(a, i, unsigned)
 		if !exact {
 			c.faults.inexact++
 		}
@@ -49,9 +49,9 @@ func appendDecimal(c *column, a arrow.Array, n int) {
 	})
 }
 
-// decimal returns the nearest number, and whether all digits are in it.
+// decimalOf returns the nearest number, and whether all digits are in it.
 // A UHUGEINT comes as the bits of a signed one.
-func decimal(a arrow.Array, i int, unsigned bool) (v float64, exact bool) {
+func decimalOf(a arrow.Array, i int, unsigned bool) (v float64, exact bool) {
 	if d, ok := a.(*array.Decimal128); ok {
 		num, scale := d.Value(i), d.DataType().(*arrow.Decimal128Type).Scale
 		if unsigned && num.Sign() < 0 {
@@ -63,8 +63,14 @@ func decimal(a arrow.Array, i int, unsigned bool) (v float64, exact bool) {
 	}
 	text := decimalText(a, i)
 	v, err := strconv.ParseFloat(text, 64)
-	digits := len(strings.TrimLeft(strings.Trim(strings.Replace(text, ".", "", 1), "-"), "0"))
-	return v, err == nil && digits <= 15
+	return v, err == nil && significant(text) <= 15
+}
+
+// significant counts the digits of a number from the first to the last that is
+// not 0. Floating point keeps 15 of them.
+func significant(number string) int {
+	digits := strings.Replace(strings.TrimPrefix(number, "-"), ".", "", 1)
+	return len(strings.Trim(digits, "0"))
 }
 
 // fits returns a number that floating point has exactly.
