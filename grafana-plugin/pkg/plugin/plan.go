@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
@@ -132,8 +133,8 @@ func (d *Datasource) planOwn(ctx context.Context, r request, sql string, err err
 	if t, ok := c.byName[about]; ok {
 		tables = []table{t}
 	}
-	columns := columnsOf(tables)
 	p, err := expand(r, sql, tables)
+	columns := columnsOf(append(tables, c.mentioned(sql)...))
 	p.describe = func(name string) frames.Description { return frames.Description{Text: columns[name].Doc} }
 	return p, err
 }
@@ -256,8 +257,23 @@ func (p plan) locate(err error) error {
 	out := serverProblem(e)
 	out.Message = message(out.Message)
 	out.Line, out.Column = p.place(line, col)
-	out.EndColumn = out.Column + 1
+	out.EndColumn = wordEnd(p.typed, out.Line, out.Column)
 	return out
+}
+
+// wordEnd is the column behind the word at a place, all of them from 1 and in
+// characters; where there is none, behind the character.
+func wordEnd(text string, line, column int) int {
+	lines := strings.Split(text, "\n")
+	if line < 1 || line > len(lines) {
+		return column + 1
+	}
+	runes := []rune(lines[line-1])
+	end := column
+	for end-1 < len(runes) && (runes[end-1] == '_' || unicode.IsLetter(runes[end-1]) || unicode.IsDigit(runes[end-1])) {
+		end++
+	}
+	return max(end, column+1)
 }
 
 // pointer is where DuckDB draws the place, which the editor marks.

@@ -147,7 +147,7 @@ func serverProblem(e *flightclient.Error) *problem {
 
 // said is what the server said, without the words that only its log needs.
 func said(text string) string {
-	for _, lead := range []string{"query database: ", "describe query: "} {
+	for _, lead := range []string{"query database: ", "describe query: ", "parse query: "} {
 		text = strings.TrimPrefix(text, lead)
 	}
 	return strings.TrimRight(text, ". \n")

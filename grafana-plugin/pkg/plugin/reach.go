@@ -201,7 +201,7 @@ func speaksTLS(ctx context.Context, addresses []string, s Settings) bool {
 	if err != nil {
 		return false
 	}
-	defer conn.Close() //nolint:errcheck // it was only tried
+	defer conn.Close()                                                                                                     //nolint:errcheck // it was only tried
 	c := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, NextProtos: []string{"h2"}}) //nolint:gosec // see above
 	return c.HandshakeContext(ctx) == nil
 }

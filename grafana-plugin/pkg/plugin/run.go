@@ -161,11 +161,11 @@ func (d *Datasource) read(ctx context.Context, p plan, r request, refID string) 
 }
 
 // brokenOff is an error of a result that had begun. If the stream did not fail,
-// its rows could not be made frames of: they may not fit the format, or be of a
-// type that nobody thought of.
+// its rows do not make what was asked for: they do not fit the format, or are of
+// a type that has to be cast.
 func brokenOff(r array.RecordReader, err error) error {
 	if r.Err() == nil {
-		return err
+		return badQuery(err)
 	}
 	p := *problemOf(err)
 	if p.status == backend.StatusInternal || p.status == backend.StatusBadGateway {

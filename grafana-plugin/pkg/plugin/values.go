@@ -260,8 +260,12 @@ func (l lookup) columnSQL(c *catalog) (string, error) {
 	}
 	about := builderTable(t)
 	if about.TimeColumn != "" {
-		at := builder.Identifier(about.TimeColumn)
-		where = l.span(at, at, about.Grain >= day)
+		begin := builder.Identifier(about.TimeColumn)
+		end := begin
+		if about.EndColumn != "" { // open where it still lasts
+			end = "coalesce(" + builder.Identifier(about.EndColumn) + ", TIMESTAMP 'infinity')"
+		}
+		where = l.span(begin, end, about.Grain >= day)
 	}
 	rows := "SELECT " + column + " AS v\n        FROM " + builder.Identifier(t.Name) + "\n        WHERE " + where
 	if slices.Contains(bigTables, t.Name) {
