@@ -89,7 +89,12 @@ type statement struct {
 
 func (s statement) String() string {
 	var b strings.Builder
-	b.WriteString("SELECT\n  " + strings.Join(s.items, ",\n  ") + "\nFROM " + s.from)
+	if b.WriteString("SELECT"); len(s.items) == 1 {
+		b.WriteString(" " + s.items[0])
+	} else {
+		b.WriteString("\n  " + strings.Join(s.items, ",\n  "))
+	}
+	b.WriteString("\nFROM " + s.from)
 	if len(s.where) > 0 {
 		b.WriteString("\nWHERE " + strings.Join(s.where, "\n  AND "))
 	}

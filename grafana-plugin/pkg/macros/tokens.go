@@ -185,11 +185,11 @@ func continued(sql string, at int) int {
 // dollar reads what begins with a dollar sign: a text, a parameter or a macro.
 func dollar(sql string, at int) (kind, int) {
 	end := at + 1
-	if end < len(sql) && digit(sql[end]) {
-		for end < len(sql) && digit(sql[end]) {
-			end++
-		}
-		return parameter, end
+	if digits := digitsEnd(sql, end); digits > end {
+		return parameter, digits
+	}
+	if end+1 < len(sql) && sql[end]|0x20 == 'e' && sql[end+1] == '\'' {
+		return sign, end
 	}
 	for end < len(sql) && (startsWord(sql[end]) || digit(sql[end])) && space(sql[end:]) == 0 {
 		end++
@@ -211,12 +211,31 @@ func dollar(sql string, at int) (kind, int) {
 	return parameter, end
 }
 
-// numberEnd is generous: it takes what follows the digits for part of the
-// number, which DuckDB does or has an error for.
+// numberEnd returns the end of 12, 1_000, 1.5, .5 or 1e-5. What cannot be part
+// of a number begins a word: 1.5e is 1.5 with the alias e.
 func numberEnd(sql string, at int) int {
-	for at < len(sql) && (digit(sql[at]) || sql[at] == '.' || sql[at] == '_' ||
-		(sql[at]|0x20 == 'e' && !strings.HasPrefix(sql[at+1:], "'"))) {
-		at++
+	at = digitsEnd(sql, at)
+	if at < len(sql) && sql[at] == '.' && !strings.HasPrefix(sql[at:], "..") {
+		at = digitsEnd(sql, at+1)
+	}
+	if at < len(sql) && sql[at]|0x20 == 'e' {
+		exponent := at + 1
+		if exponent < len(sql) && (sql[exponent] == '+' || sql[exponent] == '-') {
+			exponent++
+		}
+		if end := digitsEnd(sql, exponent); end > exponent {
+			return end
+		}
+	}
+	return at
+}
+
+func digitsEnd(sql string, at int) int {
+	for begin := at; at < len(sql); at++ {
+		underscore := sql[at] == '_' && at > begin && at+1 < len(sql) && digit(sql[at+1])
+		if !digit(sql[at]) && !underscore {
+			break
+		}
 	}
 	return at
 }

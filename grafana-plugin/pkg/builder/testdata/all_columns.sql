@@ -1,5 +1,4 @@
-SELECT
-  *
+SELECT *
 FROM kms_calls
 WHERE $__timeFilter(event_time)
   AND $__adhocFilters()

@@ -19,9 +19,9 @@ LEFT JOIN accounts ON accounts.account_id = findings.account_id
 LEFT JOIN keys ON keys.key_arn = findings.key_arn
 WHERE findings.first_seen < $__timeTo()
   AND findings.last_seen >= $__timeFrom()
-  AND findings.severity IN ('critical', 'high')
+  AND findings.severity IN ('medium', 'high')
   AND findings.status = 'new'
-  AND findings.detector_id = 'pending_deletion_key_use'
+  AND findings.detector_id = 'encryption_context_tag_mismatch'
   AND (findings.account_id = '111122223333' OR $__filter(findings.account_id, account))
   AND $__filter(findings.region, region)
   AND $__keyFilter(findings.key_arn, key)

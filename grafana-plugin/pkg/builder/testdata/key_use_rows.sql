@@ -1,5 +1,4 @@
-SELECT
-  *
+SELECT *
 FROM key_use
 WHERE coalesce(first_seen < $__timeTo(), TRUE)
   AND coalesce(last_seen >= $__timeFrom(), TRUE)

@@ -1,5 +1,4 @@
-SELECT
-  *
+SELECT *
 FROM accounts
 WHERE $__adhocFilters()
 LIMIT 1000

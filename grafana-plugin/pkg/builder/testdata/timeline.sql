@@ -1,5 +1,4 @@
-SELECT
-  *
+SELECT *
 FROM key_timeline
 WHERE coalesce(valid_from < $__timeTo(), TRUE)
   AND coalesce(valid_to >= $__timeFrom(), TRUE)
