@@ -1,6 +1,7 @@
 package frames
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -39,6 +40,10 @@ type converter struct {
 	append appender
 }
 
+// jsonField is for JSON that may be NULL. A field of json.RawMessage, which the
+// SDK advises instead, does not tell which of its values are.
+var jsonField = data.FieldTypeFor((*json.RawMessage)(nil))
+
 // converters holds the types that DuckDB can return, at the top of a result.
 // All fields are nullable, as all columns of a result are.
 var converters = map[arrow.Type]converter{
@@ -74,14 +79,14 @@ var converters = map[arrow.Type]converter{
 	arrow.TIME64:                  {data.FieldTypeNullableString, appendClock},
 	arrow.INTERVAL_MONTH_DAY_NANO: {data.FieldTypeNullableFloat64, appendInterval},
 
-	arrow.LIST:            {data.FieldTypeNullableJSON, appendNested},
-	arrow.LARGE_LIST:      {data.FieldTypeNullableJSON, appendNested},
-	arrow.LIST_VIEW:       {data.FieldTypeNullableJSON, appendNested},
-	arrow.FIXED_SIZE_LIST: {data.FieldTypeNullableJSON, appendNested},
-	arrow.STRUCT:          {data.FieldTypeNullableJSON, appendNested},
-	arrow.MAP:             {data.FieldTypeNullableJSON, appendNested},
-	arrow.SPARSE_UNION:    {data.FieldTypeNullableJSON, appendNested},
-	arrow.DENSE_UNION:     {data.FieldTypeNullableJSON, appendNested},
+	arrow.LIST:            {jsonField, appendNested},
+	arrow.LARGE_LIST:      {jsonField, appendNested},
+	arrow.LIST_VIEW:       {jsonField, appendNested},
+	arrow.FIXED_SIZE_LIST: {jsonField, appendNested},
+	arrow.STRUCT:          {jsonField, appendNested},
+	arrow.MAP:             {jsonField, appendNested},
+	arrow.SPARSE_UNION:    {jsonField, appendNested},
+	arrow.DENSE_UNION:     {jsonField, appendNested},
 }
 
 // converterFor returns what converts a column. JSON differs from other text by
@@ -98,7 +103,7 @@ func converterFor(f arrow.Field) (converter, error) {
 		return converter{}, err
 	}
 	if typeName(f) == "JSON" && isText(f.Type) {
-		kind = converter{data.FieldTypeNullableJSON, appendJSONText}
+		kind = converter{jsonField, appendJSONText}
 	}
 	return kind, nil
 }

@@ -205,8 +205,9 @@ func (t *table) key(i int) (name, owner string) {
 		owner = parts[4]
 		name = strings.TrimPrefix(parts[5], "key/")
 	}
-	if alias := t.text(i, "alias_name", "key_reference"); strings.Contains(alias, "alias/") {
-		name = alias[strings.Index(alias, "alias/"):]
+	// An alias comes by itself or at the end of an ARN.
+	if _, alias, ok := strings.Cut(t.text(i, "alias_name", "key_reference"), "alias/"); ok {
+		name = "alias/" + alias
 	}
 	if name == "" {
 		name = t.text(i, "key_id", "key_reference", "key_arn")

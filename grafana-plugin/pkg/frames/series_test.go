@@ -2,6 +2,7 @@ package frames
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func at(clock string) time.Time {
 func TestRead_timeSeries(t *testing.T) {
 	one := []arrow.Field{col("time", stamp), col("call_count", integer)}
 	long := []arrow.Field{col("time", stamp), col("service", text), col("call_count", integer)}
-	two := append(long[:3:3], col("usd", float))
+	two := slices.Concat(long, []arrow.Field{col("usd", float)})
 	hour := Options{Bucket: time.Hour, From: at("00:30"), To: at("03:30")}
 	with := func(f Fill) Options { o := hour; o.Fill = f; return o }
 	for _, c := range []struct {
