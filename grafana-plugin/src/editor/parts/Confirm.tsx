@@ -17,7 +17,7 @@ interface Props {
 export function Confirm(props: Props) {
   const { isOpen, title, children, confirmText, dismissText = 'Cancel', destructive, onConfirm, onDismiss } = props;
   return (
-    <Modal isOpen={isOpen} title={title} ariaLabel={title} onDismiss={onDismiss}>
+    <Modal isOpen={isOpen} title={title} onDismiss={onDismiss}>
       {children}
       <Modal.ButtonRow>
         <Button variant="secondary" fill="outline" onClick={onDismiss}>

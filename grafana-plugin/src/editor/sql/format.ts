@@ -57,7 +57,16 @@ export function format(text: string): string {
   if (tokens.some((token) => !token.closed)) {
     return text;
   }
-  return new Layout(text, tokens).print();
+  const laidOut = new Layout(text, tokens).print();
+  // What cannot be laid out without becoming something else stays as it is.
+  return same(tokens, tokenize(laidOut)) ? laidOut : text;
+}
+
+/** Whether two texts are the same but for white space and the case of words. */
+function same(tokens: Token[], others: Token[]): boolean {
+  const meaning = ({ kind, text }: Token) => (kind === 'word' ? text.toLowerCase() : text.trimEnd());
+  const those = others.filter((token) => token.kind !== 'space');
+  return tokens.length === those.length && tokens.every((token, i) => meaning(token) === meaning(those[i]));
 }
 
 interface Level {
@@ -103,7 +112,9 @@ class Layout {
       return this.close(token);
     }
     if (token.kind === 'operator' && token.text === ';') {
-      this.out = this.out.trimEnd() + ';';
+      // A line comment would take it in.
+      const commented = this.tokens[i - 1]?.text.startsWith('--');
+      this.out = (commented ? this.out : this.out.trimEnd()) + ';';
       this.levels = [newLevel(0, true)];
       return this.line(0);
     }

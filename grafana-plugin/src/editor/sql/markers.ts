@@ -16,12 +16,13 @@ export function placeOf(error: QueryError, text: string): Place | undefined {
   if (error.line < 1) {
     return undefined;
   }
-  // What is missing at the end of the text is shown at its last character.
-  const last = Math.max(text.trimEnd().length - 1, 0);
-  const from = Math.min(offsetOf(text, error.line, error.column), last);
-  const end = error.endColumn > error.column ? offsetOf(text, error.line, error.endColumn) : wordEnd(text, from);
+  const at = offsetOf(text, error.line, error.column);
+  const word = wordAt(text, at);
+  const ends = error.endColumn > error.column;
+  const from = ends ? at : word.start;
+  const end = ends ? offsetOf(text, error.line, error.endColumn) : word.end;
   const start = positionOf(text, from);
-  const to = positionOf(text, Math.max(end, from + 1));
+  const to = positionOf(text, end);
   return {
     message: error.message,
     startLineNumber: start.line,
@@ -48,11 +49,16 @@ function offsetOf(text: string, line: number, column: number): number {
   return before + (column > 0 ? Math.min(column - 1, lines[line - 1].length) : indent);
 }
 
-function wordEnd(text: string, from: number): number {
-  const token = tokenize(text).find((candidate) => candidate.start <= from && from < candidate.end);
-  const end = token && token.kind !== 'space' ? token.end : from + 1;
-  const line = text.indexOf('\n', from);
-  return line < 0 ? end : Math.min(end, line);
+/** The word at an offset; what is missing is shown at the word before. */
+function wordAt(text: string, offset: number): { start: number; end: number } {
+  const visible = text.slice(0, offset + 1).trimEnd().length - 1;
+  const token = tokenize(text).find((candidate) => candidate.start <= visible && visible < candidate.end);
+  if (!token) {
+    return { start: 0, end: 0 };
+  }
+  const start = Math.max(token.start, text.lastIndexOf('\n', visible) + 1);
+  const line = text.indexOf('\n', start);
+  return { start, end: line < 0 ? token.end : Math.min(token.end, line) };
 }
 
 function positionOf(text: string, offset: number) {
