@@ -2,6 +2,11 @@
 // table, metrics over time, filters. What comes out has macros in it (see
 // package macros), is laid out for people to read and edit, and is the same for
 // the same input.
+//
+// testdata/NAME.json are queries as dashboards save them, with variables and ad
+// hoc filters as the frontend sends them, and testdata/NAME.sql is what this
+// package writes for each. They are for tests elsewhere too: on a store with the
+// sample data every one of them runs and returns rows for October 2026.
 package builder
 
 import (
@@ -9,7 +14,9 @@ import (
 	"time"
 )
 
-// Builder is what was clicked together, as dashboards save it.
+// Builder is what was clicked together, as dashboards save it. GroupBy, Columns
+// and columns of filters and metrics are names, or encryption_context['aws:s3:arn']
+// for one key of a map.
 type Builder struct {
 	Table string `json:"table"`
 	// Time groups by time where it is not nil.

@@ -80,9 +80,9 @@ func TestNewTable(t *testing.T) {
 			t.Errorf("there is no %s", name)
 		}
 	}
-	new := NewTable("new", []Column{{"a", "VARCHAR"}, {"b", "DATE"}, {"c", "TIMESTAMP"}})
-	if new.TimeColumn != "b" || new.Grain != 24*time.Hour {
-		t.Errorf("a table that is not known: %+v", new)
+	unknown := NewTable("new", []Column{{"a", "VARCHAR"}, {"b", "DATE"}, {"c", "TIMESTAMP"}})
+	if unknown.TimeColumn != "b" || unknown.Grain != 24*time.Hour {
+		t.Errorf("a table that is not known: %+v", unknown)
 	}
 }
 

@@ -307,7 +307,7 @@ var hints = map[string]string{
 }
 
 // suggestion says what to write instead of a macro that there is not.
-func suggestion(name string) string {
+func (x *expander) suggestion(name string) string {
 	if s, ok := hints[name]; ok {
 		return ": write " + s
 	}
@@ -315,7 +315,7 @@ func suggestion(name string) string {
 		return ""
 	}
 	best, distance := "", len(name)/2
-	for _, d := range list {
+	for _, d := range x.known {
 		if n := edits(strings.ToLower(name), strings.ToLower(d.Name)); n < distance {
 			best, distance = d.Signature, n
 		}

@@ -19,7 +19,7 @@ const (
 // whatever else may be wrong with it: the server says that better.
 func Expand(sql string, env Env) (*Expanded, error) {
 	typed := newSource(sql)
-	x := &expander{typed: typed, tokens: tokenize(sql), env: env, result: &Expanded{typed: typed}}
+	x := &expander{typed: typed, tokens: tokenize(sql), known: list, env: env, result: &Expanded{typed: typed}}
 	x.partners = brackets(sql, x.tokens)
 	if err := x.run(0, len(x.tokens), false); err != nil {
 		return nil, err
@@ -35,9 +35,11 @@ type expander struct {
 	// partners has for each token that is a bracket the one that it belongs
 	// to, for others and for brackets without one -1.
 	partners []int
-	env      Env
-	out      []byte
-	result   *Expanded
+	// known are the macros. They are here because they need what is here.
+	known  []*definition
+	env    Env
+	out    []byte
+	result *Expanded
 	// calls are the macros around what is being written.
 	calls []*call
 	// named says that a $__timeGroupAlias has set Bucket.
@@ -147,10 +149,11 @@ func (x *expander) tooLong() error {
 // call reads the macro at token i with its arguments.
 func (x *expander) call(i int) (*call, error) {
 	name := x.source(i)
-	d := definitions[name]
-	if d == nil {
-		return nil, x.wrong(i, i+1, "there is no macro %.60s%s", name, suggestion(name))
+	at := slices.IndexFunc(x.known, func(d *definition) bool { return d.Name == name })
+	if at < 0 {
+		return nil, x.wrong(i, i+1, "there is no macro %.60s%s", name, x.suggestion(name))
 	}
+	d := x.known[at]
 	c := &call{definition: d, first: i, last: i + 1}
 	open := x.skip(i+1, len(x.tokens))
 	switch {

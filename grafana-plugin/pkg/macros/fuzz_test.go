@@ -53,7 +53,7 @@ func FuzzExpand(f *testing.F) {
 func untouched(t *testing.T, sql string, tokens []token, got *Expanded) {
 	t.Helper()
 	rest := got.SQL
-	x := &expander{typed: newSource(sql), tokens: tokens, partners: brackets(sql, tokens)}
+	x := &expander{typed: newSource(sql), tokens: tokens, known: list, partners: brackets(sql, tokens)}
 	for i := 0; i < len(tokens); {
 		if tokens[i].kind == macroName {
 			c, err := x.call(i)

@@ -66,7 +66,10 @@ func (e *Env) auto(grain time.Duration) time.Duration {
 		}
 	}
 	unit := max(grain, day)
-	return (want + unit - 1) / unit * unit
+	if rest := want % unit; rest > 0 {
+		want += unit - rest
+	}
+	return want
 }
 
 // defaultPoints is how many points a panel has that does not say.

@@ -3,6 +3,8 @@ package macros
 import (
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +123,53 @@ func TestExpand(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestFunctions: what macros and conditions become calls nothing but functions
+// that servers allow.
+func TestFunctions(t *testing.T) {
+	judged, err := os.ReadFile("../../../internal/duck/userquery_functions.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := map[string]bool{"coalesce": true} // an operator
+	allow := false
+	for line := range strings.Lines(string(judged)) {
+		if !strings.HasPrefix(line, " ") {
+			allow = strings.HasPrefix(line, "allow functions:")
+			continue
+		}
+		for name := range strings.FieldsSeq(line) {
+			allowed[name] = allowed[name] || allow
+		}
+	}
+	var all strings.Builder
+	for _, m := range List() {
+		all.WriteString(m.Expands + "\n")
+	}
+	for _, operator := range Operators {
+		for _, columnType := range []string{"VARCHAR", "VARCHAR[]"} {
+			sql, err := Condition("x", columnType, operator, []string{"a", "b"}[:1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.WriteString(sql + "\n")
+		}
+	}
+	got, err := Expand("$__keyFilter(k, ids) $__filter(a, evil) $__filter(a, service, 'has not')", env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all.WriteString(got.SQL)
+	calls := regexp.MustCompile(`\b([a-z_]+)\(`).FindAllStringSubmatch(all.String(), -1)
+	if len(calls) < 10 {
+		t.Errorf("only %d calls", len(calls))
+	}
+	for _, c := range calls {
+		if !allowed[c[1]] {
+			t.Errorf("servers refuse %s", c[1])
+		}
 	}
 }
 
@@ -432,7 +481,11 @@ func TestPosition(t *testing.T) {
 	}
 	for _, test := range tests {
 		line, column := newSource(got.SQL).place(strings.Index(got.SQL, test.at))
-		if l, c := got.Position(line, column); l != test.line || c != test.column {
+		l, c := got.Position(line, column)
+		if end := map[string]int{"nope": 7, "wrong": 30, "TIMESTAMP": 22, "'eu": 24, "x": 3}[test.at]; end > 0 && got.End(l, c) != end {
+			t.Errorf("%q ends before column %d, want %d", test.at, got.End(l, c), end)
+		}
+		if l != test.line || c != test.column {
 			t.Errorf("%q at %d:%d comes from %d:%d, want %d:%d", test.at, line, column, l, c, test.line, test.column)
 		}
 	}
@@ -441,6 +494,9 @@ func TestPosition(t *testing.T) {
 	}
 	if l, c := got.Position(0, -1); l != 1 || c != 1 {
 		t.Errorf("what lies before the start comes from %d:%d", l, c)
+	}
+	if end := got.End(3, 3); end != 4 {
+		t.Errorf("the end ends before column %d", end)
 	}
 	empty, err := Expand("", env())
 	if err != nil {

@@ -69,18 +69,17 @@ type mark struct {
 
 // mark adds m unless the stretch before it goes on.
 func (x *expander) mark(m mark) {
-	marks := x.result.marks
-	if n := len(marks); n > 0 {
-		before := marks[n-1]
+	if n := len(x.result.marks); n > 0 {
+		before := x.result.marks[n-1]
 		if before.same == m.same && (m.same && m.in-before.in == m.out-before.out || !m.same && m.in == before.in) {
 			return
 		}
 		if before.out == m.out {
-			marks[n-1] = m
+			x.result.marks[n-1] = m
 			return
 		}
 	}
-	x.result.marks = append(marks, m)
+	x.result.marks = append(x.result.marks, m)
 }
 
 // Position returns the place in the text as typed that a place in SQL comes
@@ -98,4 +97,16 @@ func (e *Expanded) Position(line, column int) (typedLine, typedColumn int) {
 		return e.typed.place(m.in + at - m.out)
 	}
 	return e.typed.place(m.in)
+}
+
+// End returns the column behind what stands at a place in the text as typed: a
+// word, a number, a text, the name of a macro. It is what an editor marks.
+func (e *Expanded) End(typedLine, typedColumn int) int {
+	at := e.typed.offset(typedLine, typedColumn)
+	for _, t := range tokenize(e.typed.text) {
+		if t.end > at {
+			return e.typed.wrong(max(t.start, at), t.end, "").EndColumn
+		}
+	}
+	return typedColumn + 1
 }
