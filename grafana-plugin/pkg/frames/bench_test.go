@@ -50,14 +50,18 @@ func BenchmarkRead(b *testing.B) {
 			{"table", FormatTable, rows},
 			{"series", FormatTimeSeries, 50},
 			{"a series per row", FormatTimeSeries, rows},
+			{"logs", FormatLogs, rows},
 		} {
+			if c.format == FormatLogs && rows > 10_000 {
+				continue // lines are for people
+			}
 			open := manyRows(b, rows, c.ids)
 			b.Run(fmt.Sprintf("%s/%d", c.name, rows), func(b *testing.B) {
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				for b.Loop() {
 					r := open()
-					got, err := Read(r, Options{Format: c.format, MaxRows: int64(rows)})
+					got, err := Read(r, Options{Format: c.format, MaxRows: int64(rows), MaxBytes: 1 << 30})
 					if err != nil || got.Rows != int64(rows) {
 						b.Fatal(err, got.Rows)
 					}

@@ -2,7 +2,6 @@ package frames
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -209,12 +208,17 @@ func (p *pivot) limitCells() {
 // mostNamed is how many things a notice names.
 const mostNamed = 3
 
-// few names the first ones.
+// few names the first ones, briefly.
 func few(names []string) string {
-	if len(names) <= mostNamed {
-		return strings.Join(names, "; ")
+	var out []string
+	for _, name := range names[:min(len(names), mostNamed)] {
+		out = append(out, oneLine(name, 80))
 	}
-	return fmt.Sprintf("%s and %s more", strings.Join(names[:mostNamed], "; "), grouped(int64(len(names)-mostNamed)))
+	text := strings.Join(out, "; ")
+	if more := len(names) - len(out); more > 0 {
+		text += " and " + grouped(int64(more)) + " more"
+	}
+	return text
 }
 
 // frame puts the values in their places.

@@ -162,6 +162,17 @@ call_count {key_arn=key-4} float64 in short as "key-4": · | 5
 warning: 2 of 7 series are shown, those with the largest totals; 5 left out: key-3; key-0; key-2 and 2 more. Filter, or group by less.`)
 }
 
+// A notice stays short, however long the names are.
+func TestFew(t *testing.T) {
+	long := strings.Repeat("ä", 1000)
+	if got := few([]string{long, long, long, "x", "y"}); len(got) > 300 || !strings.HasSuffix(got, "… and 2 more") {
+		t.Errorf("%d bytes: %s", len(got), got)
+	}
+	if got := few([]string{"a", "b"}); got != "a; b" {
+		t.Errorf("got %s", got)
+	}
+}
+
 // All points together are bounded too: 300 series over 15,000 times would be
 // 4.5 million.
 func TestRead_manyPoints(t *testing.T) {
