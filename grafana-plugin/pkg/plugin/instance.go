@@ -60,6 +60,12 @@ const (
 	asidesAtOnce = 4
 )
 
+// errSlow ends a question of our own.
+var errSlow = &problem{
+	Message: "The server did not answer within " + asideTime.String() + ".", Hint: "Its status page says what it is doing.",
+	status: backend.StatusTimeout, source: backend.ErrorSourceDownstream,
+}
+
 // New makes a datasource of its settings. It does not connect.
 func New(_ context.Context, in backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
 	settings, err := ParseSettings(in)
@@ -129,7 +135,7 @@ func once[V any](d *Datasource, f func(server) (V, error)) (V, error) {
 // aside is attempt for a question of our own. Several may wait for its answer, so
 // it ends with none of them.
 func aside[V any](d *Datasource, f func(context.Context, server) (V, error)) (V, error) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), asideTime, &timeoutError{after: asideTime.String()})
+	ctx, cancel := context.WithTimeoutCause(context.Background(), asideTime, errSlow)
 	defer cancel()
 	var none V
 	if err := d.asides.Acquire(ctx, 1); err != nil {

@@ -62,7 +62,7 @@ func TestKinds(t *testing.T) {
 			if strings.Contains(f.Meta.ExecutedQueryString, "$__") {
 				t.Errorf("executed:\n%s", f.Meta.ExecutedQueryString)
 			}
-			t.Log(f.Rows(), names(f), f.Meta.Notices)
+			t.Log(f.Rows(), names(f))
 		})
 	}
 }

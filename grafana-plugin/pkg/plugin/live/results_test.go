@@ -42,6 +42,41 @@ func TestBuilderRuns(t *testing.T) {
 	}
 }
 
+// TestNamedRuns: every named query runs, with the dashboard's filters too, which
+// stand around it.
+func TestNamedRuns(t *testing.T) {
+	_, s := served(t, nil)
+	var queries []struct {
+		ID     string
+		Params []struct {
+			Name, Type string
+			Required   bool
+		}
+	}
+	s.get(t, "named", &queries)
+	if len(queries) < 20 {
+		t.Fatalf("%d queries", len(queries))
+	}
+	values := map[string]string{"varchar": "alias/objects", "integer": "1", "days": "7", "double": "0.5", "boolean": "true", "timestamp": "2026-10-10T00:00:00Z"}
+	for _, q := range queries {
+		t.Run(q.ID, func(t *testing.T) {
+			params := object{}
+			for _, p := range q.Params {
+				if p.Required {
+					params[p.Name] = values[p.Type]
+				}
+			}
+			query := object{"kind": "named", "named": object{"id": q.ID, "params": params}}
+			f := s.frame(t, query)
+			query["adhoc"] = []object{{"key": "region", "operator": "=", "value": "eu-west-1"}, {"key": "nothing", "operator": "!=", "value": "x"}}
+			if filtered := s.frame(t, query); filtered.Rows() > f.Rows() || !strings.Contains(notices(filtered), "nothing") {
+				t.Errorf("%d rows, filtered %d: %s", f.Rows(), filtered.Rows(), notices(filtered))
+			}
+			t.Log(f.Rows(), f.Meta.Type)
+		})
+	}
+}
+
 // TestMacrosRun: every example of a macro means something to the server.
 func TestMacrosRun(t *testing.T) {
 	_, s := served(t, nil)
