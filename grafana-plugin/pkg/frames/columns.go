@@ -2,6 +2,7 @@ package frames
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -101,6 +102,10 @@ func converterFor(f arrow.Field) (converter, error) {
 	}
 	if err := checkNested(f.Type); err != nil {
 		return converter{}, err
+	}
+	if _, nested := f.Type.(arrow.NestedType); nested && strings.Contains(typeName(f), "UHUGEINT") {
+		// It comes as a signed number, and which ones do is told of columns only.
+		return converter{}, errors.New("it holds UHUGEINT, which is known by itself only: cast it to HUGEINT or VARCHAR")
 	}
 	if typeName(f) == "JSON" && isText(f.Type) {
 		kind = converter{jsonField, appendJSONText}

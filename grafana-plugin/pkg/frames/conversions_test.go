@@ -61,6 +61,38 @@ func TestRead_slices(t *testing.T) {
 	}
 }
 
+// Values of every type in a list.
+func TestRead_everyTypeNested(t *testing.T) {
+	r := recorded(t, "alltypes")
+	r.Next()
+	batch := r.RecordBatch()
+	var fields []arrow.Field
+	var lists []arrow.Array
+	for i, f := range r.Schema().Fields() {
+		f.Type = arrow.ListOf(f.Type)
+		if f.Metadata = arrow.MetadataFrom(map[string]string{typeNameKey: f.Name + "[]"}); f.Name == "UHUGEINT" {
+			schema := arrow.NewSchema([]arrow.Field{f}, nil)
+			want := `convert column "UHUGEINT": it holds UHUGEINT, which is known by itself only: cast it to HUGEINT or VARCHAR`
+			if _, err := Read(reader(t, schema), Options{}); err == nil || err.Error() != want {
+				t.Errorf("got %v", err)
+			}
+			continue
+		}
+		values := batch.Column(i).Data()
+		offsets := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes([]int32{0, int32(values.Len())}))
+		list := array.NewData(f.Type, 1, []*memory.Buffer{nil, offsets}, []arrow.ArrayData{values}, 0, 0)
+		fields, lists = append(fields, f), append(lists, array.MakeFromData(list))
+	}
+	schema := arrow.NewSchema(fields, nil)
+	got := read(t, reader(t, schema, array.NewRecordBatch(schema, lists, 1)), Options{})
+	for _, f := range got.Frames[0].Fields {
+		if text := values(f)[0]; !json.Valid([]byte(text)) {
+			t.Errorf("%s: %s", f.Name, text)
+		}
+	}
+	golden(t, shown(got), "nested.golden")
+}
+
 // Types that other versions or settings of the server may send for the same.
 func TestRead_otherEncodings(t *testing.T) {
 	mem := memory.DefaultAllocator
