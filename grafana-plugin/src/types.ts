@@ -223,10 +223,12 @@ export interface Value {
 
 export interface NamedParam {
   name: string;
+  /** integer, double, varchar, boolean, timestamp (UTC) or days. */
   type: string;
-  /** null: the parameter has to be given. */
+  /** null is NULL, or no default when the parameter is required. */
   default: string | null;
   doc: string;
+  required?: boolean;
 }
 
 export interface NamedQuery {
@@ -236,7 +238,7 @@ export interface NamedQuery {
   /** What one row is. */
   grain: string;
   params: NamedParam[];
-  columns: SchemaColumn[];
+  columns: Array<{ name: string; type: string; doc: string }>;
   /** The panel's range is the query's window. */
   window: boolean;
 }
@@ -246,6 +248,8 @@ export interface Macro {
   signature: string;
   doc: string;
   example: string;
+  /** What becomes of the example. */
+  expands?: string;
 }
 
 export interface PreviewRequest {

@@ -45,8 +45,8 @@ export function filterNames(sql: string): string[] {
   const names = new Set<string>();
   const tokens = tokenize(sql);
   for (let i = 0; i < tokens.length; i++) {
-    for (const end = endOfFilter(tokens, i); i < end; i++) {
-      const name = /^['"]?\$?\{?(\w+)(?::\w+)?\}?['"]?$/.exec(tokens[i].text)?.[1];
+    for (const { text } of tokens.slice(i + 1, endOfFilter(tokens, i))) {
+      const name = /^['"]?\$?\{?(\w+)(?::\w+)?\}?['"]?$/.exec(text)?.[1];
       if (name) {
         names.add(name);
       }
