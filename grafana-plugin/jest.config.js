@@ -10,4 +10,6 @@ module.exports = {
   // Grafana's packages and what they use come as ES modules, some as .mjs.
   transform: { '^.+\\.(mjs|[jt]sx?)$': swc },
   transformIgnorePatterns: [],
+  // How fast the machine is decides nothing.
+  testTimeout: 60_000,
 };

@@ -60,7 +60,7 @@ export function ConfigEditor(props: Props) {
           <TlsFields {...settings} />
         </Section>
       )}
-      {options.url !== '' && (options.version ?? 0) > 1 && (
+      {options.url !== '' && (options.readOnly || (options.version ?? 0) > 1) && (
         <Section title="Status" description="What the server answers with the settings as saved.">
           <ServerStatus uid={options.uid} version={options.version} />
         </Section>
