@@ -17,7 +17,8 @@ with changes as not materialized (   -- one row per change, with the state that 
     from key_changes
 ),
 touched as not materialized (        -- keys whose material was touched: what a change means depends on those before
-    select distinct key_arn
+    -- They are few, which shows in a list, and are not looked up among all changes.
+    select unnest(list(distinct key_arn)) as key_arn
     from key_setting_records
     where event_name in ('ImportKeyMaterial', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial')
 ),

@@ -12,7 +12,7 @@ used as (                -- one row per key that calls name, its calls as the ca
         key_arn,
         min(first_event_time) as first_seen,
         max(last_event_time) as last_seen,
-        max(case when operation_class = 'cryptographic' and error_class is null then last_event_time end) as last_used,
+        max(last_event_time) filter (where operation_class = 'cryptographic' and error_class is null) as last_used,
         min(alias_name) as alias_name,
         sum(caller_use_count) as caller_use_count,
         count(distinct caller_id) as caller_count
@@ -85,10 +85,13 @@ lasts as (               -- one row per key, with the last change of its state a
         max({event_time: event_time, rank: change_rank, id: event_id, rotation: case event_name when 'EnableKeyRotation' then 'enabled' else 'disabled' end})
             filter (where event_name in ('EnableKeyRotation', 'DisableKeyRotation')) as rotation
     from changes
+    where state is not null
+       or event_name in ('EnableKeyRotation', 'DisableKeyRotation')
     group by key_arn
 ),
 touched as (             -- keys whose material was touched: what their last change means depends on those before
-    select distinct key_arn
+    -- They are few, which shows in a list, and are not looked up among all changes.
+    select unnest(list(distinct key_arn)) as key_arn
     from key_setting_records
     where event_name in ('ImportKeyMaterial', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial')
 ),
