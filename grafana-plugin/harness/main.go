@@ -48,10 +48,9 @@ type ready struct {
 	Server string `json:"server"`
 	Token  string `json:"token"`
 	// UIDs of datasources: Datasource works, Refused has a token that the server
-	// does not know, New is empty.
+	// does not know.
 	Datasource string `json:"datasource"`
 	Refused    string `json:"refused"`
-	New        string `json:"new"`
 }
 
 func main() {
@@ -106,13 +105,13 @@ func serve(ctx context.Context, o options, s *server.Server, p *host.Plugin) err
 	}
 	out := ready{
 		URL: "http://" + listener.Addr().String() + "/", Server: s.Address, Token: s.Token,
-		Datasource: "kmstrail", Refused: "kmstrail-refused", New: "kmstrail-new",
+		Datasource: "kmstrail", Refused: "kmstrail-refused",
 	}
 	settings := bridge.Datasource{UID: out.Datasource, Name: "kmstrail", Type: pluginID, URL: s.Address, Secure: map[string]string{"token": s.Token}}
-	refused, empty := settings, bridge.Datasource{UID: out.New, Name: "kmstrail new", Type: pluginID}
+	refused := settings
 	refused.UID, refused.Name, refused.Secure = out.Refused, "kmstrail refused", map[string]string{"token": "kmst_wrong"}
 	web := &http.Server{
-		Handler:           pages(o, bridge.New(p, settings, refused, empty)),
+		Handler:           pages(o, bridge.New(p, settings, refused)),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	ended := make(chan error, 1)

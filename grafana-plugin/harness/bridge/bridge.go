@@ -61,6 +61,7 @@ func New(p Plugin, datasources ...Datasource) *Bridge {
 		b.put(d)
 	}
 	b.mux.HandleFunc("POST /api/ds/query", b.query)
+	b.mux.HandleFunc("POST /api/datasources", b.create)
 	b.mux.HandleFunc("GET /api/datasources/uid/{uid}", b.show)
 	b.mux.HandleFunc("PUT /api/datasources/uid/{uid}", b.save)
 	b.mux.HandleFunc("GET /api/datasources/uid/{uid}/health", b.health)
@@ -147,6 +148,20 @@ func (b *Bridge) show(w http.ResponseWriter, r *http.Request) {
 	if d, ok := b.asked(w, r); ok {
 		answer(w, http.StatusOK, d.settings())
 	}
+}
+
+// create adds a datasource, which Grafana does before its settings are edited.
+func (b *Bridge) create(w http.ResponseWriter, r *http.Request) {
+	var d Datasource
+	if err := json.NewDecoder(r.Body).Decode(&d); err != nil || d.UID == "" || d.Type == "" {
+		refuse(w, http.StatusBadRequest, "bad request data: uid and type are needed")
+		return
+	}
+	if _, taken := b.find(d.UID); taken {
+		refuse(w, http.StatusConflict, "data source with the same uid already exists")
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"message": "Datasource added", "datasource": b.put(d).settings()})
 }
 
 func (b *Bridge) save(w http.ResponseWriter, r *http.Request) {

@@ -173,6 +173,22 @@ func TestResource(t *testing.T) {
 	}
 }
 
+func TestCreate(t *testing.T) {
+	s := serve(t, &fake{health: backend.HealthStatusOk})
+	for body, want := range map[string]int{
+		`{"uid":"c","name":"third","type":"test-datasource"}`: http.StatusOK,
+		`{"uid":"a","name":"again","type":"test-datasource"}`: http.StatusConflict,
+		`{"name":"nameless"}`: http.StatusBadRequest,
+	} {
+		if status, got := do(t, s, "POST", "/api/datasources", body); status != want {
+			t.Errorf("%s: %d %s", body, status, got)
+		}
+	}
+	if status, _ := do(t, s, "GET", "/api/datasources/uid/c/health", ""); status != http.StatusOK {
+		t.Errorf("the new one: %d", status)
+	}
+}
+
 // TestSettings: what is saved reaches the plugin with a new time, secrets stay
 // until they are changed, and none of them comes back.
 func TestSettings(t *testing.T) {

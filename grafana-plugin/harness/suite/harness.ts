@@ -1,7 +1,6 @@
 // What the tests share: the page, opened with what it shall show, and that
 // nothing goes wrong unseen.
 import { expect, Locator, Page, test as base } from '@playwright/test';
-import AxeBuilder from 'axe-core';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
@@ -12,7 +11,6 @@ interface Ready {
   token: string;
   datasource: string;
   refused: string;
-  new: string;
 }
 
 export type View = 'config' | 'query' | 'variable' | 'annotation' | 'dashboard';
@@ -24,7 +22,7 @@ const unpublished = /\/public\/(fonts\/|build\/img\/icons\/unicons\/spinner\.svg
 
 export class Harness {
   readonly ready: Ready = JSON.parse(process.env.HARNESS_READY!);
-  /** Errors that the browser has told; a test that expects some empties it. */
+  /** Errors that the browser has told of. */
   readonly errors: string[] = [];
 
   constructor(readonly page: Page) {
@@ -36,6 +34,12 @@ export class Harness {
     });
   }
 
+  /** Takes errors that a test has caused: the browser tells of each answer that is one. */
+  expectErrors(pattern: RegExp) {
+    const others = this.errors.splice(0).filter((error) => !pattern.test(error));
+    expect(others, 'other errors on the console').toEqual([]);
+  }
+
   /** Opens a view. Objects among the parameters go as JSON. */
   async open(view: View, params: Record<string, unknown> = {}) {
     const query = new URLSearchParams({ view });
@@ -43,6 +47,13 @@ export class Harness {
       query.set(name, typeof value === 'string' ? value : JSON.stringify(value));
     }
     await this.page.goto(`${this.ready.url}?${query}`);
+  }
+
+  /** Adds a datasource that nobody has set up yet. */
+  async create(uid: string) {
+    const data = { uid, name: uid, type: 'kmstrail-kms-datasource' };
+    const response = await this.page.request.post(`${this.ready.url}api/datasources`, { data });
+    expect(response.ok()).toBe(true);
   }
 
   /** Keeps a picture of the page. */
@@ -80,4 +91,4 @@ export const test = base.extend<{ harness: Harness }>({
   },
 });
 
-export { AxeBuilder, expect };
+export { expect };
