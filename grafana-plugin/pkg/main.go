@@ -14,6 +14,6 @@ import (
 func main() {
 	if err := datasource.Manage(plugin.ID, plugin.New, datasource.ManageOpts{}); err != nil {
 		backend.Logger.Error("the plugin ended", "error", err.Error())
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }

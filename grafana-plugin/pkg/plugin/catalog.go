@@ -46,7 +46,7 @@ func readCatalog(ctx context.Context, s server) (*catalog, error) {
 }
 
 func (d *Datasource) catalog(ctx context.Context) (*catalog, error) {
-	return d.catalogs.get(ctx, "", func() (*catalog, error) { return aside(d, readCatalog) })
+	return d.catalogs.get(ctx, "", func() (*catalog, error) { return aside(ctx, d, readCatalog) })
 }
 
 // table returns a table as the builder knows tables; an error names what there is.

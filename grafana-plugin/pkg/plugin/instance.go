@@ -126,7 +126,7 @@ func once[V any](d *Datasource, f func(server) (V, error)) (V, error) {
 	}
 	defer d.links.put(c)
 	v, err := f(c)
-	if unreachable(err) {
+	if unreachable(err) || timedOut(err) {
 		d.links.renew(c)
 	}
 	return v, err
@@ -134,8 +134,8 @@ func once[V any](d *Datasource, f func(server) (V, error)) (V, error) {
 
 // aside is attempt for a question of our own. Several may wait for its answer, so
 // it ends with none of them.
-func aside[V any](d *Datasource, f func(context.Context, server) (V, error)) (V, error) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), asideTime, errSlow)
+func aside[V any](ctx context.Context, d *Datasource, f func(context.Context, server) (V, error)) (V, error) {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), asideTime, errSlow)
 	defer cancel()
 	var none V
 	if err := d.asides.Acquire(ctx, 1); err != nil {

@@ -56,7 +56,8 @@ func (l *links) put(c *link) {
 }
 
 // renew has the next take connect anew, if c is still what it hands out. gRPC
-// waits longer and longer before it tries again a server that was away.
+// waits longer and longer before it tries again a server that was away, and does
+// not notice when something on the way has forgotten a connection.
 func (l *links) renew(c *link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,4 +97,11 @@ func unreachable(err error) bool {
 	var begun *problem
 	var e *flightclient.Error
 	return !errors.As(err, &begun) && errors.As(err, &e) && e.Code == codes.Unavailable
+}
+
+// timedOut reports whether the datasource's timeout ended the question. Nothing
+// may have come because nothing can come any more over this connection.
+func timedOut(err error) bool {
+	var timeout *timeoutError
+	return errors.As(err, &timeout)
 }

@@ -176,7 +176,8 @@ func (d *Datasource) planNamed(ctx context.Context, r request) (plan, error) {
 	p := plan{sql: sql, fill: frames.Fill{Mode: r.Fill}, notices: notices}
 	columns := namedColumns(list, r.Named.ID)
 	p.describe = func(name string) frames.Description { return frames.Description{Text: columns[name].Doc} }
-	return p, p.filter(r, columns)
+	err = p.filter(r, columns)
+	return p, err
 }
 
 func namedColumns(list []flightclient.NamedQuery, id string) map[string]column {
@@ -209,7 +210,7 @@ func (p *plan) filter(r request, columns map[string]column) error {
 // namedQueries lists the server's named queries.
 func (d *Datasource) namedQueries(ctx context.Context) ([]flightclient.NamedQuery, error) {
 	return d.named.get(ctx, "", func() ([]flightclient.NamedQuery, error) {
-		return aside(d, func(ctx context.Context, s server) ([]flightclient.NamedQuery, error) { return s.NamedQueries(ctx) })
+		return aside(ctx, d, func(ctx context.Context, s server) ([]flightclient.NamedQuery, error) { return s.NamedQueries(ctx) })
 	})
 }
 

@@ -51,7 +51,7 @@ func FuzzParseQuery(f *testing.F) {
 func TestResolve(t *testing.T) {
 	variables := map[string][]string{"key": {"arn"}, "all": {macros.All}, "two": {"a", "b"}, "none": {}, "empty": {""}}
 	for in, want := range map[string]string{
-		"x": "x", "$key": "arn", "${key}": "arn", " $key ": "arn", "$all": "", "${none}": "", "$empty": "", "$other": "", "": "", "a$key": "a$key", "$": "$",
+		"x": "x", "$key": "arn", "${key}": "arn", "\t$key": "arn", "$all": "", "${none}": "", "$empty": "", "$other": "", "": "", "a$key": "a$key", "$": "$",
 	} {
 		got, notices, err := resolve(map[string]string{"p": in}, variables)
 		if err != nil || got["p"] != want || (in == "$other") != (len(notices) == 1) {

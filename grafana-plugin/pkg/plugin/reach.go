@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -84,7 +84,7 @@ func connect(ctx context.Context, addresses []string, s Settings) (net.Conn, err
 	}
 	where := net.JoinHostPort(s.Host, s.Port)
 	switch {
-	case errors.Is(failed, syscall.ECONNREFUSED):
+	case refused(failed):
 		return nil, &fault{StageTCP, "Nobody listens at " + where + ": the connection is refused.",
 			"Is kmstrail serve running, and is server.flight that address? It listens on 127.0.0.1 unless it has a certificate, so only programs of its own machine reach it; from within a container, localhost is the container.", failed}
 	case errors.Is(failed, context.DeadlineExceeded):
@@ -142,7 +142,7 @@ func tlsFault(err error, s Settings) error {
 		return &fault{StageTLS, "The server's certificate is signed by an authority that is not known.", hint, err}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return &fault{StageTLS, "The server's certificate has expired, or is not valid yet: " + text(invalid.Detail) + ".", "Renew it: kmstrail serve reads server.tls_cert again by itself. If it is new, look at the clocks of both machines.", err}
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, context.DeadlineExceeded):
+	case closed(err), errors.Is(err, context.DeadlineExceeded):
 		return &fault{StageTLS, "The server ends the connection before TLS begins, or says nothing.", "Does the address belong to kmstrail serve, and does a proxy on the way pass TLS?", err}
 	}
 	return &fault{StageTLS, "TLS with the server fails: " + text(err.Error()) + ".", "Look at the server's certificate (server.tls_cert).", err}
@@ -184,7 +184,7 @@ var errSpeaksTLS = &fault{StageTLS, "The server speaks TLS at this address, and 
 // silentFault is a server that says nothing. One that speaks TLS may just close:
 // then TLS is tried.
 func silentFault(ctx context.Context, err error, addresses []string, s Settings) error {
-	if !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+	if !closed(err) {
 		return &fault{StageProtocol, "What accepts the connection does not answer.", "Give the address of kmstrail serve for Flight SQL (server.flight, port 8815), and look at the server's log.", err}
 	}
 	if speaksTLS(ctx, addresses, s) {
@@ -223,4 +223,20 @@ func text(s string) string {
 		s = strings.TrimPrefix(s, lead)
 	}
 	return strings.TrimRight(s, ". ")
+}
+
+// The errors of systems have no names that all of them share, and Grafana wants
+// no package syscall in plugins; so their words have to do.
+
+// refused reports whether nobody listens.
+func refused(err error) bool { return says(err, "refused") }
+
+// closed reports whether the other side ended the connection.
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || says(err, "connection reset", "broken pipe", "forcibly closed", "aborted")
+}
+
+func says(err error, words ...string) bool {
+	text := strings.ToLower(err.Error())
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 }

@@ -2,14 +2,18 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"google.golang.org/grpc/codes"
 
 	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/frames"
+	"github.com/kmstrail/kmstrail/internal/flightclient"
 )
 
 // QueryData runs the queries of a panel, an alert rule or a variable, at the same
@@ -98,10 +102,22 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery, alert bool,
 	told := d.tell(ctx, r, alert)
 	result, err := d.read(ctx, *p, r, q.RefID)
 	if err != nil {
-		return frames.Result{}, p.locate(err)
+		return frames.Result{}, p.locate(lateness(ctx, err))
 	}
 	add(&result, append(<-told, texts(p.notices)...))
 	return result, nil
+}
+
+// lateness is the error of a query that the server ended because of its deadline:
+// it knows that too, and may be the first to see it pass.
+func lateness(ctx context.Context, err error) error {
+	var e *flightclient.Error
+	deadline, ok := ctx.Deadline()
+	if !ok || !errors.As(err, &e) || e.Code != codes.Canceled && e.Code != codes.DeadlineExceeded || time.Until(deadline) > time.Second {
+		return err
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
 }
 
 // tell asks for notices while the query runs.

@@ -176,7 +176,7 @@ func TestQueryData_panic(t *testing.T) {
 func TestQueryData_places(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{query: func(context.Context, string) (array.RecordReader, error) {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			return answers(1), nil
 		}}
 		d := testSource(Settings{MaxConcurrent: 3}, f)
@@ -207,6 +207,21 @@ func TestQueryData_timeout(t *testing.T) {
 			if a.Status != backend.StatusTimeout || !strings.Contains(a.Error.Error(), "longer than 3s") || a.Frames[0].Meta.ExecutedQueryString != id {
 				t.Errorf("%s: %+v", id, a)
 			}
+		}
+	})
+}
+
+// TestQueryData_late: the server, which knows the deadline, may end a query
+// just before it has passed here.
+func TestQueryData_late(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{query: func(context.Context, string) (array.RecordReader, error) {
+			<-time.After(3*time.Second - time.Millisecond)
+			return nil, &flightclient.Error{Code: codes.Canceled, Message: "stream terminated"}
+		}}
+		r := testSource(Settings{MaxConcurrent: 1, Timeout: 3 * time.Second}, f).one(t, "SELECT 1")
+		if r.Status != backend.StatusTimeout {
+			t.Errorf("%+v", r)
 		}
 	})
 }

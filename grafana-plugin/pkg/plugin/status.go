@@ -50,7 +50,7 @@ func readFacts(ctx context.Context, s server, info flightclient.ServerInfo) (Sta
 
 // status returns what the store holds, as of half a minute ago at most.
 func (d *Datasource) status(ctx context.Context) (Status, error) {
-	return d.statuses.get(ctx, "", func() (Status, error) { return aside(d, readStatus) })
+	return d.statuses.get(ctx, "", func() (Status, error) { return aside(ctx, d, readStatus) })
 }
 
 // stale reports whether the newest event is older than the settings want.
@@ -99,5 +99,5 @@ func readGaps(ctx context.Context, s server) ([]gap, error) {
 
 // incomplete returns the gaps of the logs, as of some minutes ago.
 func (d *Datasource) incomplete(ctx context.Context) ([]gap, error) {
-	return d.gaps.get(ctx, "", func() ([]gap, error) { return aside(d, readGaps) })
+	return d.gaps.get(ctx, "", func() ([]gap, error) { return aside(ctx, d, readGaps) })
 }

@@ -104,7 +104,8 @@ func TestStreamBreaks(t *testing.T) {
 			failed(t, r, test.statuses...)
 			t.Log(r.Error)
 			p.set(none, 0)
-			if f := s.frame(t, manyRows(rows)); f.Rows() != rows {
+			// What was stalled has lost bytes for good: this needs another connection.
+			if f := s.frame(t, manyRows(1000)); f.Rows() != 1000 {
 				t.Errorf("afterwards %d rows", f.Rows())
 			}
 		})
@@ -143,7 +144,7 @@ func (r *running) queries(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // it is read
+	defer answer.Body.Close() // it is read
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +171,7 @@ func (r *running) idle(t *testing.T) { r.until(t, 0) }
 func (r *running) until(t *testing.T, n int) {
 	t.Helper()
 	var now []string
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 		if now = r.queries(t); len(now) == n {
 			return
 		}
@@ -221,7 +222,9 @@ func TestWaiting(t *testing.T) {
 		t.Errorf("%d queries run", len(got))
 	}
 	cancel()
-	<-ended
+	if err := <-ended; err == nil {
+		t.Error("a cancelled query has an answer")
+	}
 	if f := s.frame(t, manyRows(10)); f.Rows() != 10 {
 		t.Errorf("%d rows", f.Rows())
 	}
@@ -309,7 +312,7 @@ func TestSettingsChange(t *testing.T) {
 	all.Wait()
 	first.set(none, 0)
 	// The last datasource keeps its connection.
-	for deadline := time.Now().Add(patience); first.open()+second.open() > 2; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); first.open()+second.open() > 2; <-time.After(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d and %d connections are open", first.open(), second.open())
 		}

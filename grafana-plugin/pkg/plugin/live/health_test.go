@@ -54,7 +54,7 @@ func TestHealth(t *testing.T) {
 	closed := closedAddress(t)
 	otherServer := foreignServer(t, "another")
 	oldServer := foreignServer(t, "kmstrail")
-	time.Sleep(time.Until(expires)) // the token's life is real time
+	<-time.After(time.Until(expires)) // the token's life is real time
 
 	trusted := options{"tlsAuthWithCACert": true}
 	g := startPlugin(t)
@@ -140,10 +140,10 @@ func silentServer(t *testing.T) string {
 		}
 	}()
 	t.Cleanup(func() {
-		_ = l.Close() //nolint:errcheck // ends the goroutine
+		_ = l.Close() // ends the goroutine
 		<-done
 		for _, c := range conns {
-			_ = c.Close() //nolint:errcheck // nobody uses it
+			_ = c.Close() // nobody uses it
 		}
 	})
 	return l.Addr().String()
@@ -156,7 +156,7 @@ func closedAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // it was only for its port
+	defer l.Close() // it was only for its port
 	return l.Addr().String()
 }
 
@@ -179,7 +179,7 @@ func foreignServer(t *testing.T, name string) string {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = s.Serve(l) //nolint:errcheck // stopped below
+		_ = s.Serve(l) // stopped below
 	}()
 	t.Cleanup(func() { s.Stop(); <-done })
 	return "grpc://" + l.Addr().String()

@@ -48,7 +48,7 @@ func TestLeaks(t *testing.T) {
 		cancel()
 		d.Dispose()
 	}
-	for deadline := time.Now().Add(patience); p.open() > 0 || runtime.NumGoroutine() > before; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); p.open() > 0 || runtime.NumGoroutine() > before; <-time.After(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)
 			t.Fatalf("%d connections, %d goroutines, %d before:\n%s", p.open(), runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])

@@ -91,7 +91,7 @@ func (s *source) context() backend.PluginContext {
 	defer s.mu.Unlock()
 	settings := s.settings
 	return backend.PluginContext{
-		OrgID: 1, PluginID: settings.Type, User: &backend.User{Login: "ann"}, DataSourceInstanceSettings: &settings, Namespace: "default",
+		PluginID: settings.Type, User: &backend.User{Login: "ann"}, DataSourceInstanceSettings: &settings, Namespace: "default",
 	}
 }
 

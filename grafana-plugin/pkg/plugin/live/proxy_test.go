@@ -49,7 +49,7 @@ func newProxy(t *testing.T, to string) *proxy {
 	p := &proxy{listener: l, target: u.Host, conns: map[net.Conn]bool{}}
 	p.pipes.Go(p.accept)
 	t.Cleanup(func() {
-		_ = l.Close() //nolint:errcheck // ends accept
+		_ = l.Close() // ends accept
 		p.closeAll()
 		p.pipes.Wait()
 	})
@@ -76,7 +76,7 @@ func (p *proxy) closeAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.conns {
-		_ = c.Close() //nolint:errcheck // its pipe sees it
+		_ = c.Close() // its pipe sees it
 	}
 }
 
@@ -88,7 +88,7 @@ func (p *proxy) accept() {
 		}
 		out, err := net.Dial("tcp", p.target)
 		if err != nil {
-			_ = in.Close() //nolint:errcheck // nobody is there
+			_ = in.Close() // nobody is there
 			continue
 		}
 		p.opened.Add(1)
@@ -110,8 +110,8 @@ func (p *proxy) accept() {
 
 // pipe passes bytes until one of the two ends.
 func (p *proxy) pipe(to, from net.Conn, hurt bool) {
-	defer to.Close()   //nolint:errcheck // both end together
-	defer from.Close() //nolint:errcheck // both end together
+	defer to.Close()   // both end together
+	defer from.Close() // both end together
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buf)
@@ -138,7 +138,7 @@ func (p *proxy) hurt(piece []byte) ([]byte, bool) {
 		return piece, true
 	}
 	if p.fault == slow {
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 		return piece, true
 	}
 	if p.after -= int64(len(piece)); p.after > 0 {

@@ -112,7 +112,7 @@ func (s *store) serve(t *testing.T, settings ...string) *running {
 	}
 	go func() {
 		defer close(r.ended)
-		_ = cmd.Wait() //nolint:errcheck // its log says why
+		_ = cmd.Wait() // its log says why
 	}()
 	t.Cleanup(func() { r.kill(t) })
 	r.await(t)
@@ -122,7 +122,7 @@ func (s *store) serve(t *testing.T, settings ...string) *running {
 // await waits until the server tells its addresses.
 func (r *running) await(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
 		select {
 		case <-r.ended:
 			t.Fatalf("the server ended:\n%s", r.log)
@@ -158,7 +158,7 @@ func (r *running) stop(t *testing.T) {
 // kill ends it at once. It may have ended.
 func (r *running) kill(t *testing.T) {
 	t.Helper()
-	_ = r.cmd.Process.Kill() //nolint:errcheck // it may have ended
+	_ = r.cmd.Process.Kill() // it may have ended
 	r.wait(t)
 }
 
