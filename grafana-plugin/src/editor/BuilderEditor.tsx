@@ -30,9 +30,10 @@ import {
 } from './model/builder';
 import { Confirm } from './parts/Confirm';
 import { type Panel, usePreview } from './parts/hooks';
-import { Cell, Cells, Entry, HiddenLabel, Section } from './parts/layout';
+import { Cell, Cells, Entry, HiddenLabel, Section, SideBySide } from './parts/layout';
 import { NumberInput } from './parts/NumberInput';
 import { SqlPreview } from './parts/SqlPreview';
+import { firstSentence } from './parts/text';
 import { TextInput } from './parts/TextInput';
 import { ValuePicker, ValuesPicker } from './parts/ValuePicker';
 
@@ -61,7 +62,7 @@ export function BuilderEditor(props: Props) {
   const change = (part: Partial<Builder>) => onChange({ ...builder, ...part });
   return (
     <div className={styles.builder}>
-      <Cells label="Table">
+      <Cells>
         <Cell
           label="Table"
           htmlFor={`${id}-table`}
@@ -92,7 +93,7 @@ export function BuilderEditor(props: Props) {
             onChange={(value) => onChange(withMode(builder, value, table))}
           />
         </Cell>
-        {table && <div className={styles.description}>{table.description}</div>}
+        {table && <div className={styles.description}>{firstSentence(table.description)}</div>}
       </Cells>
       {mode === 'numbers' ? (
         <Numbers {...props} table={table} change={change} />
@@ -173,14 +174,12 @@ function Numbers({ id, builder, table, change }: PartProps) {
             />
             <IconButton
               name="times"
-              tooltip="Remove this number"
-              aria-label={`Remove number ${metricName(metric)}`}
+              tooltip={`Remove number ${metricName(metric)}`}
               onClick={() => change({ metrics: without(metrics, at) })}
             />
           </Entry>
         ))}
         <Button
-          size="md"
           variant="secondary"
           fill="outline"
           icon="plus"
@@ -190,70 +189,67 @@ function Numbers({ id, builder, table, change }: PartProps) {
           Number
         </Button>
       </Section>
-      <Section title="By time">
-        {builder.time ? (
-          <Entry label="Time bucket">
-            {times.length > 1 && (
-              <>
-                <HiddenLabel htmlFor={`${id}-time`}>Time column</HiddenLabel>
-                <Combobox
-                  id={`${id}-time`}
-                  width={24}
-                  options={columnOptions(table, times)}
-                  value={builder.time.column ?? table?.timeColumn ?? null}
-                  onChange={({ value }) => change({ time: { ...builder.time, column: value } })}
-                />
-              </>
-            )}
-            <HiddenLabel htmlFor={`${id}-bucket`}>Time bucket</HiddenLabel>
-            <Combobox
-              id={`${id}-bucket`}
-              width={18}
-              options={buckets(grain, bucket)}
-              value={bucket}
-              createCustomValue
-              invalid={Boolean(wrong)}
-              onChange={({ value }) => change({ time: { ...builder.time, bucket: value } })}
+      <SideBySide>
+        <Section title="By time">
+          {builder.time ? (
+            <Entry label="Time bucket">
+              {times.length > 1 && (
+                <>
+                  <HiddenLabel htmlFor={`${id}-time`}>Time column</HiddenLabel>
+                  <Combobox
+                    id={`${id}-time`}
+                    width={24}
+                    options={columnOptions(table, times)}
+                    value={builder.time.column ?? table?.timeColumn ?? null}
+                    onChange={({ value }) => change({ time: { ...builder.time, column: value } })}
+                  />
+                </>
+              )}
+              <HiddenLabel htmlFor={`${id}-bucket`}>Time bucket</HiddenLabel>
+              <Combobox
+                id={`${id}-bucket`}
+                width={18}
+                options={buckets(grain, bucket)}
+                value={bucket}
+                createCustomValue
+                invalid={Boolean(wrong)}
+                onChange={({ value }) => change({ time: { ...builder.time, bucket: value } })}
+              />
+              <IconButton name="times" tooltip="Remove the time bucket" onClick={() => change({ time: undefined })} />
+            </Entry>
+          ) : (
+            <Button
+              variant="secondary"
+              fill="outline"
+              icon="plus"
+              disabled={!table?.timeColumn}
+              onClick={() => change({ time: { column: table!.timeColumn, bucket: 'auto' } })}
+            >
+              Group by time
+            </Button>
+          )}
+          {wrong ? (
+            <span className={styles.problem} role="alert">
+              {wrong}
+            </span>
+          ) : (
+            builder.time && grain > 0 && <span className={styles.hint}>One row of this table is {length(grain)}.</span>
+          )}
+        </Section>
+        <Section title="Group by">
+          <div className={styles.wide}>
+            <HiddenLabel htmlFor={`${id}-group`}>Group by</HiddenLabel>
+            <MultiCombobox
+              id={`${id}-group`}
+              options={columnOptions(table)}
+              value={builder.groupBy ?? []}
+              placeholder="All together"
+              isClearable
+              onChange={(options) => change({ groupBy: options.map((option) => option.value) })}
             />
-            <IconButton
-              name="times"
-              tooltip="Do not group by time"
-              aria-label="Remove the time bucket"
-              onClick={() => change({ time: undefined })}
-            />
-          </Entry>
-        ) : (
-          <Button
-            variant="secondary"
-            fill="outline"
-            icon="plus"
-            disabled={!table?.timeColumn}
-            onClick={() => change({ time: { column: table!.timeColumn, bucket: 'auto' } })}
-          >
-            Group by time
-          </Button>
-        )}
-        {wrong ? (
-          <span className={styles.problem} role="alert">
-            {wrong}
-          </span>
-        ) : (
-          builder.time && grain > 0 && <span className={styles.hint}>One row of this table is {length(grain)}.</span>
-        )}
-      </Section>
-      <Section title="Group by">
-        <div className={styles.wide}>
-          <HiddenLabel htmlFor={`${id}-group`}>Group by</HiddenLabel>
-          <MultiCombobox
-            id={`${id}-group`}
-            options={columnOptions(table)}
-            value={builder.groupBy ?? []}
-            placeholder="All together"
-            isClearable
-            onChange={(options) => change({ groupBy: options.map((option) => option.value) })}
-          />
-        </div>
-      </Section>
+          </div>
+        </Section>
+      </SideBySide>
     </>
   );
 }
@@ -325,8 +321,7 @@ function Filters({ id, builder, table, change, datasource, variables, panel }: P
               )}
               <IconButton
                 name="times"
-                tooltip="Remove this filter"
-                aria-label={`Remove filter on ${name}`}
+                tooltip={`Remove filter on ${name}`}
                 onClick={() => change({ filters: without(filters, at) })}
               />
             </Entry>
@@ -380,8 +375,7 @@ function OrderAndLimit({ id, builder, table, change, mode }: PartProps & { mode:
           </Button>
           <IconButton
             name="times"
-            tooltip="Remove this order"
-            aria-label={`Remove order by ${order.column}`}
+            tooltip={`Remove order by ${order.column}`}
             onClick={() => change({ orderBy: without(orders, at) })}
           />
         </Entry>
@@ -404,7 +398,7 @@ function OrderAndLimit({ id, builder, table, change, mode }: PartProps & { mode:
         <NumberInput
           id={`${id}-limit`}
           width={12}
-          placeholder="No limit"
+          placeholder="Default"
           value={builder.limit}
           onChange={(limit) => change({ limit })}
         />
@@ -498,7 +492,7 @@ const replaced = <T,>(list: readonly T[], at: number, entry: T): T[] => list.map
 const without = <T,>(list: readonly T[], at: number): T[] => list.filter((_, i) => i !== at);
 
 const getStyles = (theme: GrafanaTheme2) => ({
-  builder: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1) }),
+  builder: css({ display: 'flex', flexDirection: 'column' }),
   description: css({
     flex: '1 1 240px',
     alignSelf: 'center',

@@ -26,7 +26,7 @@ interface ListFieldProps extends CommonProps {
 function ListField({ id, name, label, load, values, variables, onChange }: ListFieldProps) {
   const fieldId = `${id}-${name}`;
   return (
-    <Cell label={label} htmlFor={fieldId} width={260} grow>
+    <Cell label={label} htmlFor={fieldId} width={220} grow>
       <ValuesPicker
         id={fieldId}
         load={load}
@@ -60,7 +60,7 @@ interface FindingsProps extends CommonProps {
 export function FindingsEditor({ findings, onChange, ...common }: FindingsProps) {
   const { datasource, panel } = common;
   return (
-    <Cells label="Findings">
+    <Cells label="Findings" columns>
       {findingsLists.map(({ name, label, kind }) => (
         <ListField
           key={name}
@@ -103,7 +103,7 @@ export function LifecycleEditor({ lifecycle, onChange, ...common }: LifecyclePro
     { name: 'accounts', label: 'Account', load: ask('account') },
   ];
   return (
-    <Cells label="Key changes">
+    <Cells label="Key changes" columns>
       {fields.map((field) => (
         <ListField
           key={field.name}

@@ -10,6 +10,7 @@ import { isVariable } from './model/builder';
 import { carryParams, choicesOf, inputOf, labelOf, type Param, searchNamed, wrongParam } from './model/params';
 import type { Panel } from './parts/hooks';
 import { Cell, Cells } from './parts/layout';
+import { firstSentence, sentence } from './parts/text';
 import { TextInput } from './parts/TextInput';
 import { ValuePicker } from './parts/ValuePicker';
 
@@ -249,28 +250,19 @@ function Columns({ query }: { query: NamedQuery }) {
           </tr>
         </thead>
         <tbody>
-          {query.columns.map(({ name, type, description }) => (
+          {query.columns.map(({ name, type, doc }) => (
             <tr key={name}>
               <td>
                 <code>{name}</code>
               </td>
               <td>{type}</td>
-              <td>{description}</td>
+              <td>{doc}</td>
             </tr>
           ))}
         </tbody>
       </table>
     </details>
   );
-}
-
-function firstSentence(text: string): string {
-  return /^.*?[.!?](?=\s|$)/.exec(text)?.[0] ?? text;
-}
-
-function sentence(text: string): string {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(begun) || begun === '' ? begun : begun + '.';
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({

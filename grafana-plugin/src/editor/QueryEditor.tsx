@@ -37,9 +37,8 @@ export function QueryEditor(props: Props) {
     maxDataPoints: data?.request?.maxDataPoints,
   };
 
-  const named = knowledge.named?.find((candidate) => candidate.id === query.named?.id);
   const missing = (candidate: KmsQuery) =>
-    incomplete(candidate, candidate.named?.id === named?.id ? named?.params : undefined);
+    incomplete(candidate, knowledge.named?.find(({ id: known }) => known === candidate.named?.id)?.params);
 
   const change = (next: KmsQuery, then: Then = 'run') => {
     setBefore(undefined);
@@ -56,7 +55,6 @@ export function QueryEditor(props: Props) {
     setBefore({ query, title: template.title });
   };
   const why = missing(query);
-  const failure = failureOf(props);
   const common = { id, datasource, variables, panel };
   return (
     <div className={styles.editor} data-testid="kmstrail-query-editor">
@@ -65,7 +63,6 @@ export function QueryEditor(props: Props) {
           <RadioButtonGroup<QueryKind>
             id={`${id}-kind`}
             aria-label="Kind of query"
-            size="sm"
             options={kinds.map(({ value, label, description }) => ({ value, label, description }))}
             value={query.kind}
             onChange={(kind) => change(withKind(query, kind))}
@@ -84,7 +81,6 @@ export function QueryEditor(props: Props) {
         <span className={styles.gap} />
         {why && <span className={styles.hint}>{why}</span>}
         <Button
-          size="sm"
           icon="play"
           variant={why ? 'secondary' : 'primary'}
           disabled={Boolean(why)}
@@ -95,13 +91,11 @@ export function QueryEditor(props: Props) {
         </Button>
       </div>
       {knowledge.error && (
-        <Alert
-          title="The editor cannot ask the server"
-          severity="warning"
-          buttonContent="Try again"
-          onRemove={knowledge.retry}
-        >
-          {knowledge.error} What is saved stays as it is; suggestions are missing until the server answers.
+        <Alert title="The editor cannot ask the server" severity="warning">
+          {knowledge.error} What is saved stays as it is; suggestions are missing until the server answers.{' '}
+          <Button size="sm" fill="text" onClick={knowledge.retry}>
+            Try again
+          </Button>
         </Alert>
       )}
       {query.kind === 'builder' && (
@@ -120,7 +114,7 @@ export function QueryEditor(props: Props) {
           query={query}
           schema={knowledge.schema}
           macros={knowledge.macros}
-          failure={failure}
+          failure={failureOf(props)}
           onChange={(sql) => change({ ...query, sql }, 'wait')}
           onRun={(sql) => change({ ...query, sql })}
           onBack={() => change({ ...query, kind: 'builder', sql: undefined })}
@@ -150,11 +144,6 @@ export function QueryEditor(props: Props) {
           Filters that name a variable filter nothing here. Choose values instead.
         </Alert>
       )}
-      {failure && (
-        <div role="alert" className={styles.failure}>
-          {failure}
-        </div>
-      )}
     </div>
   );
 }
@@ -172,8 +161,12 @@ function useMigration({ query: raw, onChange }: Props, query: KmsQuery) {
   });
 }
 
-/** The error of the last run of this query. */
+/** The error of the last run of this query, as long as that was of the text as it is. Grafana shows it in words. */
 function failureOf({ data, query }: Props): string | undefined {
+  const ran = data?.request?.targets.find(({ refId }) => refId === query.refId) as KmsQuery | undefined;
+  if (!ran || ran.sql !== query.sql) {
+    return undefined;
+  }
   const error = data?.errors?.find(({ refId }) => refId === query.refId || refId === undefined);
   return error?.data?.message ?? error?.message;
 }
@@ -241,20 +234,10 @@ function Options({ id, query, onChange }: OptionsProps) {
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({
-  editor: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1), containerType: 'inline-size' }),
+  editor: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1) }),
   header: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: theme.spacing(1) }),
   // Wider than a narrow column: it scrolls rather than cutting the last kind off.
   kinds: css({ maxWidth: '100%', overflowX: 'auto' }),
   gap: css({ flex: 1 }),
   hint: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
-  failure: css({
-    padding: theme.spacing(1),
-    whiteSpace: 'pre-wrap',
-    overflowWrap: 'anywhere',
-    fontFamily: theme.typography.fontFamilyMonospace,
-    fontSize: theme.typography.bodySmall.fontSize,
-    color: theme.colors.error.text,
-    background: theme.colors.error.transparent,
-    borderRadius: theme.shape.radius.default,
-  }),
 });

@@ -73,7 +73,7 @@ const query = (id: string, title: string, description: string, params: Param[] =
   description,
   grain: 'one row per key',
   params,
-  columns: [{ name: 'quota_name', type: 'VARCHAR', description: '' }],
+  columns: [{ name: 'quota_name', type: 'VARCHAR', doc: '' }],
   window: true,
 });
 

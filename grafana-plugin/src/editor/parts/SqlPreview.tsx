@@ -21,7 +21,8 @@ export function SqlPreview({ previewed: { preview, loading, error }, expandedOnl
   const styles = useStyles2(getStyles);
   const [shown, setShown] = useState<Shown>('macros');
   const sql = shown === 'expanded' || expandedOnly ? preview?.expanded : preview?.sql;
-  const problem = error ?? preview?.error?.message;
+  // Beside an editor, that one says what is wrong, and where.
+  const problem = expandedOnly ? undefined : (error ?? preview?.error?.message);
   return (
     <div className={styles.frame}>
       <div className={styles.bar}>
@@ -32,7 +33,7 @@ export function SqlPreview({ previewed: { preview, loading, error }, expandedOnl
             size="sm"
             aria-label="SQL preview shows"
             options={[
-              { value: 'macros', label: 'SQL', description: 'With macros, as you would write it' },
+              { value: 'macros', label: 'With macros', description: 'As you would write it' },
               { value: 'expanded', label: 'As sent', description: 'What the server gets, macros expanded' },
             ]}
             value={shown}
@@ -60,17 +61,18 @@ export function SqlPreview({ previewed: { preview, loading, error }, expandedOnl
           {problem}
         </div>
       )}
-      {preview?.notices?.map((notice) => (
-        <div key={notice} className={styles.notice}>
-          {notice}
-        </div>
-      ))}
+      {!expandedOnly &&
+        preview?.notices?.map((notice) => (
+          <div key={notice} className={styles.notice}>
+            {notice}
+          </div>
+        ))}
     </div>
   );
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({
-  frame: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(0.5) }),
+  frame: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(0.5), paddingTop: theme.spacing(0.5) }),
   bar: css({ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: theme.spacing(1) }),
   title: css({ fontSize: theme.typography.bodySmall.fontSize, fontWeight: theme.typography.fontWeightMedium }),
   gap: css({ flex: 1 }),

@@ -51,7 +51,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
   text: css({
     margin: 0,
     padding: theme.spacing(1),
-    maxHeight: 320,
+    maxHeight: 200,
     overflow: 'auto',
     whiteSpace: 'pre',
     fontFamily: theme.typography.fontFamilyMonospace,

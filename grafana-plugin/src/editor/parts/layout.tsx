@@ -36,11 +36,18 @@ export function HiddenLabel({ htmlFor, children }: { htmlFor: string; children: 
   );
 }
 
+interface CellsProps {
+  children: ReactNode;
+  label?: string;
+  /** Cells of the same width, in columns. */
+  columns?: boolean;
+}
+
 /** Cells side by side, and below each other where it is narrow. */
-export function Cells({ children, label }: { children: ReactNode; label?: string }) {
+export function Cells({ children, label, columns = false }: CellsProps) {
   const styles = useStyles2(getStyles);
   return (
-    <div className={styles.cells} role={label ? 'group' : undefined} aria-label={label}>
+    <div className={columns ? styles.columns : styles.cells} role={label ? 'group' : undefined} aria-label={label}>
       {children}
     </div>
   );
@@ -55,6 +62,12 @@ export function Section({ title, children }: { title: string; children: ReactNod
       <div className={styles.body}>{children}</div>
     </div>
   );
+}
+
+/** Sections beside each other where there is room. */
+export function SideBySide({ children }: { children: ReactNode }) {
+  const styles = useStyles2(getStyles);
+  return <div className={styles.sideBySide}>{children}</div>;
 }
 
 /** One entry of a list, such as a filter, with what removes it at its end. */
@@ -74,6 +87,11 @@ const getStyles = (theme: GrafanaTheme2) => ({
     alignItems: 'flex-start',
     gap: theme.spacing(1, 2),
   }),
+  columns: css({
+    display: 'grid',
+    gridTemplateColumns: 'repeat(auto-fill, minmax(min(240px, 100%), 1fr))',
+    gap: theme.spacing(1, 2),
+  }),
   cell: css({ flexGrow: 0, flexShrink: 1, maxWidth: '100%' }),
   grow: css({ flexGrow: 1 }),
   hidden: css({
@@ -85,15 +103,19 @@ const getStyles = (theme: GrafanaTheme2) => ({
     clipPath: 'inset(50%)',
     whiteSpace: 'nowrap',
   }),
+  sideBySide: css({ display: 'flex', flexWrap: 'wrap', columnGap: theme.spacing(3) }),
   section: css({
     display: 'flex',
     flexWrap: 'wrap',
+    flex: '1 1 420px',
+    alignItems: 'flex-start',
     gap: theme.spacing(0.5, 1),
-    padding: theme.spacing(1, 0),
+    minWidth: 0,
+    padding: theme.spacing(0.75, 0),
     borderTop: `1px solid ${theme.colors.border.weak}`,
   }),
   title: css({
-    flex: `0 0 ${theme.spacing(10)}`,
+    flex: `0 0 ${theme.spacing(9)}`,
     lineHeight: theme.spacing(theme.components.height.md),
     fontSize: theme.typography.bodySmall.fontSize,
     fontWeight: theme.typography.fontWeightMedium,
@@ -101,7 +123,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
   }),
   body: css({
     display: 'flex',
-    flex: '1 1 320px',
+    flex: '1 1 280px',
     flexWrap: 'wrap',
     alignItems: 'center',
     gap: theme.spacing(1),
@@ -113,7 +135,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
     alignItems: 'center',
     gap: theme.spacing(0.5),
     maxWidth: '100%',
-    padding: theme.spacing(0.25, 0.25, 0.25, 0.5),
+    padding: theme.spacing(0.25, 0.5, 0.25, 0.25),
     borderRadius: theme.shape.radius.default,
     background: theme.colors.background.secondary,
   }),

@@ -215,7 +215,8 @@ describe('macros', () => {
     ['variables of a filter', 'select 1 from usage_hourly where $__keyFilter(key_arn, |)', ['key', 'account']],
     ['intervals in quotes', "select $__timeGroup(hour, '|') from usage_hourly", ['1m', '5m', '15m', '1h', '6h', '1d']],
     ['aliases of ad hoc filters', 'select 1 from usage_hourly u where $__adhocFilters(|)', ['u']],
-    ['nothing after the last argument', 'select 1 from usage_hourly where $__timeFilter(hour, |)', []],
+    ['nothing after the last argument', 'select 1 from usage_hourly where $__timeFilter(hour, 1h, |)', []],
+    ['grains of a time filter', 'select 1 from usage_hourly where $__timeFilter(hour, |)', ['1m', '1h', '1d']],
   ])('offer %s', (_, text, expected) => {
     expect(labels(at(text).suggestions)).toEqual(expected);
   });

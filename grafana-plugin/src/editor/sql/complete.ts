@@ -325,23 +325,38 @@ function functionSuggestion(name: string, called: boolean): Suggestion {
 
 /** What each argument of a macro is. */
 type Argument =
-  'time' | 'date' | 'account' | 'region' | 'key' | 'principal' | 'column' | 'interval' | 'fill' | 'variable' | 'alias';
+  | 'time'
+  | 'date'
+  | 'account'
+  | 'region'
+  | 'key'
+  | 'principal'
+  | 'column'
+  | 'interval'
+  | 'fill'
+  | 'variable'
+  | 'alias'
+  | 'grain'
+  | 'month'
+  | 'operator';
 
 const macroArguments: Readonly<Record<string, readonly Argument[]>> = {
-  $__timeFilter: ['time'],
-  $__dateFilter: ['date'],
+  $__timeFilter: ['time', 'grain'],
+  $__dateFilter: ['date', 'month'],
   $__timeGroup: ['time', 'interval', 'fill'],
   $__timeGroupAlias: ['time', 'interval', 'fill'],
   $__accountFilter: ['account', 'variable'],
   $__regionFilter: ['region', 'variable'],
   $__keyFilter: ['key', 'variable'],
   $__principalFilter: ['principal', 'variable'],
-  $__filter: ['column', 'variable'],
+  $__filter: ['column', 'variable', 'operator'],
   $__adhocFilters: ['alias'],
 };
 
 const intervals = ['auto', '$__interval', "'1m'", "'5m'", "'1h'", "'1d'"];
 const fills = ['NULL', 'previous', 'zero'];
+const grains = ['1m', '1h', '1d'];
+const operators = ["'in'", "'not in'", "'like'", "'not like'", "'=~'", "'!~'"];
 
 function macroArgument(text: string, offset: number, call: Call, vocabulary: Vocabulary): Suggestion[] {
   const scope = scopeAt(text, offset, vocabulary.tables);
@@ -362,6 +377,12 @@ function macroArgument(text: string, offset: number, call: Call, vocabulary: Voc
       return intervals.map((interval, n) => plain(interval, n, interval === 'auto' ? 'follows the range' : undefined));
     case 'fill':
       return fills.map((fill, n) => plain(fill, n, 'buckets without rows'));
+    case 'grain':
+      return grains.map((grain, n) => plain(grain, n, 'what a row stands for'));
+    case 'month':
+      return [plain('month', 0, 'rows are months')];
+    case 'operator':
+      return operators.map((operator, n) => plain(operator, n));
     case 'variable':
       return vocabulary.variables.map((name) => ({ ...plain(name, 0, 'dashboard variable'), kind: 'variable' }));
     case 'alias':

@@ -199,6 +199,8 @@ function item(monaco: Monaco, suggestion: Suggestion, range: monacoTypes.IRange)
     filterText: suggestion.kind === 'value' ? `${insert} ${label}` : undefined,
     sortText: String(rank).padStart(4, '0') + label.toLowerCase(),
     range,
+    // What a macro is about comes next.
+    command: suggestion.kind === 'macro' && stops ? { id: 'editor.action.triggerSuggest', title: '' } : undefined,
   };
 }
 
