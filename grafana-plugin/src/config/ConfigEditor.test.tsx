@@ -102,8 +102,10 @@ test('the provisioning file follows the settings', async () => {
 
 test('nothing can be changed in what a file provides', () => {
   setBackendSrv({ get: () => new Promise(() => {}) } as unknown as BackendSrv);
-  show({ url: 'grpc+tls://kmstrail.example.com:8815', readOnly: true });
+  show({ url: 'grpc+tls://kmstrail.example.com:8815', readOnly: true, secureJsonFields: { token: true } });
   expect(address()).toBeDisabled();
+  expect(screen.getByLabelText(/^Token/)).toBeDisabled();
+  expect(screen.queryByRole('button', { name: 'Reset' })).not.toBeInTheDocument();
   expect(screen.getByLabelText(/^Name in the certificate/)).toBeDisabled();
 });
 

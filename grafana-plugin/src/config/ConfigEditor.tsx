@@ -67,7 +67,9 @@ export function ConfigEditor(props: Props) {
       )}
       <div>
         <Fold title="Limits">
-          <LimitFields {...settings} />
+          <Stack direction="column" gap={2}>
+            <LimitFields {...settings} />
+          </Stack>
         </Fold>
         <Fold title="Provisioning file">
           <Provisioning {...settings} />
@@ -102,6 +104,7 @@ function AddressField({ options, set, setOption }: Settings) {
   return (
     <>
       <Field
+        noMargin
         label="Address"
         htmlFor={id}
         required
@@ -149,25 +152,29 @@ function TokenField({ options, setSecret, resetSecret }: Settings) {
   return (
     <>
       <Field
+        noMargin
         label="Token"
         htmlFor={id}
         description="Kept encrypted by Grafana; no browser gets to see it again."
         invalid={Boolean(judged)}
         error={judged && <Advice {...judged} />}
       >
-        <SecretInput
-          id={id}
-          width={WIDTH}
-          value={token}
-          isConfigured={configured}
-          placeholder="kmst_…"
-          autoComplete="off"
-          disabled={options.readOnly}
-          onChange={({ currentTarget }) => setSecret('token', currentTarget.value.trim())}
-          onReset={() => resetSecret('token')}
-        />
+        {options.readOnly ? (
+          <Input id={id} width={WIDTH} disabled value={configured ? 'configured' : ''} />
+        ) : (
+          <SecretInput
+            id={id}
+            width={WIDTH}
+            value={token}
+            isConfigured={configured}
+            placeholder="kmst_…"
+            autoComplete="off"
+            onChange={({ currentTarget }) => setSecret('token', currentTarget.value.trim())}
+            onReset={() => resetSecret('token')}
+          />
+        )}
       </Field>
-      {!configured && (
+      {!configured && !options.readOnly && (
         <Stack direction="column" gap={0.5}>
           <Text variant="bodySmall" color="secondary">
             Make one where the server runs, as its user. It ends after 90 days unless you add --expires 365d.
@@ -193,7 +200,12 @@ function TlsFields(settings: Settings) {
         onChange={(tlsAuthWithCACert) => setOption({ tlsAuthWithCACert })}
       />
       {jsonData.tlsAuthWithCACert && <CertificateField {...settings} />}
-      <Field label="Name in the certificate" htmlFor={id} description="When it is not the host of the address.">
+      <Field
+        noMargin
+        label="Name in the certificate"
+        htmlFor={id}
+        description="When it is not the host of the address."
+      >
         <Input
           id={id}
           width={WIDTH}
@@ -225,20 +237,30 @@ function CertificateField({ options, setSecret, resetSecret }: Settings) {
   const id = useId();
   const pem = options.secureJsonData?.tlsCACert ?? '';
   const judged = judgeCertificate(pem);
+  const configured = Boolean(options.secureJsonFields?.tlsCACert);
   return (
-    <Field label="CA certificate" htmlFor={id} invalid={Boolean(judged)} error={judged && <Advice {...judged} />}>
-      <SecretTextArea
-        id={id}
-        cols={64}
-        rows={6}
-        spellCheck={false}
-        value={pem}
-        isConfigured={Boolean(options.secureJsonFields?.tlsCACert)}
-        placeholder="-----BEGIN CERTIFICATE-----"
-        disabled={options.readOnly}
-        onChange={({ currentTarget }) => setSecret('tlsCACert', currentTarget.value)}
-        onReset={() => resetSecret('tlsCACert')}
-      />
+    <Field
+      noMargin
+      label="CA certificate"
+      htmlFor={id}
+      invalid={Boolean(judged)}
+      error={judged && <Advice {...judged} />}
+    >
+      {options.readOnly ? (
+        <Input id={id} width={WIDTH} disabled value={configured ? 'configured' : ''} />
+      ) : (
+        <SecretTextArea
+          id={id}
+          cols={64}
+          rows={6}
+          spellCheck={false}
+          value={pem}
+          isConfigured={configured}
+          placeholder="-----BEGIN CERTIFICATE-----"
+          onChange={({ currentTarget }) => setSecret('tlsCACert', currentTarget.value)}
+          onReset={() => resetSecret('tlsCACert')}
+        />
+      )}
     </Field>
   );
 }
@@ -310,7 +332,14 @@ function LimitField({
     }
   };
   return (
-    <Field label={label} htmlFor={id} description={description} invalid={Boolean(judged)} error={judged?.problem}>
+    <Field
+      noMargin
+      label={label}
+      htmlFor={id}
+      description={description}
+      invalid={Boolean(judged)}
+      error={judged?.problem}
+    >
       <Input
         id={id}
         width={24}
@@ -348,7 +377,7 @@ interface SwitchFieldProps {
 function SwitchField({ label, description, value, disabled, onChange }: SwitchFieldProps) {
   const id = useId();
   return (
-    <Field label={label} htmlFor={id} description={description}>
+    <Field noMargin label={label} htmlFor={id} description={description}>
       <Switch id={id} value={value ?? false} disabled={disabled} onChange={() => onChange(!value)} />
     </Field>
   );
@@ -366,10 +395,12 @@ function Section({ title, description, children }: PropsWithChildren<{ title: st
   const styles = useStyles2(getStyles);
   return (
     <section aria-label={title} className={styles.section}>
-      <Text element="h3" variant="h4">
-        {title}
-      </Text>
-      {description && <Text color="secondary">{description}</Text>}
+      <div>
+        <Text element="h3" variant="h4">
+          {title}
+        </Text>
+        {description && <Text color="secondary">{description}</Text>}
+      </div>
       {children}
     </section>
   );
@@ -385,5 +416,5 @@ function Fold({ title, children }: { title: string; children: ReactNode }) {
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({
-  section: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(1), maxWidth: 720 }),
+  section: css({ display: 'flex', flexDirection: 'column', gap: theme.spacing(2), maxWidth: 720 }),
 });

@@ -42,7 +42,7 @@ export function ServerStatus({ uid, version }: Props) {
     <div aria-busy={loading}>
       {value.stale && (
         <Alert severity="warning" title="The events are old">
-          The newest is of {time(value.eventsTo)}. See on the server whether it still reads logs: kmstrail doctor.
+          The newest is of {time(value.eventsTo)}. Whether the server still reads logs says kmstrail status.
         </Alert>
       )}
       {value.events === 0 && (

@@ -1,8 +1,9 @@
 import { css } from '@emotion/css';
 import { GrafanaTheme2, MetricFindValue, QueryEditorProps } from '@grafana/data';
-import { Alert, Combobox, Field, Input, LoadingPlaceholder, Stack, Text, TextArea, useStyles2 } from '@grafana/ui';
+import { Alert, Combobox, Field, LoadingPlaceholder, Text, TextArea, useStyles2 } from '@grafana/ui';
 import React, { useCallback, useEffect, useId, useState } from 'react';
 import type { DataSource } from '../datasource';
+import { TextInput } from '../editor/parts/TextInput';
 import { MAX_VALUES } from './find';
 import { readVariableQuery, VARIABLE_KINDS } from './kinds';
 import { KmsOptions, KmsQuery, KmsVariableQuery, SchemaTable, VariableKind } from '../types';
@@ -15,10 +16,11 @@ const SHOWN = 20;
 
 /** Chooses what a dashboard variable lists, and shows it. */
 export function VariableEditor({ datasource, query: saved, onChange, range }: Props) {
+  const styles = useStyles2(getStyles);
   const query = readVariableQuery(saved);
   const change = (part: Partial<KmsVariableQuery>) => onChange({ ...query, ...part });
   return (
-    <Stack direction="column" gap={0}>
+    <div className={styles.editor}>
       <KindField kind={query.variable} onChange={(variable) => change({ variable })} />
       {query.variable === 'column' && <ColumnFields datasource={datasource} query={query} onChange={change} />}
       {query.variable === 'sql' ? (
@@ -27,7 +29,7 @@ export function VariableEditor({ datasource, query: saved, onChange, range }: Pr
         <SearchField search={query.search ?? ''} onChange={(search) => change({ search: search || undefined })} />
       )}
       <Values datasource={datasource} query={query} range={range} />
-    </Stack>
+    </div>
   );
 }
 
@@ -101,25 +103,8 @@ function SearchField({ search, onChange }: { search: string; onChange: (search: 
       htmlFor={id}
       description="Only values with this text. $__searchFilter stands for what is typed in the variable's menu: use it when there are very many."
     >
-      <DelayedInput id={id} value={search} onChange={onChange} />
+      <TextInput id={id} width={WIDTH} placeholder="all" value={search} onChange={onChange} />
     </Field>
-  );
-}
-
-/** Tells about a change when the input is left or Enter is pressed. */
-function DelayedInput({ id, value, onChange }: { id: string; value: string; onChange: (value: string) => void }) {
-  const [text, setText] = useState(value);
-  const done = () => text !== value && onChange(text);
-  return (
-    <Input
-      id={id}
-      width={WIDTH}
-      value={text}
-      placeholder="all"
-      onChange={({ currentTarget }) => setText(currentTarget.value)}
-      onBlur={done}
-      onKeyDown={({ key }) => key === 'Enter' && done()}
-    />
   );
 }
 
@@ -201,22 +186,25 @@ function summary({ length }: MetricFindValue[]): string {
 function ValueTable({ values }: { values: MetricFindValue[] }) {
   const styles = useStyles2(getStyles);
   return (
-    <table className={styles.table}>
-      <thead>
-        <tr>
-          <th scope="col">Shown</th>
-          <th scope="col">Used</th>
-        </tr>
-      </thead>
-      <tbody>
-        {values.slice(0, SHOWN).map(({ text, value }) => (
-          <tr key={String(value)}>
-            <td>{text}</td>
-            <td>{value}</td>
+    // A region that scrolls has to be reachable with the keyboard.
+    <div className={styles.scroll} role="region" aria-label="List of values" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Shown</th>
+            <th scope="col">Used</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {values.slice(0, SHOWN).map(({ text, value }) => (
+            <tr key={String(value)}>
+              <td>{text}</td>
+              <td>{value}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
@@ -231,10 +219,10 @@ function useLate<T>(value: T, milliseconds: number): T {
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({
+  editor: css({ marginTop: theme.spacing(2) }),
   sql: css({ fontFamily: theme.typography.fontFamilyMonospace, fontSize: theme.typography.bodySmall.fontSize }),
   values: css({ marginBottom: theme.spacing(2) }),
-  table: css({
-    display: 'block',
+  scroll: css({
     marginTop: theme.spacing(1),
     maxHeight: 240,
     overflow: 'auto',
