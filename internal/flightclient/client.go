@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/kmstrail/kmstrail/internal/flightsql/action"
 )
@@ -73,6 +74,8 @@ func (o Options) dialing() (target string, options []grpc.DialOption, err error)
 	options = append(options,
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithNoProxy(), // as for a database
+		// What lies between may forget a connection without a word.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 	)
 	if o.UserAgent != "" {
 		options = append(options, grpc.WithUserAgent(o.UserAgent))
@@ -182,27 +185,35 @@ type ServerInfo struct {
 // Server asks who answers.
 func (c *Client) Server(ctx context.Context) (ServerInfo, error) {
 	info, err := c.flight.GetSqlInfo(ctx, []flightsql.SqlInfo{flightsql.SqlInfoFlightSqlServerName, flightsql.SqlInfoFlightSqlServerVersion})
+	var out ServerInfo
+	err = c.fetch(ctx, info, err, out.read)
+	return out, err
+}
+
+// fetch reads what GetFlightInfo answered for a question about the server.
+func (c *Client) fetch(ctx context.Context, info *flight.FlightInfo, err error, read func(arrow.RecordBatch) error) error {
 	if err != nil {
-		return ServerInfo{}, errorOf(ctx, err)
+		return errorOf(ctx, err)
 	}
 	if len(info.GetEndpoint()) != 1 {
-		return ServerInfo{}, errNotFlightSQL
+		return errNotFlightSQL
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // a stream that is not read to its end
 	r, err := c.flight.DoGet(ctx, info.GetEndpoint()[0].GetTicket())
 	if err != nil {
-		return ServerInfo{}, errorOf(ctx, err)
+		return errorOf(ctx, err)
 	}
 	defer r.Release()
-	var out ServerInfo
 	for r.Next() {
-		if err := out.read(r.RecordBatch()); err != nil {
-			return out, err
+		if err := read(r.RecordBatch()); err != nil {
+			return err
 		}
 	}
 	if err := r.Err(); err != nil {
-		return out, errorOf(ctx, err)
+		return errorOf(ctx, err)
 	}
-	return out, nil
+	return nil
 }
 
 var errNotFlightSQL = errors.New("what answers is not a Flight SQL server as we know them")

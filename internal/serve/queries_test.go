@@ -147,6 +147,14 @@ func TestFlightClient(t *testing.T) {
 	if info, err := c.Server(t.Context()); err != nil || info.Name != "kmstrail" {
 		t.Errorf("got %+v, %v", info, err)
 	}
+	tables, err := c.Tables(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(tables, func(t flightclient.Table) bool { return t.Name == "keys" })
+	if i < 0 || tables[i].Kind != "view" || tables[i].Doc == "" || tables[i].Columns[0] != (flightclient.Column{Name: "key_arn", Type: "VARCHAR", Doc: "The key."}) {
+		t.Errorf("the table keys is at %d of\n%+v", i, tables)
+	}
 	schema, err := c.Describe(t.Context(), "select 1 as one, 'b' as two")
 	if err != nil {
 		t.Fatal(err)

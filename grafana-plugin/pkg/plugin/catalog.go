@@ -7,19 +7,20 @@ import (
 	"strings"
 
 	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/builder"
+	"github.com/kmstrail/kmstrail/internal/flightclient"
 )
 
 // catalog is what the server says of its tables.
 type catalog struct {
 	version string
-	tables  []table
-	byName  map[string]table
+	tables  []flightclient.Table
+	byName  map[string]flightclient.Table
 	// docs has what columns mean, where all tables agree.
 	docs map[string]string
 }
 
-func newCatalog(version string, tables []table) *catalog {
-	c := &catalog{version: version, tables: tables, byName: map[string]table{}, docs: map[string]string{}}
+func newCatalog(version string, tables []flightclient.Table) *catalog {
+	c := &catalog{version: version, tables: tables, byName: map[string]flightclient.Table{}, docs: map[string]string{}}
 	for _, t := range tables {
 		c.byName[t.Name] = t
 		for _, col := range t.Columns {
@@ -58,7 +59,7 @@ func (c *catalog) table(name string) (builder.Table, error) {
 	return builderTable(t), nil
 }
 
-func builderTable(t table) builder.Table {
+func builderTable(t flightclient.Table) builder.Table {
 	columns := make([]builder.Column, len(t.Columns))
 	for i, c := range t.Columns {
 		columns[i] = builder.Column{Name: c.Name, Type: c.Type}
@@ -70,11 +71,11 @@ var word = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 
 // mentioned returns the tables whose names are in a statement. There can be too
 // many: a name may be one of something else.
-func (c *catalog) mentioned(sql string) []table {
-	var out []table
+func (c *catalog) mentioned(sql string) []flightclient.Table {
+	var out []flightclient.Table
 	for _, w := range word.FindAllString(sql, -1) {
 		t, ok := c.byName[strings.ToLower(w)]
-		if ok && !slices.ContainsFunc(out, func(o table) bool { return o.Name == t.Name }) {
+		if ok && !slices.ContainsFunc(out, func(o flightclient.Table) bool { return o.Name == t.Name }) {
 			out = append(out, t)
 		}
 	}
@@ -82,8 +83,8 @@ func (c *catalog) mentioned(sql string) []table {
 }
 
 // columnsOf returns what is known of a column, by the first table that has it.
-func columnsOf(tables []table) map[string]column {
-	out := map[string]column{}
+func columnsOf(tables []flightclient.Table) map[string]flightclient.Column {
+	out := map[string]flightclient.Column{}
 	for _, t := range tables {
 		for _, c := range t.Columns {
 			if _, seen := out[c.Name]; !seen {

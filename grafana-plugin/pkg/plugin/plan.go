@@ -52,7 +52,7 @@ func newRequest(q backend.DataQuery) (request, error) {
 
 // env is what macros are expanded with. Ad hoc filters are about the columns of
 // tables.
-func (r request) env(tables []table) macros.Env {
+func (r request) env(tables []flightclient.Table) macros.Env {
 	env := macros.Env{
 		From: r.span.From, To: r.span.To, Interval: r.interval, MaxDataPoints: r.maxDataPoints,
 		Variables: r.Variables, AdHoc: r.AdHoc,
@@ -92,7 +92,7 @@ func (d *Datasource) plan(ctx context.Context, r request) (plan, error) {
 }
 
 func (d *Datasource) planSQL(ctx context.Context, r request) (plan, error) {
-	var tables []table
+	var tables []flightclient.Table
 	docs := map[string]string{}
 	// Without the catalog a statement runs as well: it is for descriptions, and
 	// for filters, which need it.
@@ -129,9 +129,9 @@ func (d *Datasource) planOwn(ctx context.Context, r request, sql string, err err
 	if err != nil {
 		return plan{typed: sql}, err
 	}
-	var tables []table
+	var tables []flightclient.Table
 	if t, ok := c.byName[about]; ok {
-		tables = []table{t}
+		tables = []flightclient.Table{t}
 	}
 	p, err := expand(r, sql, tables)
 	columns := columnsOf(append(tables, c.mentioned(sql)...))
@@ -140,7 +140,7 @@ func (d *Datasource) planOwn(ctx context.Context, r request, sql string, err err
 }
 
 // expand replaces macros.
-func expand(r request, sql string, tables []table) (plan, error) {
+func expand(r request, sql string, tables []flightclient.Table) (plan, error) {
 	p := plan{typed: sql, fill: frames.Fill{Mode: r.Fill}}
 	e, err := macros.Expand(sql, r.env(tables))
 	if err != nil {
@@ -180,12 +180,12 @@ func (d *Datasource) planNamed(ctx context.Context, r request) (plan, error) {
 	return p, err
 }
 
-func namedColumns(list []flightclient.NamedQuery, id string) map[string]column {
-	out := map[string]column{}
+func namedColumns(list []flightclient.NamedQuery, id string) map[string]flightclient.Column {
+	out := map[string]flightclient.Column{}
 	for _, q := range list {
 		if q.ID == id {
 			for _, c := range q.Columns {
-				out[c.Name] = column{Name: c.Name, Type: c.Type, Doc: c.Doc}
+				out[c.Name] = c
 			}
 		}
 	}
@@ -193,11 +193,11 @@ func namedColumns(list []flightclient.NamedQuery, id string) map[string]column {
 }
 
 // filter wraps the statement in the dashboard's filters about its columns.
-func (p *plan) filter(r request, columns map[string]column) error {
+func (p *plan) filter(r request, columns map[string]flightclient.Column) error {
 	if len(r.AdHoc) == 0 {
 		return nil
 	}
-	env := r.env([]table{{Columns: slices.Collect(maps.Values(columns))}})
+	env := r.env([]flightclient.Table{{Columns: slices.Collect(maps.Values(columns))}})
 	e, err := macros.Expand("$__adhocFilters()", env)
 	if err != nil {
 		return err

@@ -240,7 +240,7 @@ func describe(r *http.Request, s server, sql string) ([]previewColumn, error) {
 	}
 	out := make([]previewColumn, schema.NumFields())
 	for i, f := range schema.Fields() {
-		out[i] = previewColumn{Name: f.Name, Type: typeName(f)}
+		out[i] = previewColumn{Name: f.Name, Type: flightclient.TypeName(f)}
 	}
 	return out, nil
 }

@@ -54,7 +54,7 @@ func (*fake) Describe(context.Context, string) (*arrow.Schema, error) { return a
 func (*fake) Server(context.Context) (flightclient.ServerInfo, error) {
 	return flightclient.ServerInfo{Name: "kmstrail", Version: "1"}, nil
 }
-func (*fake) Tables(context.Context) ([]table, error) { return nil, nil }
+func (*fake) Tables(context.Context) ([]flightclient.Table, error) { return nil, nil }
 func (*fake) NamedQueries(context.Context) ([]flightclient.NamedQuery, error) {
 	return nil, nil
 }

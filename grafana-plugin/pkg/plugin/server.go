@@ -15,7 +15,7 @@ type server interface {
 	Query(ctx context.Context, sql string, args ...any) (array.RecordReader, error)
 	Describe(ctx context.Context, sql string) (*arrow.Schema, error)
 	Server(ctx context.Context) (flightclient.ServerInfo, error)
-	Tables(ctx context.Context) ([]table, error)
+	Tables(ctx context.Context) ([]flightclient.Table, error)
 	NamedQueries(ctx context.Context) ([]flightclient.NamedQuery, error)
 	BindNamedQuery(ctx context.Context, id string, params map[string]string, from, to time.Time) (string, error)
 	Close() error
@@ -23,9 +23,5 @@ type server interface {
 
 // dial returns the server of the settings. It connects with the first question.
 func dial(s Settings) (server, error) {
-	c, err := flightclient.New(flightclient.Options{Address: s.Address, TLS: s.TLS, Token: s.token, UserAgent: ID})
-	if err != nil {
-		return nil, err
-	}
-	return &remote{Client: c, settings: s}, nil
+	return flightclient.New(flightclient.Options{Address: s.Address, TLS: s.TLS, Token: s.token, UserAgent: ID})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/builder"
+	"github.com/kmstrail/kmstrail/internal/flightclient"
 )
 
 // Value is one value of a variable, a filter or a column.
@@ -244,7 +245,7 @@ func (l lookup) columnSQL(c *catalog) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("there is no table %s on the server", l.table)
 	}
-	i := slices.IndexFunc(t.Columns, func(c column) bool { return c.Name == l.column })
+	i := slices.IndexFunc(t.Columns, func(c flightclient.Column) bool { return c.Name == l.column })
 	if i < 0 {
 		return "", fmt.Errorf("the table %s has no column %s", l.table, l.column)
 	}
