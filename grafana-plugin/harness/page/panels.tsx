@@ -3,6 +3,7 @@
 // names, links, filters) is what panels show.
 import {
   DataFrame,
+  FieldColorModeId,
   FieldConfigProperty,
   FieldType,
   formattedValueToString,
@@ -13,7 +14,7 @@ import {
   PanelProps,
   sortDataFrame,
 } from '@grafana/data';
-import { LegendDisplayMode, VizLegendOptions } from '@grafana/schema';
+import { LegendDisplayMode, VisibilityMode, VizLegendOptions } from '@grafana/schema';
 import { BigValue, BigValueColorMode, BigValueGraphMode, TimeSeries, usePanelContext, useTheme2 } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import { LogRows } from './logs';
@@ -31,10 +32,23 @@ function Empty({ props }: { props: PanelProps }) {
 
 const has = (type: FieldType) => (frame: DataFrame) => frame.fields.some((f) => f.type === type);
 
+/** The colours that new panels have. */
+function coloured(frame: DataFrame): DataFrame {
+  const color = { mode: FieldColorModeId.PaletteClassic };
+  const custom = { showPoints: VisibilityMode.Always, pointSize: 4 };
+  const fields = frame.fields.map((field, i) => ({
+    ...field,
+    config: { color, ...field.config, custom: { ...custom, ...field.config.custom } },
+    state: { seriesIndex: i, ...field.state },
+  }));
+  return { ...frame, fields };
+}
+
 function TimeSeriesPanel(props: PanelProps) {
   const frames = props.data.series
     .filter(has(FieldType.time))
     .filter(has(FieldType.number))
+    .map(coloured)
     .map((frame) =>
       sortDataFrame(
         frame,

@@ -11,15 +11,21 @@ import {
 import { toDataQueryError } from '@grafana/runtime';
 import { catchError, defer, from, map, Observable, of, startWith } from 'rxjs';
 
-export function runRequest(datasource: DataSourceApi, request: DataQueryRequest): Observable<PanelData> {
+/** ask stands in for the datasource's query function; variables have one of their own. */
+export function runRequest(
+  datasource: DataSourceApi,
+  request: DataQueryRequest,
+  ask: DataSourceApi['query'] = (r) => datasource.query(r)
+): Observable<PanelData> {
   const targets = request.targets.filter((q) => !q.hide && (datasource.filterQuery?.(q) ?? true));
   const empty: PanelData = { state: LoadingState.Done, series: [], request, timeRange: request.range };
   if (targets.length === 0) {
     return of(empty);
   }
-  return defer(() => from(datasource.query({ ...request, targets }))).pipe(
+  return defer(() => from(ask({ ...request, targets }))).pipe(
     map((response): PanelData => {
-      const frames: DataFrame[] = response.data.map((frame) => toDataFrame(frame));
+      // Values of variables come the same way, and are no frames.
+      const frames: DataFrame[] = response.data.map((item) => ('fields' in item ? toDataFrame(item) : item));
       const errors = response.errors ?? (response.error ? [response.error] : undefined);
       return {
         ...empty,

@@ -281,8 +281,7 @@ export function VariableView({ datasource, params }: ViewProps) {
   const [error, setError] = useState<string>();
   const range = useMemo(() => rangeOf(params), [params]);
   const support = variableEditor(datasource);
-  const change = async (q: Query) => {
-    setQuery(q);
+  const list = async (q: Query) => {
     try {
       const answer = await firstValueFrom(
         support.query(requestFor([{ ...q, refId: 'variable' }], range, CoreApp.Dashboard)).pipe(last())
@@ -293,13 +292,25 @@ export function VariableView({ datasource, params }: ViewProps) {
       setError(err.data?.message ?? err.message ?? String(err));
     }
   };
+  const change = (q: Query) => {
+    setQuery(q);
+    list(q);
+  };
+  // Grafana lists the values of a new variable too.
+  const listed = useRef(false);
+  useEffect(() => {
+    if (!listed.current) {
+      listed.current = true;
+      list(query);
+    }
+  });
   return (
     <>
       <support.editor
         datasource={datasource}
         query={query}
         onChange={change}
-        onRunQuery={() => change(query)}
+        onRunQuery={() => list(query)}
         range={range}
         data={nothing(range)}
       />

@@ -21,33 +21,43 @@ async function events(page: Page): Promise<number> {
   return Number(/(\d+)$/.exec(label)?.[1] ?? NaN);
 }
 
-/** SQL that has been run since it was asked the last time. */
-function watch(page: Page): () => string[] {
-  const seen: string[] = [];
-  page.on('response', async (response) => {
-    if (response.url().includes('/api/ds/query') && response.ok()) {
-      const { results } = await response.json();
-      for (const result of Object.values<any>(results)) {
-        seen.push(...result.frames.map((f: any) => f.schema.meta?.executedQueryString ?? ''));
+/** SQL that has been run since begin was called. */
+class Executed {
+  private statements: string[] = [];
+
+  constructor(page: Page) {
+    page.on('response', async (response) => {
+      if (response.url().includes('/api/ds/query') && response.ok()) {
+        const { results } = await response.json();
+        for (const result of Object.values<any>(results)) {
+          this.statements.push(...result.frames.map((f: any) => f.schema.meta?.executedQueryString ?? ''));
+        }
       }
-    }
-  });
-  return () => seen.splice(0);
+    });
+  }
+
+  begin() {
+    this.statements = [];
+  }
+
+  readonly all = () => this.statements.join('\n');
 }
 
-/** Opens the list of a variable and chooses what is named. */
+/** Chooses what is named in the list of a variable, which is taken over when it is closed. */
 async function pick(page: Page, variable: string, options: string[]) {
-  const label = page.getByTestId(`data-testid Dashboard template variables submenu Label ${variable}`);
-  await label.locator('xpath=following-sibling::*[1]').click();
+  const input = page.getByRole('combobox', { name: variable, exact: true });
   for (const option of options) {
-    await page.keyboard.type(option);
-    await page.getByRole('option', { name: option }).first().click();
+    await input.fill(option);
+    // Not the option to add what was typed as it is.
+    await page.getByRole('option', { name: `${option} (` }).click();
   }
+  await input.fill('');
   await page.keyboard.press('Escape');
+  await page.getByRole('heading', { name: 'kmstrail' }).click();
 }
 
 test('panels, variables with many values and All', async ({ harness, page }) => {
-  const executed = watch(page);
+  const executed = new Executed(page);
   await open(harness, page);
   await expect.poll(() => events(page)).toBeGreaterThan(300);
   const all = await events(page);
@@ -58,26 +68,36 @@ test('panels, variables with many values and All', async ({ harness, page }) => 
   ).toHaveCount(1);
   await expect(panel(page, 'Use of keys').getByRole('row').first()).toBeVisible();
   // All is no condition.
-  expect(executed().join('\n')).not.toContain('recipient_account_id IN');
+  expect(executed.all()).not.toContain('recipient_account_id IN');
+  executed.begin();
   await harness.shot('dashboard');
 
   await pick(page, 'Account', ['payments-prod', 'web-prod']);
   await expect.poll(() => events(page)).toBeLessThan(all);
   const two = await events(page);
   expect(two).toBeGreaterThan(0);
-  const sql = executed().join('\n');
-  expect(sql).toContain("'111122223333'");
-  expect(sql).toContain("'222222222222'");
+  await expect.poll(executed.all).toContain("'111122223333'");
+  expect(executed.all()).toContain("'222222222222'");
   await harness.shot('dashboard-two-accounts');
 
   // The alias is shown, the ARN is asked for.
   await pick(page, 'Key', ['alias/tenant-blue']);
   await expect.poll(() => events(page)).toBeLessThan(two);
-  expect(executed().join('\n')).toMatch(/'arn:aws:kms:us-east-1:222222222222:key\/[0-9a-f-]{36}'/);
+  await expect.poll(executed.all).toMatch(/'arn:aws:kms:us-east-1:222222222222:key\/[0-9a-f-]{36}'/);
+});
+
+// Grafana looks for $name in what is saved, and a macro's name says nothing to it.
+test.fail('SQL whose macros name a variable runs again when it changes', async ({ harness, page }) => {
+  const executed = new Executed(page);
+  await open(harness, page);
+  await expect.poll(() => events(page)).toBeGreaterThan(300);
+  executed.begin();
+  await pick(page, 'Account', ['payments-prod']);
+  await expect.poll(executed.all).toMatch(/time_bucket[^;]*recipient_account_id IN \('111122223333'\)/);
 });
 
 test('a click on a value filters all panels', async ({ harness, page }) => {
-  const executed = watch(page);
+  const executed = new Executed(page);
   await open(harness, page);
   await expect.poll(() => events(page)).toBeGreaterThan(300);
   const all = await events(page);
@@ -85,8 +105,7 @@ test('a click on a value filters all panels', async ({ harness, page }) => {
   await cell.hover();
   await cell.getByRole('button', { name: /Filter for/i }).click();
   await expect.poll(() => events(page)).toBeLessThan(all);
-  const sql = executed().join('\n');
-  expect(sql).toMatch(/region = 'us-west-2'/);
+  await expect.poll(executed.all).toMatch(/region = 'us-west-2'/);
   await expect(page.getByText(/region/).first()).toBeVisible();
   await harness.shot('dashboard-filtered');
 });

@@ -30,7 +30,7 @@ export const sqlEditor = (page: Page) => page.getByRole('textbox', { name: /^SQL
 
 /** Replaces the SQL by typing. What the editor adds by itself, such as quotes, is typed over. */
 export async function typeSQL(page: Page, sql: string) {
-  await expect(page.locator('.monaco-editor')).toBeVisible();
+  await expect(page.locator('.monaco-editor').first()).toBeVisible();
   await sqlEditor(page).focus();
   await page.keyboard.press('ControlOrMeta+a');
   await page.keyboard.press('Delete');

@@ -12,7 +12,7 @@ test('a named query with its parameters', async ({ harness, page }) => {
   // It wants a key, which has a name for people.
   const run = page.getByRole('button', { name: 'Run query' });
   await expect(run).toHaveAttribute('aria-disabled', 'true');
-  await choose(page, 'Key *', 'alias/tenant-blue', 'tenant-blue');
+  await choose(page, 'Key ARN *', 'alias/tenant-blue', 'tenant-blue');
   await expect(run).toHaveAttribute('aria-disabled', 'false');
   expect(await harness.done()).toBeGreaterThan(0);
   expect((await harness.saved()).named).toEqual({

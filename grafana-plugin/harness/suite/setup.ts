@@ -7,7 +7,9 @@ import { createInterface } from 'node:readline';
 const root = path.resolve(__dirname, '../../..');
 
 export default async function setup() {
-  const [command, ...args] = process.env.HARNESS ? [process.env.HARNESS] : ['go', 'run', './grafana-plugin/harness'];
+  const built = process.env.HARNESS;
+  const command = built || 'go';
+  const args = built ? [] : ['run', './grafana-plugin/harness'];
   if (process.env.KMSTRAIL) {
     args.push('-kmstrail', process.env.KMSTRAIL);
   }

@@ -63,7 +63,7 @@ for (const [name, text, place, said] of [
 
 test('the keyboard leaves the editor', async ({ harness, page }) => {
   await harness.open('query', sql('select 1 as one'));
-  await expect(page.locator('.monaco-editor')).toBeVisible();
+  await expect(page.locator('.monaco-editor').first()).toBeVisible();
   await sqlEditor(page).focus();
   await page.keyboard.press('Escape');
   await page.keyboard.press('Tab');
