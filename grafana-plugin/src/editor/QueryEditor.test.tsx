@@ -143,7 +143,7 @@ async function edit(query: Partial<KmsQuery>, { app, variables = [], server = ba
 /** Options of a list that is opened. */
 async function optionsOf(label: string | RegExp): Promise<HTMLElement[]> {
   await userEvent.click(screen.getByLabelText(label));
-  return screen.queryAllByTestId('option');
+  return screen.findAllByTestId('option');
 }
 
 /** Chooses an option of a list. */
