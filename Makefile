@@ -28,7 +28,7 @@ FUZZTIME ?= 60s
 
 .PHONY: help
 help: ## print the targets (this)
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: check
 check: ## all that CI does, with the minutes of each step
@@ -90,13 +90,54 @@ load: toolchain ## dashboards of 50 viewers on a server that ingests 2,000 event
 test-clients: build ## Flight SQL with clients of others: Go, Python, JDBC (300 MB once; Python 3, Java 17, Maven)
 	go test -count=1 -timeout 15m -tags '$(GOTAGS) clients' ./internal/flightsql/clients
 
+# The same sources give the same plugin: its date is that of the commit.
+PACK_PLUGIN := go run ./grafana-plugin/pack -version '$(VERSION)' -time $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+.PHONY: plugin
+plugin: plugin-frontend ## build the Grafana plugin for all its platforms: grafana-plugin/dist, and the archive in bin/ (Node.js)
+	$(PACK_PLUGIN) -zip bin
+
+.PHONY: plugin-frontend
+plugin-frontend: grafana-plugin/node_modules/.package-lock.json
+	cd grafana-plugin && npm run build
+
+grafana-plugin/node_modules/.package-lock.json: grafana-plugin/package-lock.json | node
+	cd grafana-plugin && npm ci
+	touch $@
+
+# The page on which the plugin is tested, and what serves it: bin/harness/harness.
+.PHONY: harness
+harness: grafana-plugin/node_modules/.package-lock.json
+	node grafana-plugin/harness/page/build.mjs
+	go build -o bin/harness/harness ./grafana-plugin/harness
+
+# Leaves a plugin in grafana-plugin/dist that runs on this machine only.
+.PHONY: test-plugin
+test-plugin: build plugin-frontend harness ## test the Grafana plugin: code, what is shipped, and what people do with it (Node.js, Chromium)
+	cd grafana-plugin && npm run typecheck && npx tsc -p harness/page && npx tsc -p harness/suite && npm run lint && npm run test:ci
+	$(PACK_PLUGIN) -platforms host
+	cd grafana-plugin && npx playwright test -c harness/suite
+
+# A Grafana of yours with the plugin and a datasource with the sample data; the
+# specs say what they take from the environment.
+GRAFANA_URL ?= http://127.0.0.1:3000
+
+.PHONY: e2e-grafana
+e2e-grafana: grafana-plugin/node_modules/.package-lock.json ## test the plugin in the Grafana at GRAFANA_URL=http://127.0.0.1:3000 (Node.js, Chromium)
+	cd grafana-plugin && GRAFANA_URL='$(GRAFANA_URL)' npx playwright test -c tests
+
 .PHONY: update
 update: toolchain ## rewrite golden files with what the tests get; read the diff
 	packages=$$($(LIST_GOLDEN)); go test $$packages -update
 
 .PHONY: generate
-generate: toolchain ## write the generated pages of docs/
+generate: toolchain ## write the generated pages of docs/, and the dashboards
 	go test ./internal/docgen ./internal/duck ./internal/httpapi ./internal/metrics ./cmd/kmstrail -run '^TestPage(s|OfRoutes)?$$' -count=1 -update
+	go run ./grafana-plugin/dashboards/write grafana-plugin/src/dashboards
+
+.PHONY: test-dashboards
+test-dashboards: toolchain ## every query of every dashboard, through the built plugin and a real server, against the truth of the sample data
+	go test -count=1 ./grafana-plugin/dashboards/...
 
 .PHONY: trino
 trino: ## download Trino for the tests that need one (800 MB, once; kept in the user's cache)
@@ -126,7 +167,7 @@ tidy: ## gofmt, and put go.mod in order
 
 .PHONY: clean
 clean: ## remove what the other targets wrote (not Go's caches)
-	rm -rf bin demo bench/data
+	rm -rf bin demo bench/data grafana-plugin/{dist,harness/shots,test-results}
 
 bin/golangci-lint: internal/devtools/go.mod internal/devtools/go.sum
 	cd internal/devtools && go build -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -140,3 +181,10 @@ toolchain:
 	  echo "kmstrail: the C compiler '$$cc' is missing: install gcc and g++ (Debian: build-essential, Fedora: gcc-c++, macOS: xcode-select --install)" >&2; exit 1; }
 	@[ "$$(go env GOOS)" != linux ] || echo 'int main(void) { return 0; }' | $$(go env CC) -x c - -lstdc++ -o /dev/null 2>/dev/null || { \
 	  echo "kmstrail: the C++ library is missing, which DuckDB needs: install g++ (Debian: build-essential, Fedora: gcc-c++)" >&2; exit 1; }
+
+.PHONY: node
+node:
+	@command -v npm >/dev/null || { \
+	  echo "kmstrail: Node.js is missing: install version 20 or newer with npm, https://nodejs.org/" >&2; exit 1; }
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || { \
+	  echo "kmstrail: Node.js $$(node --version) is too old: install version 20 or newer, https://nodejs.org/" >&2; exit 1; }

@@ -162,7 +162,7 @@ func panel(kind, title, description, empty string, w, h int, queries []Query) Pa
 	}
 	return Panel{
 		Type: kind, Title: title, Description: description, Datasource: &source, Targets: queries,
-		GridPos: GridPos{W: w, H: h},
+		GridPos: GridPos{W: w, H: h}, MaxDataPoints: pointsPerPanel,
 		FieldConfig: &FieldConfig{
 			Defaults:  Field{NoValue: empty, Color: &Color{Mode: "fixed", FixedColor: blue}, Custom: map[string]any{}},
 			Overrides: []Override{},
@@ -183,13 +183,13 @@ func stat(title, description, empty, unit string, q Query) Panel {
 }
 
 // pointsPerPanel makes bars as wide as can be told apart from afar: an hour for a
-// day, three for a week, a day for a month. See usage.
-const pointsPerPanel = 50
+// day, six for a week, a day for a month, as Grafana rounds. All panels have as many,
+// so that they read the same sums, see usage.
+const pointsPerPanel = 25
 
 // bars is a time series of counts, stacked.
 func bars(title, description, empty string, w, h int, q ...Query) Panel {
 	p := lines(title, description, empty, w, h, q...)
-	p.MaxDataPoints = pointsPerPanel
 	c := p.FieldConfig.Defaults.Custom
 	c["drawStyle"], c["fillOpacity"], c["lineWidth"] = "bars", 80, 0
 	c["stacking"] = map[string]any{"mode": "normal", "group": "A"}
@@ -223,7 +223,8 @@ func grid(title, description, empty string, w, h int, q ...Query) Panel {
 		"align": "auto", "filterable": true, "cellOptions": map[string]any{"type": "auto"},
 	}
 	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm", "footer": map[string]any{"show": false, "reducer": []string{"sum"}}}
-	return p
+	// The text is for a table without rows; a value that is not there is a dash.
+	return p.fields(".*", Property{ID: "noValue", Value: "–"})
 }
 
 // ranking is horizontal bars, one for each row of name and number.
@@ -360,7 +361,8 @@ func textColours(base string, steps ...any) []Property {
 // hide leaves columns out.
 func (p Panel) hide(columns ...string) Panel {
 	for _, c := range columns {
-		p = p.field(c, hidden())
+		// Tables mix up columns that are called alike, hidden ones too.
+		p = p.field(c, hidden(), called(c))
 	}
 	return p
 }
@@ -436,4 +438,31 @@ func toAccount(id string) Link {
 // toFindings leads to the findings of the detector that is in a column.
 func toFindings(detector string) Link {
 	return Link{Title: "Findings", URL: dashboardURL(findingsUID, column("detector", detector))}
+}
+
+// toFinding leads to one finding, whose id is in a column.
+func toFinding(id string) Link {
+	return Link{Title: "Finding and its evidence", URL: dashboardURL(findingsUID, column("finding", id))}
+}
+
+// paint gives series names their colours; others are grey.
+func (p Panel) paint(colors ...string) Panel {
+	p.FieldConfig.Defaults.Color = &Color{Mode: "shades", FixedColor: "purple"}
+	for i := 0; i+1 < len(colors); i += 2 {
+		p = p.override(Matcher{ID: "byRegexp", Options: "/^" + colors[i] + "$/"}, coloured(colors[i+1]))
+	}
+	return p
+}
+
+// operations have the same colours everywhere: blues read, purples write.
+func (p Panel) operations() Panel {
+	return p.paint("Decrypt", blue, "GenerateDataKey", "light-blue", "GenerateDataKeyWithoutPlaintext", "super-light-blue",
+		"Encrypt", "dark-blue", "ReEncrypt", "dark-purple", "CreateGrant", "purple", "RetireGrant", "light-purple",
+		"Sign|GenerateMac", "semi-dark-purple", "other", grey)
+}
+
+// errors have the colour of what to do about them.
+func (p Panel) errors() Panel {
+	return p.paint("denied", orange, "throttled", "yellow", "pending_deletion", red, "disabled", "dark-red", "pending_import", "light-red",
+		"other", grey, "dry_run", "super-light-blue", "not_found", "light-blue", "bad_ciphertext", "purple", "wrong_key", "light-purple")
 }

@@ -20,16 +20,54 @@ func principalName(arn, id string) string {
 	return "coalesce(nullif(split_part(" + arn + ", ':', 6), ''), " + arn + ", " + id + ", 'unknown')"
 }
 
+// short shows ARNs of principals and keys without what stands before the name. The
+// value, which links use, stays.
+func short() Property {
+	cut := func(pattern string, index int) Mapping {
+		return Mapping{Type: "regex", Options: map[string]any{
+			"pattern": pattern, "result": map[string]any{"text": "$1", "index": index},
+		}}
+	}
+	return Property{ID: "mappings", Value: []Mapping{
+		cut("^arn:[^:]*:kms:[^:]*:[^:]*:key/(.*)$", 0),
+		cut("^arn:[^:]*:(?:iam|sts)::[^:]*:(.*)$", 1),
+	}}
+}
+
 // usage is the table of who used a key for what, by the hour, or by the day where
-// a point of the panel is a day: over months that is a twelfth of the rows. Panels
-// that group it by $__timeGroupAlias(time, auto(1h)) get groups that fit. Its time
-// is called time.
+// a point of the panel is a day: over months that is a fraction of the rows. Panels
+// that group it by $__timeGroupAlias(time, auto(1h)) get groups that fit; all
+// panels have as many points (see pointsPerPanel), so their sums agree. Its time is
+// called time. Ad hoc filters are in it already.
 const usage = `(
   SELECT hour AS time, * EXCLUDE (hour)
   FROM usage_hourly
-  WHERE $__interval_ms <= 43200000 AND $__timeFilter(hour, 1h)
+  WHERE $__interval_ms <= 43200000 AND $__timeFilter(hour, 1h) AND $__adhocFilters(usage_hourly)
   UNION ALL BY NAME
   SELECT CAST(day AS TIMESTAMP) AS time, * EXCLUDE (day)
   FROM usage_daily
-  WHERE $__interval_ms > 43200000 AND $__dateFilter(day)
+  WHERE $__interval_ms > 43200000 AND $__dateFilter(day) AND $__adhocFilters(usage_daily)
 )`
+
+// inScope are the conditions on usage u: calls by or on keys of the accounts that
+// are chosen.
+const inScope = `($__accountFilter(u.paying_account_id) OR $__accountFilter(u.key_account_id)) AND $__regionFilter(u.region)`
+
+// top sums a number of usage u over time by a text, the largest eight of it by
+// name and the rest as other.
+func top(text, number, where string) string {
+	return `WITH sums AS (
+  SELECT $__timeGroup(u.time, auto(1h), zero) AS time, ` + text + ` AS name, sum(` + number + `) AS n
+  FROM ` + usage + ` AS u
+  WHERE ` + where + `
+  GROUP BY ALL
+),
+largest AS (SELECT name FROM sums GROUP BY name ORDER BY sum(n) DESC, name LIMIT 8)
+SELECT
+  time,
+  CASE WHEN name IN (SELECT name FROM largest) THEN name ELSE 'other' END AS name,
+  sum(n) AS call_count
+FROM sums
+GROUP BY ALL
+ORDER BY time`
+}

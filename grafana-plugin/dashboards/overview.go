@@ -1,5 +1,312 @@
 package dashboards
 
+import "github.com/kmstrail/kmstrail/grafana-plugin/pkg/builder"
+
+// overview is for the wall: what must be acted on, what KMS is used for, and where
+// to go on.
 func overview() Dashboard {
-	return kmsDashboard(overviewUID, "KMS overview", "", "now-7d", accountAndRegion(), nil, nil)
+	return kmsDashboard(overviewUID, "KMS overview",
+		"Who uses KMS for what, what needs somebody to act, and how complete the logs are. Every number leads on.",
+		"now-7d", append(accountAndRegion(), filters()),
+		[]Annotation{findingMarks(), keyChangeMarks(false)},
+		[]Panel{
+			openFindingsTile(), dyingKeysTile(), quotaTile(), deniedTile(), gapsTile(), newestTile(),
+			bars("Calls by operation",
+				"KMS calls of all accounts with logs, the eight operations with most calls by name. A step up is a new user or a lost cache, a step down an outage or logs that are missing.",
+				"No KMS calls in this range and selection. Is the range after the newest event? The tile Newest event says when that was.",
+				18, 9, series(top("u.event_name", "u.call_count", inScope), "{{name}}")).operations(),
+			stat("Calls",
+				"KMS calls in the range, each counted once, by the records of the accounts that made them. Calls of strangers, of whom only the key's owner has a record, are in the cross-account ledger.",
+				"0", "short", table(overviewSums("sum(u.call_count)"))).size(6, 3),
+			stat("Keys called", "Different keys that were called in the range, whatever the outcome.", "0", "short",
+				table(overviewSums("count(DISTINCT u.key_arn)"))).size(6, 3).under(),
+			stat("Callers", "Different principals and services that called KMS in the range.", "0", "short",
+				table(overviewSums("count(DISTINCT u.caller_id)"))).size(6, 3).under(),
+			openFindings(),
+			bars("Calls that failed",
+				"Failed calls by class of the error. pending_deletion and disabled mean that somebody needs a key that is on its way out: act before the deletion date. throttled means that a quota was reached.",
+				"No call failed in this range and selection.",
+				12, 9, series(top("u.error_class", "u.call_count", inScope+" AND u.error_class IS NOT NULL"), "{{name}}")).errors(),
+			accountsTable(), keysTable(), callersTable(), servicesRanking(), keyChangesTable(),
+			row("Raw events of the last day of the range", true, lastEvents("",
+				"($__accountFilter(e.caller_account_id) OR $__accountFilter(e.key_account_id)) AND $__regionFilter(e.region)")),
+		})
+}
+
+// overviewSums is one number of all calls in scope.
+func overviewSums(number string) string {
+	return `SELECT ` + number + ` AS value
+FROM ` + usage + ` AS u
+WHERE ` + inScope
+}
+
+func findingMarks() Annotation {
+	return annotation("Findings", red, true, Query{Kind: "findings", Findings: &builder.Findings{
+		Severities: []string{"critical", "high"}, Accounts: []string{"$account"}, Regions: []string{"$region"},
+	}})
+}
+
+func keyChangeMarks(enable bool) Annotation {
+	return annotation("Key changes", orange, enable, Query{Kind: "lifecycle", Lifecycle: &builder.Lifecycle{
+		Accounts: []string{"$account"},
+		Kinds: []string{
+			"ScheduleKeyDeletion", "CancelKeyDeletion", "DeleteKey", "DisableKey", "EnableKey", "PutKeyPolicy",
+			"DeleteImportedKeyMaterial", "DisableKeyRotation",
+		},
+	}})
+}
+
+func openFindingsTile() Panel {
+	return stat("Open findings",
+		"Findings of severity critical or high in the range that nobody has resolved or suppressed. Look at each: its evidence leads to the events.",
+		"0", "short", table(`SELECT count(*) AS value
+FROM findings
+WHERE severity IN ('critical', 'high') AND status IN ('new', 'in_progress')
+  AND first_seen < $__timeTo() AND last_seen >= $__timeFrom()
+  AND $__accountFilter(account_id) AND $__regionFilter(region) AND $__adhocFilters(findings)`)).
+		colours(blue, 1, red).to("Findings", dashboardURL(findingsUID, same("account", "region")...))
+}
+
+func dyingKeysTile() Panel {
+	return stat("Dying keys in use",
+		"Keys that refused calls because they are disabled or pending deletion: somebody still needs them. Cancel the deletion, or move the callers, before the data is lost.",
+		"0", "short", table(`SELECT count(DISTINCT u.key_arn) AS value
+FROM `+usage+` AS u
+WHERE u.error_class IN ('pending_deletion', 'disabled') AND `+inScope)).
+		colours(blue, 1, red).to("Findings", dashboardURL(findingsUID, append(same("account", "region"), "var-detector=pending_deletion_key_use")...))
+}
+
+func quotaTile() Panel {
+	return stat("Busiest second of a quota",
+		"How near the busiest second of the range came to its request quota, over all accounts, Regions and quotas. From 80 % on ask for more or spread the load; over 100 % calls are throttled.",
+		"no calls", "percentunit", table(`WITH peaks AS (
+  SELECT account_id, region, quota_name, max(peak_count) AS peak
+  FROM request_rate
+  WHERE $__timeFilter(minute, 1m) AND $__accountFilter(account_id) AND $__regionFilter(region) AND $__adhocFilters(request_rate)
+  GROUP BY ALL
+),
+limits AS (
+  SELECT peaks.*, quotas.requests_per_second, row_number() OVER (
+    PARTITION BY peaks.account_id, peaks.region, peaks.quota_name
+    ORDER BY quotas.account_id IS NULL, quotas.origin <> 'override', quotas.region IS NULL, quotas.requests_per_second) AS choice
+  FROM peaks
+  JOIN quotas ON quotas.quota_name = peaks.quota_name
+    AND coalesce(quotas.account_id, peaks.account_id) = peaks.account_id
+    AND coalesce(quotas.region, peaks.region) = peaks.region
+)
+SELECT max(peak / nullif(requests_per_second, 0)) AS value
+FROM limits
+WHERE choice = 1`)).decimals(0).colours(blue, 0.8, orange, 1, red)
+}
+
+func deniedTile() Panel {
+	return stat("Denied calls",
+		"Calls that were refused for lack of permission. A few are normal; a new caller among them is an application that a change broke, or somebody who tries.",
+		"0", "short", table(`SELECT sum(u.call_count) AS value
+FROM `+usage+` AS u
+WHERE u.error_class = 'denied' AND `+inScope)).colours(blue)
+}
+
+func gapsTile() Panel {
+	return stat("Days without logs",
+		"Days of an account and Region for which log files, or the KMS records in them, are missing. What is quiet there is not known to be quiet.",
+		"0", "short", table(`SELECT count(*) AS value
+FROM coverage
+WHERE $__dateFilter(day) AND (state IN ('gap', 'excluded_or_write_only') OR failed_file_count > 0)
+  AND $__accountFilter(account_id) AND $__regionFilter(region) AND $__adhocFilters(coverage)`)).
+		colours(blue, 1, orange)
+}
+
+func newestTile() Panel {
+	return stat("Newest event",
+		"How long before the end of the range the newest event of the store happened. CloudTrail delivers after five to fifteen minutes; from half an hour on look at the server's status page.",
+		"no events", "s", table(`SELECT greatest(0, date_diff('second', max(last_event_time), $__timeTo())) AS value
+FROM arrivals
+WHERE first_event_time < $__timeTo()
+HAVING max(last_event_time) IS NOT NULL`)).decimals(0).colours(blue, 1800, orange, 7200, red)
+}
+
+func openFindings() Panel {
+	return grid("Open findings",
+		"What the detectors found in the range and nobody has decided about, the most severe first. The summary leads to the finding and its evidence.",
+		"No open findings in this range and selection. Whether everything was looked at is on the dashboard of findings, under Verdicts.",
+		12, 9, Query{Kind: "findings", Findings: &builder.Findings{
+			Statuses: []string{"new", "in_progress"}, Accounts: []string{"$account"}, Regions: []string{"$region"}, Limit: 100,
+		}}).
+		hide("status", "account_id", "region", "key_arn", "principal_arn", "event_count", "first_seen", "status_reason", "finding_id", "aliases", "detector_id").
+		widths("severity", 80, "account_name", 130, "last_seen", 160).
+		field("summary", leads(toFinding("finding_id"))).
+		field("account_name", leads(toAccount("account_id")))
+}
+
+func accountsTable() Panel {
+	return grid("Accounts",
+		"The accounts that made calls, those with most first. A name leads to the overview of that account alone.",
+		"No calls in this range and selection.",
+		12, 9, table(`SELECT
+  `+accountName("a", "s.account_id")+` AS name,
+  s.account_id,
+  s.call_count,
+  s.denied_count,
+  s.failed_count,
+  s.key_count,
+  s.caller_count
+FROM (
+  SELECT
+    u.paying_account_id AS account_id,
+    sum(u.call_count) AS call_count,
+    sum(u.call_count) FILTER (u.error_class = 'denied') AS denied_count,
+    sum(u.call_count) FILTER (u.error_class IS NOT NULL AND u.error_class NOT IN ('denied', 'dry_run')) AS failed_count,
+    count(DISTINCT u.key_arn) AS key_count,
+    count(DISTINCT u.caller_id) AS caller_count
+  FROM `+usage+` AS u
+  WHERE `+inScope+`
+  GROUP BY ALL
+  HAVING sum(u.call_count) > 0
+) AS s
+LEFT JOIN accounts AS a ON a.account_id = s.account_id
+ORDER BY s.call_count DESC, s.account_id
+LIMIT 500`)).hide("account_id").
+		field("name", called("Account"), leads(toAccount("account_id"))).
+		field("key_count", called("Keys")).field("caller_count", called("Callers")).field("failed_count", called("Failed otherwise"))
+}
+
+func keysTable() Panel {
+	return grid("Keys",
+		"The keys that were called most, by alias, with the share that failed. A name leads to all about the key.",
+		"No key was called in this range and selection.",
+		12, 9, table(`SELECT
+  `+keyName("k", "s.key_arn")+` AS name,
+  s.key_arn,
+  `+accountName("a", "s.key_account_id")+` AS owner,
+  s.region,
+  s.call_count,
+  s.failed_count,
+  s.caller_count,
+  k.state
+FROM (
+  SELECT
+    u.key_arn, u.key_account_id, u.region,
+    greatest(sum(u.caller_use_count), sum(u.use_count)) AS call_count,
+    sum(greatest(u.caller_use_count, u.use_count)) FILTER (u.error_class <> 'dry_run') AS failed_count,
+    count(DISTINCT u.caller_id) AS caller_count
+  FROM `+usage+` AS u
+  WHERE u.key_arn IS NOT NULL AND `+inScope+`
+  GROUP BY ALL
+  ORDER BY call_count DESC, u.key_arn
+  LIMIT 100
+) AS s
+LEFT JOIN accounts AS a ON a.account_id = s.key_account_id
+LEFT JOIN keys AS k ON k.key_arn = s.key_arn
+ORDER BY s.call_count DESC, s.key_arn`)).hide("key_arn").
+		field("name", called("Key"), leads(toKey("key_arn"))).
+		field("owner", called("Owner")).field("failed_count", called("Failed")).field("caller_count", called("Callers")).
+		widths("region", 110, "call_count", 80, "failed_count", 75, "caller_count", 80, "state", 130, "owner", 130)
+}
+
+func callersTable() Panel {
+	return grid("Callers",
+		"The principals and services with most calls. A name leads to all that the principal did.",
+		"No caller in this range and selection.",
+		12, 9, table(`SELECT
+  `+principalName("s.principal_arn", "s.caller_id")+` AS name,
+  s.principal_arn,
+  `+accountName("a", "s.caller_account_id")+` AS account,
+  s.actor_kind,
+  s.call_count,
+  s.denied_count,
+  s.key_count,
+  s.last_seen
+FROM (
+  SELECT
+    u.caller_id, max(u.principal_arn) AS principal_arn, max(u.caller_account_id) AS caller_account_id, max(u.actor_kind) AS actor_kind,
+    sum(u.call_count) AS call_count,
+    sum(u.call_count) FILTER (u.error_class = 'denied') AS denied_count,
+    count(DISTINCT u.key_arn) AS key_count,
+    max(u.last_event_time) AS last_seen
+  FROM `+usage+` AS u
+  WHERE `+inScope+`
+  GROUP BY u.caller_id
+  HAVING sum(u.call_count) > 0
+  ORDER BY call_count DESC, u.caller_id
+  LIMIT 100
+) AS s
+LEFT JOIN accounts AS a ON a.account_id = s.caller_account_id
+ORDER BY s.call_count DESC, s.caller_id`)).hide("principal_arn").
+		field("name", called("Caller"), leads(toPrincipal("principal_arn"))).
+		field("account", called("Account")).field("key_count", called("Keys")).
+		widths("account", 120, "actor_kind", 90, "call_count", 80, "denied_count", 75, "key_count", 65, "last_seen", 160)
+}
+
+func servicesRanking() Panel {
+	return ranking("AWS services behind the calls",
+		"Calls by the AWS service that made them for somebody; direct are those that programs and people made themselves.",
+		"No calls in this range and selection.",
+		12, 9, table(`SELECT coalesce(u.service, 'direct') AS service, sum(u.call_count) AS call_count
+FROM `+usage+` AS u
+WHERE `+inScope+`
+GROUP BY ALL
+HAVING sum(u.call_count) > 0
+ORDER BY call_count DESC, service
+LIMIT 25`))
+}
+
+func keyChangesTable() Panel {
+	return grid("Changes to keys",
+		"What was done to keys: state, policy, tags, aliases, rotation. The event id leads to the original record.",
+		"Nobody changed a key in this range and selection.",
+		24, 9, Query{Kind: "lifecycle", Lifecycle: &builder.Lifecycle{Accounts: []string{"$account"}}}).
+		keyChangeColumns()
+}
+
+// keyChangeColumns show a result of the kind lifecycle.
+func (p Panel) keyChangeColumns() Panel {
+	return p.changeColumns().hide("account_id", "region", "tags", "key_state", "rotation_period_days").
+		field("account_name", called("Account"), leads(toAccount("account_id")), width(130)).
+		field("aliases", leads(toKey("key_arn"))).
+		field("principal_arn", called("Done by"), short(), leads(toPrincipal("principal_arn")), width(200))
+}
+
+// changeColumns show what all lists of changes have.
+func (p Panel) changeColumns() Panel {
+	return p.field("key_arn", short(), leads(toKey("key_arn"))).
+		field("alias_name", called("Alias")).
+		widths("event_time", 160, "event_name", 170, "alias_name", 170, "deletion_date", 160, "event_id", 290)
+}
+
+// lastEvents are records of the last day of the range that fit a condition on
+// kms_events e.
+func lastEvents(of, where string) Panel {
+	return grid("Raw events"+of+", last day of the range",
+		"The newest records, at most 200, of the last day of the range. The event id leads to the original record.",
+		"No record on the last day of the range.",
+		24, 12, table(rawEvents(where, "greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)"))).eventColumns().
+		field("key_reference", called("Called as"))
+}
+
+func rawEvents(where, from string) string {
+	return `SELECT
+  e.event_time,
+  e.event_name,
+  e.error_class,
+  e.key_arn,
+  e.key_reference,
+  e.principal_arn,
+  e.service,
+  e.source_ip_address,
+  e.error_message,
+  e.event_id
+FROM kms_events AS e
+WHERE $__timeFilter(e.event_time) AND e.event_time >= ` + from + `
+  AND ` + where + ` AND $__adhocFilters(e)
+ORDER BY e.event_time DESC, e.event_id
+LIMIT 200`
+}
+
+// eventColumns show single events.
+func (p Panel) eventColumns() Panel {
+	return p.field("key_arn", short(), leads(toKey("key_arn"))).
+		field("principal_arn", short(), leads(toPrincipal("principal_arn"))).
+		widths("event_time", 160, "event_name", 150, "error_class", 110, "key_arn", 250, "principal_arn", 180, "service", 110,
+			"source_ip_address", 150, "event_id", 280)
 }
