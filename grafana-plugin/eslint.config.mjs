@@ -2,7 +2,18 @@ import { defineConfig } from 'eslint/config';
 import grafana from '@grafana/eslint-config';
 
 export default defineConfig([
-  { ignores: ['.config/', 'coverage/', 'dist/', 'test-results/', 'playwright-report/', 'playwright/'] },
+  {
+    ignores: [
+      '.config/',
+      'coverage/',
+      'dist/',
+      'harness/page/build/',
+      'pkg/',
+      'test-results/',
+      'playwright-report/',
+      'playwright/',
+    ],
+  },
   ...grafana,
   { rules: { 'react/prop-types': 'off' } },
   {

@@ -4,7 +4,7 @@ import { KmsQuery, Schema } from '../types';
 import { adHocFilters, tagKeys, tagValues } from './adhoc';
 
 const column = (name: string, type = 'VARCHAR') => ({ name, type, description: '' });
-const table = (name: string, ...columns: ReturnType<typeof column>[]) => ({
+const table = (name: string, ...columns: Array<ReturnType<typeof column>>) => ({
   name,
   kind: 'table',
   description: '',
