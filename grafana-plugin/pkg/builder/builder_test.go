@@ -318,6 +318,27 @@ var literals = regexp.MustCompile(`(?s)'(?:[^']|'')*'|"(?:[^"]|"")*"`)
 // strip removes texts and quoted names.
 func strip(sql string) string { return literals.ReplaceAllString(sql, "_") }
 
+// Texts keep their line ends, wherever the statement has them.
+func TestSQL_lines(t *testing.T) {
+	all := tables(t)
+	for _, b := range []Builder{
+		{},
+		{Metrics: []Metric{{Aggregate: "count"}}, GroupBy: []string{"region"}},
+		{Time: &Time{}, GroupBy: []string{"region"}},
+		{Time: &Time{}, GroupBy: []string{"encryption_context['x\n  y\nz']"}},
+	} {
+		b.Table = "kms_calls"
+		b.Filters = []Filter{{Column: "user_agent", Operator: "!=", Values: []string{"one\ntwo\n", "$three"}}}
+		sql, err := b.SQL(all["kms_calls"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(sql, "'one\ntwo\n'") || len(b.GroupBy) > 0 && b.GroupBy[0] != "region" && !strings.Contains(sql, "'x\n  y\nz'") {
+			t.Errorf("other texts than were asked for:\n%s", sql)
+		}
+	}
+}
+
 func TestDeterministic(t *testing.T) {
 	all := tables(t)
 	b := Builder{Table: "kms_calls", Time: &Time{}, GroupBy: []string{"region", "service"}, Filters: []Filter{{Column: "region", Operator: "in", Values: []string{"b", "a", "$x"}}}}

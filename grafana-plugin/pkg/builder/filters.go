@@ -34,20 +34,21 @@ func filters(t Table, list []Filter) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		condition, wrong := f.condition(field, o)
+		conditions, wrong := f.conditions(field, o)
 		if wrong != nil {
 			return nil, wrong
 		}
-		out = append(out, condition)
+		out = append(out, conditions...)
 	}
 	return out, nil
 }
 
-// condition writes one filter. Values that are typed and variables are compared
-// apart: rows fit when they fit one of them, for negative operators all.
-func (f Filter) condition(field string, o operand) (string, *Error) {
+// conditions writes one filter as conditions of which all must hold. Values that
+// are typed and variables are compared apart: rows fit when they fit one of them,
+// for negative operators all.
+func (f Filter) conditions(field string, o operand) ([]string, *Error) {
 	if !slices.Contains(macros.Operators, f.Operator) {
-		return "", wrong(field+".operator", "there is no operator %q; there are %s", f.Operator, strings.Join(macros.Operators, ", "))
+		return nil, wrong(field+".operator", "there is no operator %q; there are %s", f.Operator, strings.Join(macros.Operators, ", "))
 	}
 	var parts, typed []string
 	for _, v := range f.Values {
@@ -58,7 +59,7 @@ func (f Filter) condition(field string, o operand) (string, *Error) {
 		}
 		part, err := byVariable(field, o, f.Operator, name)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		parts = append(parts, part)
 	}
@@ -66,19 +67,17 @@ func (f Filter) condition(field string, o operand) (string, *Error) {
 	if len(typed) > 0 || len(parts) == 0 || missing {
 		part, err := macros.Condition(o.sql, o.columnType, f.Operator, typed)
 		if err != nil {
-			return "", wrong(field+".values", "%s", err)
+			return nil, wrong(field+".values", "%s", err)
 		}
 		parts = append([]string{part}, parts...)
 	}
 	switch {
 	case missing:
-		return parts[0], nil
-	case len(parts) == 1:
-		return parts[0], nil
-	case negative(f.Operator):
-		return strings.Join(parts, "\n  AND "), nil
+		return parts[:1], nil
+	case len(parts) == 1 || negative(f.Operator):
+		return parts, nil
 	}
-	return "(" + strings.Join(parts, " OR ") + ")", nil
+	return []string{"(" + strings.Join(parts, " OR ") + ")"}, nil
 }
 
 func negative(operator string) bool {

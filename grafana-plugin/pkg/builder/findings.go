@@ -108,11 +108,11 @@ func lists(kind string, selections []selection) (string, error) {
 			continue
 		}
 		f := Filter{Operator: "in", Values: s.values}
-		condition, err := f.condition(kind+"."+s.field, operand{sql: s.column, columnType: "VARCHAR", name: s.column})
+		conditions, err := f.conditions(kind+"."+s.field, operand{sql: s.column, columnType: "VARCHAR", name: s.column})
 		if err != nil {
 			return "", wrong(kind+"."+s.field, "%s", err.Message)
 		}
-		b.WriteString("\n  AND " + condition)
+		b.WriteString("\n  AND " + strings.Join(conditions, "\n  AND "))
 	}
 	return b.String(), nil
 }

@@ -87,19 +87,24 @@ type statement struct {
 	tail []string
 }
 
-func (s statement) String() string {
+func (s statement) String() string { return s.indented("") }
+
+// indented writes the statement with so much before each line of its own. The
+// lines of texts in it are none: they would become other texts.
+func (s statement) indented(by string) string {
+	line := "\n" + by
 	var b strings.Builder
 	if b.WriteString("SELECT"); len(s.items) == 1 {
 		b.WriteString(" " + s.items[0])
 	} else {
-		b.WriteString("\n  " + strings.Join(s.items, ",\n  "))
+		b.WriteString(line + "  " + strings.Join(s.items, ","+line+"  "))
 	}
-	b.WriteString("\nFROM " + s.from)
+	b.WriteString(line + "FROM " + s.from)
 	if len(s.where) > 0 {
-		b.WriteString("\nWHERE " + strings.Join(s.where, "\n  AND "))
+		b.WriteString(line + "WHERE " + strings.Join(s.where, line+"  AND "))
 	}
-	for _, line := range s.tail {
-		b.WriteString("\n" + line)
+	for _, clause := range s.tail {
+		b.WriteString(line + clause)
 	}
 	return b.String()
 }
@@ -165,7 +170,7 @@ FROM points
 SEMI JOIN largest
   ON %s
 %s`,
-		strings.ReplaceAll(points.String(), "\n", "\n  "), columns, rank, macros.Identifier(by.name), c.Groups(),
+		points.indented("  "), columns, rank, macros.Identifier(by.name), c.Groups(),
 		strings.Join(matches, "\n  AND "), order)
 }
 
