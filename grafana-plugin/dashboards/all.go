@@ -8,7 +8,10 @@ import (
 
 // All returns the dashboards, in the order in which one goes through them.
 func All() []Dashboard {
-	return []Dashboard{overview(), key(), principal(), findings()}
+	return []Dashboard{
+		overview(), key(), principal(), findings(),
+		crossAccount(), quota(), cost(),
+	}
 }
 
 // File is the name of its file in src/dashboards.
