@@ -26,6 +26,10 @@ func (p *pivot) grid() {
 	if o.Fill.Mode == "" || o.Fill.Mode == FillNone {
 		return
 	}
+	if p.truncated {
+		p.notice(data.NoticeSeverityWarning, "Missing times are not filled: they may be among the rows that are not shown.")
+		return
+	}
 	switch buckets := int64(o.To.Sub(o.From)) / max(1, int64(o.Bucket)); {
 	case o.Bucket <= 0 || !o.From.Before(o.To) || o.From.Year() < 1678 || o.To.Year() > 2261:
 		p.notice(data.NoticeSeverityWarning, "Missing times are not filled: the query does not say from when, until when, and in how wide buckets. Use $__timeGroup.")

@@ -2,6 +2,8 @@ package frames
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -18,7 +20,7 @@ const (
 	// maxBuckets is how many buckets of time are filled at most; a screen has
 	// fewer points across.
 	maxBuckets = 20_000
-	// maxLabel is how many bytes of a label are kept.
+	// maxLabel is how many bytes of the text of a label are kept.
 	maxLabel = 256
 	// nullLabel stands for NULL: a label that is empty is the same as none.
 	nullLabel = "NULL"
@@ -131,12 +133,18 @@ func (p *pivot) labelSet(s *series) (data.Labels, string) {
 	return labels, strings.Join(texts, ", ")
 }
 
+// labelOf returns the label of row i. A text that is not shown as it is gets a
+// mark of its own: others that look the same are other series.
 func labelOf(c *column, i int) string {
 	text, ok := c.label(i)
-	if !ok {
+	switch {
+	case !ok:
 		return nullLabel
+	case text != nullLabel && len(text) <= maxLabel && !strings.ContainsAny(text, "\n\r\t"):
+		return text
 	}
-	return oneLine(text, maxLabel)
+	sum := sha256.Sum256([]byte(text))
+	return fmt.Sprintf("%s #%x", oneLine(text, maxLabel), sum[:6])
 }
 
 func number(c *column, i int) (float64, bool) {

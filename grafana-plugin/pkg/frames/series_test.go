@@ -146,6 +146,42 @@ warning: Missing times are not filled: the range has more than 20,000 buckets of
 	}
 }
 
+// Labels that look alike are not the same series.
+func TestRead_labelsAlike(t *testing.T) {
+	columns := []arrow.Field{col("time", stamp), col("context", text), col("n", integer)}
+	long := strings.Repeat("x", 2*maxLabel)
+	var rows []string
+	for i, label := range []string{`null`, `"NULL"`, `"` + long + `a"`, `"` + long + `b"`, `"c d"`, `"c\nd"`} {
+		rows = append(rows, fmt.Sprintf(`{"time":"2026-01-01T0%d:00:00","context":%s,"n":%d}`, i, label, i))
+	}
+	frame := read(t, result(t, columns, "["+strings.Join(rows, ",")+"]"), Options{Format: FormatTimeSeries}).Frames[0]
+	seen := map[string]bool{}
+	for _, f := range frame.Fields[1:] {
+		seen[f.Labels["context"]] = true
+		if len(f.Labels["context"]) > maxLabel+50 {
+			t.Errorf("a label of %d bytes", len(f.Labels["context"]))
+		}
+	}
+	if len(frame.Fields) != 7 || len(seen) != 6 {
+		t.Errorf("%d series with %d labels", len(frame.Fields)-1, len(seen))
+	}
+}
+
+// What is missing because of a limit is not nothing: it is not filled.
+func TestRead_fillCut(t *testing.T) {
+	columns := []arrow.Field{col("time", stamp), col("call_count", integer)}
+	got := read(t, result(t, columns, `[{"time":"2026-01-01T00:00:00","call_count":1},{"time":"2026-01-01T02:00:00","call_count":2},{"time":"2026-01-01T03:00:00","call_count":3}]`), Options{
+		Format: FormatTimeSeries, MaxRows: 2, Fill: Fill{Mode: FillZero}, Bucket: time.Hour, From: at("00:00"), To: at("04:00"),
+	})
+	same(t, got, `
+timeseries-wide 
+time time as "Time": 2026-01-01T00:00:00Z | 2026-01-01T02:00:00Z
+call_count float64 in short as "Calls": 1 | 2
+truncated
+warning: Only the first 2 rows are shown, which is the limit. Narrow the time range, group more, or raise the limit.
+warning: Missing times are not filled: they may be among the rows that are not shown.`)
+}
+
 // The largest series are kept, in the order in which they came.
 func TestRead_manySeries(t *testing.T) {
 	columns := []arrow.Field{col("time", stamp), col("key_arn", text), col("call_count", float)}
