@@ -52,10 +52,16 @@ func (d *Datasource) freshness(s Status, span backend.TimeRange) []data.Notice {
 		}
 		out = append(out, data.Notice{Severity: data.NoticeSeverityWarning, Text: text})
 	}
-	if span.From.Before(s.EventsFrom) {
+	if s.EventsFrom.Sub(span.From) > slack(span) {
 		out = append(out, data.Notice{Severity: data.NoticeSeverityInfo, Text: "The range starts before the first event, of " + moment(s.EventsFrom) + "."})
 	}
 	return out
+}
+
+// slack is how much before the first event a range may begin without a word: an
+// event need not come with the first second of the logs.
+func slack(span backend.TimeRange) time.Duration {
+	return max(time.Hour, span.Duration()/50)
 }
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
