@@ -3,6 +3,8 @@
 package deploy_test
 
 import (
+	"encoding/json"
+	"fmt"
 	goversion "go/version"
 	"net"
 	"os"
@@ -270,7 +272,7 @@ type service struct {
 	Image           string            `yaml:"image"`
 	Command         []string          `yaml:"command"`
 	Environment     map[string]string `yaml:"environment"`
-	Volumes         []string          `yaml:"volumes"`
+	Volumes         []volume          `yaml:"volumes"`
 	Ports           []string          `yaml:"ports"`
 	Networks        []string          `yaml:"networks"`
 	Healthcheck     map[string]any    `yaml:"healthcheck"`
@@ -280,6 +282,31 @@ type service struct {
 	CapDrop         []string          `yaml:"cap_drop"`
 	SecurityOpt     []string          `yaml:"security_opt"`
 	ReadOnly        bool              `yaml:"read_only"`
+}
+
+// volume is what a service sees of a volume or a folder, in the short form
+// FROM:TO[:ro] or the long one.
+type volume struct {
+	From     string `yaml:"source"`
+	To       string `yaml:"target"`
+	ReadOnly bool   `yaml:"read_only"`
+	Bind     struct {
+		CreateHostPath *bool `yaml:"create_host_path"`
+	} `yaml:"bind"`
+}
+
+func (v *volume) UnmarshalYAML(unmarshal func(any) error) error {
+	var short string
+	if unmarshal(&short) == nil {
+		parts := strings.Split(short, ":")
+		if len(parts) < 2 {
+			return fmt.Errorf("volume %q leads nowhere", short)
+		}
+		v.From, v.To, v.ReadOnly = parts[0], parts[1], slices.Contains(parts[2:], "ro")
+		return nil
+	}
+	type long volume
+	return unmarshal((*long)(v))
 }
 
 func compose(t *testing.T) composeFile {
@@ -306,18 +333,7 @@ func TestCompose(t *testing.T) {
 			}
 		}
 		for _, v := range s.Volumes {
-			from, _, _ := strings.Cut(v, ":")
-			if _, named := c.Volumes[from]; !named && !strings.HasPrefix(from, ".") {
-				t.Errorf("%s: volume %s is not declared", name, from)
-			}
-			if strings.HasPrefix(from, ".") {
-				if _, err := os.Stat(from); err != nil {
-					t.Errorf("%s: %v", name, err)
-				}
-				if !strings.HasSuffix(v, ":ro") {
-					t.Errorf("%s: may write to %s", name, from)
-				}
-			}
+			checkVolume(t, name, c, v)
 		}
 		if !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
 			t.Errorf("%s: has more rights than it needs", name)
@@ -334,6 +350,26 @@ func TestCompose(t *testing.T) {
 	}
 	if internal, ok := c.Networks["inside"]["internal"].(bool); !ok || !internal || slices.Contains(c.Services["s3"].Networks, "outside") {
 		t.Error("the S3 server is reached from outside")
+	}
+}
+
+func checkVolume(t *testing.T, service string, c composeFile, v volume) {
+	t.Helper()
+	if !strings.HasPrefix(v.From, ".") {
+		if _, named := c.Volumes[v.From]; !named {
+			t.Errorf("%s: volume %s is not declared", service, v.From)
+		}
+		return
+	}
+	if !v.ReadOnly {
+		t.Errorf("%s: may write to %s", service, v.From)
+	}
+	// A folder that is built is missing in a fresh clone, and compose must say so.
+	if create := v.Bind.CreateHostPath; create != nil && !*create {
+		return
+	}
+	if _, err := os.Stat(v.From); err != nil {
+		t.Errorf("%s: %v", service, err)
 	}
 }
 
@@ -358,17 +394,33 @@ func TestCompose_kmstrail(t *testing.T) {
 		}
 	}
 	if bucket, found := strings.CutPrefix(cfg.Ingest.Source, "s3://"); !found ||
-		!slices.ContainsFunc(c.Services["s3"].Volumes, func(v string) bool { return strings.HasSuffix(v, "/"+bucket+":ro") }) {
+		!slices.ContainsFunc(c.Services["s3"].Volumes, func(v volume) bool { return strings.HasSuffix(v.To, "/"+bucket) && v.ReadOnly }) {
 		t.Errorf("reads %s, which the S3 server does not have", cfg.Ingest.Source)
 	}
 	if s.Environment["AWS_SECRET_ACCESS_KEY"] != c.Services["s3"].Environment["ROOT_SECRET_ACCESS_KEY"] ||
 		s.Environment["AWS_ACCESS_KEY_ID"] != c.Services["s3"].Environment["ROOT_ACCESS_KEY_ID"] {
 		t.Error("reads S3 with other keys than it has")
 	}
-	// The datasource asks the service by its name and port.
+}
+
+// TestCompose_grafana: Grafana has the plugin, may load it, and the datasource
+// asks the service by its name and port and trusts its certificate.
+func TestCompose_grafana(t *testing.T) {
+	g := compose(t).Services["grafana"]
+	var plugin struct{ ID string }
+	if err := json.Unmarshal([]byte(read(t, "../grafana-plugin/src/plugin.json")), &plugin); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(g.Volumes, func(v volume) bool {
+		return v.From == "../grafana-plugin/dist" && v.To == "/var/lib/grafana/plugins/"+plugin.ID
+	}) || g.Environment["GF_PLUGINS_ALLOW_LOADING_UNSIGNED_PLUGINS"] != plugin.ID {
+		t.Errorf("Grafana does not have or may not load %s", plugin.ID)
+	}
 	var data struct {
 		Datasources []struct {
+			Type           string            `yaml:"type"`
 			URL            string            `yaml:"url"`
+			JSONData       map[string]any    `yaml:"jsonData"`
 			SecureJSONData map[string]string `yaml:"secureJsonData"`
 		} `yaml:"datasources"`
 	}
@@ -376,11 +428,16 @@ func TestCompose_kmstrail(t *testing.T) {
 		t.Fatalf("datasources %v, %v", data, err)
 	}
 	d := data.Datasources[0]
-	if d.URL != "https://kmstrail:"+flightPort {
-		t.Errorf("the datasource asks %s", d.URL)
+	if _, flightPort := defaultPorts(t); d.Type != plugin.ID || d.URL != "grpc+tls://kmstrail:"+flightPort {
+		t.Errorf("the datasource %s asks %s", d.Type, d.URL)
 	}
-	if _, ok := c.Services["grafana"].Environment[strings.TrimPrefix(d.SecureJSONData["token"], "$")]; !ok {
+	if _, ok := g.Environment[strings.TrimPrefix(d.SecureJSONData["token"], "$")]; !ok {
 		t.Errorf("Grafana does not have the token that the datasource takes: %v", d.SecureJSONData)
+	}
+	file, ok := strings.CutPrefix(d.SecureJSONData["tlsCACert"], "$__file{")
+	if dir := filepath.Dir(file); !ok || d.JSONData["tlsAuthWithCACert"] != true ||
+		!slices.ContainsFunc(g.Volumes, func(v volume) bool { return v.To == dir }) {
+		t.Errorf("the datasource cannot know the server's certificate: %q", d.SecureJSONData["tlsCACert"])
 	}
 }
 

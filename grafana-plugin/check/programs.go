@@ -17,7 +17,7 @@ const sdk = "github.com/grafana/grafana-plugin-sdk-go"
 func checkPrograms(dist fs.FS, m metadata, o Options, p *problems) {
 	var want []string
 	for _, platform := range o.Platforms {
-		want = append(want, program(m.Executable, platform))
+		want = append(want, Program(m.Executable, platform))
 	}
 	found, err := fs.Glob(dist, "gpx_*")
 	if err != nil {
@@ -37,8 +37,8 @@ func checkPrograms(dist fs.FS, m metadata, o Options, p *problems) {
 	}
 }
 
-// program is the name that Grafana looks for.
-func program(executable, platform string) string {
+// Program is the name of the program for a platform that Grafana looks for.
+func Program(executable, platform string) string {
 	name := executable + "_" + strings.ReplaceAll(platform, "/", "_")
 	if strings.HasPrefix(platform, "windows/") {
 		name += ".exe"

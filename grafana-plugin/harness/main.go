@@ -3,7 +3,7 @@
 // starts kmstrail serve on it and the built plugin as Grafana does, and serves a
 // page that loads the plugin's shipped module.js, and the API that it asks.
 //
-//	make plugin && go run ./grafana-plugin/harness
+//	make plugin harness && bin/harness/harness
 //
 // It prints one line of JSON with the page's address and all that a test must
 // know, and runs until its standard input ends or it is interrupted.
@@ -35,9 +35,10 @@ const pluginID = "kmstrail-kms-datasource"
 
 // options are the flags. Paths are relative to the root of the repository.
 type options struct {
-	kmstrail, sample      string
-	dist, program, folder string
-	address               string
+	kmstrail, sample string
+	dist, program    string
+	page, modules    string
+	address          string
 }
 
 // ready is what is printed when all runs.
@@ -59,7 +60,8 @@ func main() {
 	flag.StringVar(&o.sample, "sample", "sampledata", "`DIR` of the sample data")
 	flag.StringVar(&o.dist, "dist", "grafana-plugin/dist", "`DIR` of the built plugin")
 	flag.StringVar(&o.program, "plugin", "", "`PROGRAM` of the plugin (default the one in -dist for this machine)")
-	flag.StringVar(&o.folder, "plugin-folder", "grafana-plugin", "`DIR` with harness/page/build, and node_modules")
+	flag.StringVar(&o.page, "page", "bin/harness/page", "`DIR` of the built page")
+	flag.StringVar(&o.modules, "node-modules", "grafana-plugin/node_modules", "`DIR` of the packages, which have Grafana's icons")
 	flag.StringVar(&o.address, "address", "127.0.0.1:0", "loopback `ADDRESS` to serve on")
 	flag.Parse()
 	if o.program == "" {
@@ -144,9 +146,9 @@ func pages(o options, api http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api)
 	for prefix, dir := range map[string]string{
-		"/":                                 filepath.Join(o.folder, "harness/page/build"),
+		"/":                                 o.page,
 		"/public/plugins/" + pluginID + "/": o.dist,
-		"/public/build/img/":                filepath.Join(o.folder, "node_modules/@grafana/ui/dist/public/img"),
+		"/public/build/img/":                filepath.Join(o.modules, "@grafana/ui/dist/public/img"),
 	} {
 		mux.Handle(prefix, http.StripPrefix(prefix, http.FileServer(http.Dir(dir))))
 	}

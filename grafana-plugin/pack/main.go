@@ -1,5 +1,6 @@
-// Command pack completes a built plugin, holds it to what Grafana's validator
-// asks, and makes the archive of a release. The same sources give the same bytes.
+// Command pack builds the backend beside the built frontend, holds the plugin to
+// what Grafana's validator asks, and makes the archive of a release. The same
+// sources give the same bytes.
 //
 //	make plugin
 package main
@@ -13,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -26,6 +28,7 @@ import (
 type options struct {
 	folder    string
 	platforms []string
+	version   string
 	zip       string
 	made      time.Time
 }
@@ -33,7 +36,8 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.folder, "plugin-folder", "grafana-plugin", "`DIR` with package.json and dist")
-	platforms := flag.String("platforms", strings.Join(check.AllPlatforms, ","), "`LIST` of platforms that dist has programs for, or host")
+	platforms := flag.String("platforms", strings.Join(check.AllPlatforms, ","), "`LIST` of platforms to build programs for, or host")
+	flag.StringVar(&o.version, "version", "unknown", "`VERSION` that the programs tell")
 	flag.StringVar(&o.zip, "zip", "", "`DIR` to write the archive to, none when empty")
 	made := flag.Int64("time", 0, "`SECONDS` since 1970 of the sources: the date of the plugin, and of files in the archive")
 	flag.Parse()
@@ -57,6 +61,9 @@ func pack(o options) error {
 	if err := json.Unmarshal(text, &pkg); err != nil {
 		return fmt.Errorf("read package.json: %w", err)
 	}
+	if err := build(o); err != nil {
+		return err
+	}
 	manifest, err := check.Manifest(os.DirFS(o.folder))
 	if err != nil {
 		return err
@@ -73,6 +80,40 @@ func pack(o options) error {
 	}
 	return archive(dist, o, want)
 }
+
+// build builds a static program for each platform, and removes all others.
+func build(o options) error {
+	old, err := filepath.Glob(filepath.Join(o.folder, "dist", "gpx_*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range old {
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+	}
+	// What the SDK tells of the plugin.
+	info, err := json.Marshal(map[string]any{"time": o.made.UnixMilli(), "pluginID": "kmstrail-kms-datasource", "version": o.version})
+	if err != nil {
+		return err
+	}
+	for _, platform := range o.platforms {
+		fmt.Println("backend for", platform)
+		goos, goarch, _ := strings.Cut(platform, "/")
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "arrow_json_stdlib",
+			"-ldflags", "-s -w -X '"+buildInfo+"="+string(info)+"'",
+			"-o", filepath.Join(o.folder, "dist", check.Program("gpx_kmstrail", platform)), "./"+filepath.ToSlash(o.folder)+"/pkg")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("build for %s: %w", platform, err)
+		}
+	}
+	return nil
+}
+
+// buildInfo is where the SDK looks for it.
+const buildInfo = "github.com/grafana/grafana-plugin-sdk-go/build/buildinfo.buildInfoJSON"
 
 func wrong(problems []string) error {
 	if len(problems) == 0 {

@@ -1,4 +1,4 @@
-// Builds the page into build/. Everything that Grafana shares with plugins is in
+// Builds the page into bin/harness/page of the repository. Everything that Grafana shares with plugins is in
 // it, and nothing of the plugin: that is loaded from dist/.
 import { cp, mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -8,6 +8,7 @@ import esbuild from 'esbuild';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const modules = path.join(here, '../../node_modules');
+const out = path.join(here, '../../../bin/harness/page');
 
 // Where a package does not export what Grafana itself takes from it, and the
 // routers of @grafana/ui, which are older than the one that scenes have.
@@ -18,12 +19,12 @@ const places = {
   '@grafana/ui/router-compat': ui.resolve('react-router-dom-v5-compat'),
 };
 
-await mkdir(path.join(here, 'build'), { recursive: true });
+await mkdir(out, { recursive: true });
 await Promise.all([
-  cp(path.join(here, 'index.html'), path.join(here, 'build/index.html')),
+  cp(path.join(here, 'index.html'), path.join(out, 'index.html')),
   esbuild.build({
     entryPoints: [path.join(here, 'main.tsx')],
-    outdir: path.join(here, 'build'),
+    outdir: out,
     bundle: true,
     format: 'iife',
     target: 'es2022',

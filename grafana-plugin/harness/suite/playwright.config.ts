@@ -3,7 +3,7 @@
 //
 //   CHROMIUM   path of Chromium, when it is not in PATH
 //   KMSTRAIL   path of kmstrail (default bin/kmstrail)
-//   HARNESS    path of the built harness (default: go run)
+//   HARNESS    path of the harness (default bin/harness/harness)
 //   SHOTS      folder for pictures (default harness/shots)
 import { defineConfig } from '@playwright/test';
 import { chromium } from './chromium';

@@ -7,11 +7,10 @@ import { createInterface } from 'node:readline';
 const root = path.resolve(__dirname, '../../..');
 
 export default async function setup() {
-  const built = process.env.HARNESS;
-  const command = built || 'go';
-  const args = built ? [] : ['run', './grafana-plugin/harness'];
+  const command = path.resolve(root, process.env.HARNESS ?? 'bin/harness/harness');
+  const args: string[] = [];
   if (process.env.KMSTRAIL) {
-    args.push('-kmstrail', process.env.KMSTRAIL);
+    args.push('-kmstrail', path.resolve(root, process.env.KMSTRAIL));
   }
   const results = path.join(root, 'grafana-plugin/test-results');
   mkdirSync(results, { recursive: true });
