@@ -35,8 +35,9 @@ type Datasource struct {
 	links links
 	// places bounds the queries of panels and rules, in the order in which they
 	// came; asides bounds the questions of ours beside them, which queries wait
-	// for and so must not wait for them.
-	places, asides *semaphore.Weighted
+	// for and so must not wait for them; lookups bounds those for values, which
+	// can be many and slow.
+	places, asides, lookups *semaphore.Weighted
 
 	catalogs cache[*catalog]
 	statuses cache[Status]
@@ -56,7 +57,8 @@ const (
 	keepValues  = time.Minute
 	// asideTime bounds a question of our own.
 	asideTime = 30 * time.Second
-	// asidesAtOnce is how many of them there are at the same time.
+	// asidesAtOnce is how many of them there are at the same time, and of those
+	// for values.
 	asidesAtOnce = 4
 )
 
@@ -81,6 +83,7 @@ func newDatasource(s Settings, open func() (server, error), now func() time.Time
 		links:    links{open: open},
 		places:   semaphore.NewWeighted(int64(max(s.MaxConcurrent, 1))),
 		asides:   semaphore.NewWeighted(asidesAtOnce),
+		lookups:  semaphore.NewWeighted(asidesAtOnce),
 		catalogs: cache[*catalog]{keep: keepCatalog, most: 1, now: now},
 		statuses: cache[Status]{keep: keepStatus, most: 1, now: now},
 		gaps:     cache[[]gap]{keep: keepGaps, most: 1, now: now},
@@ -135,12 +138,17 @@ func once[V any](d *Datasource, f func(server) (V, error)) (V, error) {
 // aside is attempt for a question of our own. Several may wait for its answer, so
 // it ends with none of them.
 func aside[V any](ctx context.Context, d *Datasource, f func(context.Context, server) (V, error)) (V, error) {
+	return within(ctx, d, d.asides, f)
+}
+
+// within is aside with as many at once as there are places.
+func within[V any](ctx context.Context, d *Datasource, places *semaphore.Weighted, f func(context.Context, server) (V, error)) (V, error) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), asideTime, errSlow)
 	defer cancel()
 	var none V
-	if err := d.asides.Acquire(ctx, 1); err != nil {
+	if err := places.Acquire(ctx, 1); err != nil {
 		return none, context.Cause(ctx)
 	}
-	defer d.asides.Release(1)
+	defer places.Release(1)
 	return attempt(ctx, d, func(s server) (V, error) { return f(ctx, s) })
 }

@@ -35,7 +35,7 @@ func TestFreshness(t *testing.T) {
 		{"before the first event", fresh, "2026-02-10T06:00:00Z", "2026-03-10T12:00:00Z", []string{"before the first event, of 2026-03-01 00:00 UTC"}},
 		{"an hour before the first event", fresh, "2026-02-28T23:00:00Z", "2026-03-01T12:00:00Z", nil},
 		{"more than an hour before it", fresh, "2026-02-28T22:59:59Z", "2026-03-01T12:00:00Z", []string{"before the first event"}},
-		{"a fiftieth of a long range before it", fresh, "2026-02-28T19:12:00Z", "2026-03-10T11:12:00Z", nil},
+		{"a fiftieth of a long range before it", fresh, "2026-02-28T19:12:00Z", "2026-03-10T19:12:00Z", nil},
 		{"empty", Status{}, "2026-03-10T06:00:00Z", "2026-03-10T12:00:00Z", []string{"empty"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -217,7 +218,8 @@ func (d *Datasource) postPreview(r *http.Request) (any, error) {
 }
 
 func (d *Datasource) preview(r *http.Request, in previewRequest) (plan, []previewColumn, error) {
-	ctx := r.Context()
+	ctx, cancel := d.bounded(r.Context())
+	defer cancel()
 	q, err := ParseQuery(in.Query)
 	if err != nil {
 		return plan{typed: q.SQL}, nil, badQuery(err)
@@ -229,12 +231,12 @@ func (d *Datasource) preview(r *http.Request, in previewRequest) (plan, []previe
 	if err != nil || !in.Check {
 		return p, nil, err
 	}
-	columns, err := attempt(ctx, d, func(s server) ([]previewColumn, error) { return describe(r, s, p.sql) })
+	columns, err := attempt(ctx, d, func(s server) ([]previewColumn, error) { return describe(ctx, s, p.sql) })
 	return p, columns, p.locate(err)
 }
 
-func describe(r *http.Request, s server, sql string) ([]previewColumn, error) {
-	schema, err := s.Describe(r.Context(), sql)
+func describe(ctx context.Context, s server, sql string) ([]previewColumn, error) {
+	schema, err := s.Describe(ctx, sql)
 	if err != nil {
 		return nil, err
 	}

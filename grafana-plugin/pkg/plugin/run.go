@@ -90,22 +90,33 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery, alert bool,
 		*p = plan{typed: r.SQL}
 		return frames.Result{}, badQuery(fmt.Errorf("the range ends (%s) before it begins", moment(r.span.To)))
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, d.settings.Timeout, &timeoutError{after: d.settings.Timeout.String()})
+	ctx, cancel := d.bounded(ctx)
 	defer cancel()
 	if *p, err = d.plan(ctx, r); err != nil {
 		return frames.Result{}, err
 	}
-	if err := d.places.Acquire(ctx, 1); err != nil {
-		return frames.Result{}, context.Cause(ctx)
-	}
-	defer d.places.Release(1)
-	told := d.tell(ctx, r, alert)
-	result, err := d.read(ctx, *p, r, q.RefID)
+	told, result, err := d.run(ctx, *p, r, q.RefID, alert)
 	if err != nil {
 		return frames.Result{}, p.locate(lateness(ctx, err))
 	}
-	add(&result, append(<-told, texts(p.notices)...))
+	add(&result, append(await(told), texts(p.notices)...))
 	return result, nil
+}
+
+// run waits for a place and has it until the rows are there.
+func (d *Datasource) run(ctx context.Context, p plan, r request, refID string, alert bool) (<-chan []data.Notice, frames.Result, error) {
+	if err := d.places.Acquire(ctx, 1); err != nil {
+		return nil, frames.Result{}, context.Cause(ctx)
+	}
+	defer d.places.Release(1)
+	told := d.tell(ctx, r, alert)
+	result, err := d.read(ctx, p, r, refID)
+	return told, result, err
+}
+
+// bounded ends what people ask for by the timeout of the settings.
+func (d *Datasource) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d.settings.Timeout, &timeoutError{after: d.settings.Timeout.String()})
 }
 
 // lateness is the error of a query that the server ended because of its deadline:
@@ -119,6 +130,9 @@ func lateness(ctx context.Context, err error) error {
 	<-ctx.Done()
 	return context.Cause(ctx)
 }
+
+// noticeTime is how long rows wait for notices.
+const noticeTime = 2 * time.Second
 
 // tell asks for notices while the query runs.
 func (d *Datasource) tell(ctx context.Context, r request, alert bool) <-chan []data.Notice {
@@ -136,6 +150,18 @@ func (d *Datasource) tell(ctx context.Context, r request, alert bool) <-chan []d
 	}()
 	return out
 }
+
+// await takes the notices, if they come soon.
+func await(told <-chan []data.Notice) []data.Notice {
+	select {
+	case notices := <-told:
+		return notices
+	case <-time.After(noticeTime):
+		return unknown(errLate)
+	}
+}
+
+var errLate = &problem{Message: "The server has not said so yet."}
 
 func texts(notices []string) []data.Notice {
 	out := make([]data.Notice, len(notices))

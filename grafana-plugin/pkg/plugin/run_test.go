@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -21,8 +23,11 @@ import (
 
 // fake is a server whose store is full of nothing.
 type fake struct {
-	// query answers users' queries, which have an answer 42 without it.
-	query func(ctx context.Context, sql string) (array.RecordReader, error)
+	// query answers users' queries, which have an answer 42 without it; own those
+	// of the plugin itself about arrivals and coverage.
+	query, own func(ctx context.Context, sql string) (array.RecordReader, error)
+	describe   func(ctx context.Context) (*arrow.Schema, error)
+	tables     []flightclient.Table
 
 	mu      sync.Mutex
 	running int
@@ -32,6 +37,9 @@ type fake struct {
 
 func (f *fake) Query(ctx context.Context, sql string, _ ...any) (array.RecordReader, error) {
 	if strings.Contains(sql, "FROM arrivals") || strings.Contains(sql, "FROM coverage") {
+		if f.own != nil {
+			return f.own(ctx, sql)
+		}
 		return answers(), nil
 	}
 	f.mu.Lock()
@@ -50,11 +58,16 @@ func (f *fake) Query(ctx context.Context, sql string, _ ...any) (array.RecordRea
 	return answers(42), nil
 }
 
-func (*fake) Describe(context.Context, string) (*arrow.Schema, error) { return answerSchema, nil }
+func (f *fake) Describe(ctx context.Context, _ string) (*arrow.Schema, error) {
+	if f.describe != nil {
+		return f.describe(ctx)
+	}
+	return answerSchema, nil
+}
 func (*fake) Server(context.Context) (flightclient.ServerInfo, error) {
 	return flightclient.ServerInfo{Name: "kmstrail", Version: "1"}, nil
 }
-func (*fake) Tables(context.Context) ([]flightclient.Table, error) { return nil, nil }
+func (f *fake) Tables(context.Context) ([]flightclient.Table, error) { return f.tables, nil }
 func (*fake) NamedQueries(context.Context) ([]flightclient.NamedQuery, error) {
 	return nil, nil
 }
@@ -222,6 +235,71 @@ func TestQueryData_late(t *testing.T) {
 		r := testSource(Settings{MaxConcurrent: 1, Timeout: 3 * time.Second}, f).one(t, "SELECT 1")
 		if r.Status != backend.StatusTimeout {
 			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// TestQueryData_slowNotices: rows do not wait long for what is told beside
+// them, nor does anybody for their place.
+func TestQueryData_slowNotices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{own: func(ctx context.Context, _ string) (array.RecordReader, error) {
+			<-ctx.Done()
+			return nil, context.Cause(ctx)
+		}}
+		d := testSource(Settings{MaxConcurrent: 1}, f)
+		start := time.Now()
+		r, err := d.QueryData(t.Context(), &backend.QueryDataRequest{Queries: []backend.DataQuery{query("SELECT 1"), query("SELECT 2")}})
+		if took := time.Since(start); err != nil || took > noticeTime {
+			t.Errorf("%s: %v", took, err)
+		}
+		for _, a := range r.Responses {
+			if a.Error != nil || a.Frames[0].Rows() != 1 || len(a.Frames[0].Meta.Notices) != 1 || !strings.Contains(a.Frames[0].Meta.Notices[0].Text, "not known") {
+				t.Errorf("%+v", a)
+			}
+		}
+		time.Sleep(asideTime) // until the questions have ended
+	})
+}
+
+// TestQueryData_lookups: however many lists of values are asked for, queries do
+// not wait for them.
+func TestQueryData_lookups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{own: func(ctx context.Context, sql string) (array.RecordReader, error) {
+			if strings.Contains(sql, "AS found") {
+				<-ctx.Done()
+				return nil, context.Cause(ctx)
+			}
+			return answers(), nil
+		}}
+		d := testSource(Settings{MaxConcurrent: 1}, f)
+		for _, search := range strings.Fields("a b c d e f g h") {
+			go d.find(t.Context(), lookup{kind: "region", search: search, limit: 1}) //nolint:errcheck // it never comes
+		}
+		synctest.Wait()
+		start := time.Now()
+		if r := d.one(t, "SELECT 1"); r.Error != nil || time.Since(start) > 0 {
+			t.Errorf("after %s: %v", time.Since(start), r.Error)
+		}
+		time.Sleep(2 * asideTime)
+	})
+}
+
+// TestPreview_timeout: a preview ends when a query would.
+func TestPreview_timeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{describe: func(ctx context.Context) (*arrow.Schema, error) {
+			<-ctx.Done()
+			return nil, context.Cause(ctx)
+		}}
+		d := testSource(Settings{MaxConcurrent: 1, Timeout: 3 * time.Second}, f)
+		start := time.Now()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/preview", strings.NewReader(`{"query":{"kind":"sql","sql":"SELECT 1"},"to":1,"check":true}`))
+		w := httptest.NewRecorder()
+		d.routes().ServeHTTP(w, r)
+		if w.Code != http.StatusGatewayTimeout || time.Since(start) != 3*time.Second || !strings.Contains(w.Body.String(), "longer than 3s") {
+			t.Errorf("%d after %s: %s", w.Code, time.Since(start), w.Body)
 		}
 	})
 }

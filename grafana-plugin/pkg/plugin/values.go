@@ -103,7 +103,7 @@ func (d *Datasource) find(ctx context.Context, l lookup) ([]Value, error) {
 		return nil, err
 	}
 	return d.values.get(ctx, sql, func() ([]Value, error) {
-		return aside(ctx, d, func(ctx context.Context, s server) ([]Value, error) {
+		return within(ctx, d, d.lookups, func(ctx context.Context, s server) ([]Value, error) {
 			return ask(ctx, s, sql, func(r row) Value { return Value{Text: r.text(0), Value: r.text(1), Description: r.text(2)} })
 		})
 	})
