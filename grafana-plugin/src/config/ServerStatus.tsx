@@ -42,7 +42,7 @@ export function ServerStatus({ uid, version }: Props) {
     <div aria-busy={loading}>
       {value.stale && (
         <Alert severity="warning" title="The events are old">
-          The newest is of {time(value.eventsTo)}. Whether the server still reads logs says kmstrail status.
+          The newest is of {time(value.eventsTo)}. Run kmstrail status on the server to see whether it still reads logs.
         </Alert>
       )}
       {value.events === 0 && (

@@ -31,7 +31,7 @@ datasources:
 
 test('all settings', () => {
   const jsonData = { tlsAuthWithCACert: true, serverName: 'other.example.com', maxRows: 5, plainText: false };
-  expect(read({ isDefault: true, jsonData: { ...jsonData, timeoutSeconds: undefined } })).toEqual({
+  expect(read({ isDefault: true, jsonData: { ...jsonData, timeoutSeconds: undefined, pdcInjected: false } })).toEqual({
     name: 'kmstrail',
     uid: 'kms',
     type: 'kmstrail-kms-datasource',

@@ -3,13 +3,27 @@ import { KmsOptions, KmsSecureOptions, PLUGIN_ID } from '../types';
 
 type Settings = DataSourceSettings<KmsOptions, KmsSecureOptions>;
 
+/** Grafana keeps things of its own beside them. */
+const OPTIONS: Array<keyof KmsOptions> = [
+  'plainText',
+  'tlsAuthWithCACert',
+  'tlsSkipVerify',
+  'serverName',
+  'timeoutSeconds',
+  'maxRows',
+  'maxConcurrent',
+  'staleMinutes',
+];
+
 /**
  * The settings as a file for Grafana's provisioning. Secrets are not in it:
  * Grafana takes the token from its environment and the certificate from a file.
  */
 export function provisioningYaml(settings: Settings): string {
   const { name, uid, url, isDefault, jsonData } = settings;
-  const options = Object.entries(jsonData).filter(([, value]) => value !== undefined && value !== '');
+  const options = OPTIONS.map((name) => [name, jsonData[name]]).filter(
+    ([, value]) => value !== undefined && value !== ''
+  );
   return [
     'apiVersion: 1',
     'datasources:',

@@ -8,14 +8,14 @@ import { readVariableQuery } from './kinds';
 const range = { from: dateTime(0), to: dateTime(1000) } as TimeRange;
 const query = (part: Partial<KmsVariableQuery>): KmsVariableQuery => ({ refId: 'v', variable: 'account', ...part });
 
-function fake(response: object = { data: [] }) {
+function fake(response: object = { data: [] }, typed = 'typed') {
   const values = jest.fn().mockResolvedValue([{ text: 'shop (1)', value: '1', description: 'd' }]);
   const columnValues = jest.fn().mockResolvedValue([]);
   const run = jest.fn().mockReturnValue(of(response));
   const datasource = {
     resources: { values, columnValues },
     query: run,
-    template: () => ({ text: (text: string) => text.replace('$__searchFilter', 'typed') }),
+    template: () => ({ text: (text: string) => (typed ? text.replace('$__searchFilter', typed) : text) }),
   };
   return { values, columnValues, run, datasource: datasource as unknown as DataSource };
 }
@@ -35,6 +35,12 @@ test('what is typed in the menu is searched for', async () => {
   const { datasource, values } = fake();
   await findValues(datasource, query({ variable: 'key', search: '$__searchFilter' }));
   expect(values).toHaveBeenCalledWith('key', { search: 'typed', limit: 5000 });
+});
+
+test('nothing is searched for before something is typed', async () => {
+  const { datasource, values } = fake({ data: [] }, '');
+  await findValues(datasource, query({ search: '$__searchFilter' }));
+  expect(values).toHaveBeenCalledWith('account', { limit: 5000 });
 });
 
 test('values of a column', async () => {

@@ -21,10 +21,7 @@ export async function findValues(
   options: LegacyMetricFindQueryOptions = {}
 ): Promise<MetricFindValue[]> {
   const { resources } = datasource;
-  const search = datasource
-    .template(options.scopedVars)
-    .text(query.search ?? '')
-    .trim();
+  const search = searchOf(datasource, query, options);
   const ask = {
     ...(search && { search }),
     ...(options.range && { from: options.range.from.valueOf(), to: options.range.to.valueOf() }),
@@ -40,6 +37,12 @@ export async function findValues(
     default:
       return (await resources.values(query.variable, ask)).map(toFindValue);
   }
+}
+
+/** The text to look for; nothing is typed in a menu that was not opened. */
+function searchOf(datasource: DataSource, { search = '' }: KmsVariableQuery, options: LegacyMetricFindQueryOptions) {
+  const text = datasource.template(options.scopedVars).text(search);
+  return text.replace(/\$__searchFilter\b|\$\{__searchFilter\}/g, '').trim();
 }
 
 async function findBySql(
