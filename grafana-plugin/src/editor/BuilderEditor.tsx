@@ -500,7 +500,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
     fontSize: theme.typography.bodySmall.fontSize,
   }),
   wide: css({ flex: '1 1 240px', maxWidth: 720, minWidth: 0 }),
-  value: css({ flex: '1 1 200px', minWidth: 180, maxWidth: 420 }),
+  value: css({ width: 280, maxWidth: '100%' }),
   hint: css({ color: theme.colors.text.secondary, fontSize: theme.typography.bodySmall.fontSize }),
   problem: css({ color: theme.colors.error.text, fontSize: theme.typography.bodySmall.fontSize }),
 });

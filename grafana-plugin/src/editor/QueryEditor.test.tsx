@@ -224,6 +224,12 @@ describe('builder', () => {
     expect(screen.getByRole('alert')).toHaveTextContent('This has to be a number.');
   });
 
+  test('a saved account shows its name', async () => {
+    await edit(builder({ filters: [{ column: 'key_account_id', operator: '=', values: ['111122223333'] }] }));
+    const value = screen.getByLabelText('Value of filter on key_account_id');
+    await waitFor(() => expect(value).toHaveValue('payments (111122223333)'));
+  });
+
   test('numbers are added, changed and removed', async () => {
     const { saved } = await edit(builder());
     await userEvent.click(screen.getByRole('button', { name: 'Add a number' }));

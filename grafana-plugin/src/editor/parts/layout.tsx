@@ -103,11 +103,10 @@ const getStyles = (theme: GrafanaTheme2) => ({
     clipPath: 'inset(50%)',
     whiteSpace: 'nowrap',
   }),
-  sideBySide: css({ display: 'flex', flexWrap: 'wrap', columnGap: theme.spacing(3) }),
+  sideBySide: css({ display: 'flex', flexWrap: 'wrap', columnGap: theme.spacing(3), '> *': { flex: '1 1 420px' } }),
   section: css({
     display: 'flex',
     flexWrap: 'wrap',
-    flex: '1 1 420px',
     alignItems: 'flex-start',
     gap: theme.spacing(0.5, 1),
     minWidth: 0,
