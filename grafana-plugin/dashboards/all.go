@@ -10,7 +10,7 @@ import (
 func All() []Dashboard {
 	return []Dashboard{
 		overview(), key(), principal(), findings(),
-		crossAccount(), quota(), cost(),
+		crossAccount(), quota(), cost(), coverage(),
 	}
 }
 
