@@ -271,7 +271,7 @@ function Filters({ id, builder, table, change, datasource, variables, panel }: P
         const common = {
           id: `${id}-value-${at}`,
           load,
-          named: Boolean(valueKindOf(filter.column)),
+          named: column !== undefined && valueKindOf(column.name) !== undefined,
           variables,
           placeholder: 'Value',
           invalid: Boolean(wrong),
