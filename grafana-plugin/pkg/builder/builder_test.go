@@ -273,6 +273,26 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+func TestUnasked(t *testing.T) {
+	for _, test := range []struct {
+		in           Builder
+		groups, rows int64
+	}{
+		{Builder{}, 0, DefaultRows},
+		{Builder{Limit: 3}, 0, 0},
+		{Builder{Time: &Time{}}, 0, 0},
+		{Builder{Time: &Time{}, GroupBy: []string{"a"}}, DefaultGroups, 0},
+		{Builder{Time: &Time{}, GroupBy: []string{"a"}, Limit: 3}, 0, 0},
+		{Builder{GroupBy: []string{"a"}}, 0, DefaultRows},
+		{Builder{Metrics: []Metric{{Aggregate: "count"}}}, 0, 0},
+		{Builder{Metrics: []Metric{{Aggregate: "count"}}, GroupBy: []string{"a"}}, 0, DefaultRows},
+	} {
+		if groups, rows := test.in.Unasked(); groups != test.groups || rows != test.rows {
+			t.Errorf("%+v: %d groups, %d rows", test.in, groups, rows)
+		}
+	}
+}
+
 // FuzzSQL: whatever is clicked, pasted or forged, there is an error about a
 // field, or SQL in which nothing but the typed names and values changes: no text
 // is open, no statement follows.

@@ -59,6 +59,20 @@ func (b Builder) Groups() int64 {
 	return DefaultGroups
 }
 
+// Unasked is how many groups of a time series, or else rows, the statement is
+// limited to without the builder saying so; 0 where nothing is left out.
+func (b Builder) Unasked() (groups, rows int64) {
+	switch {
+	case b.Limit > 0:
+		return 0, 0
+	case b.Time != nil:
+		return b.Groups(), 0
+	case len(b.Metrics) > 0 && len(b.GroupBy) == 0:
+		return 0, 0
+	}
+	return 0, DefaultRows
+}
+
 // composer writes the statement of one builder.
 type composer struct {
 	Builder

@@ -95,6 +95,8 @@ type Result struct {
 	Rows int64
 	// Truncated is true when there were more. A notice says so as well.
 	Truncated bool
+	// SeriesLeft is how many series are not shown. A notice says so as well.
+	SeriesLeft int64
 	// Notices are also in the frame's Meta, where there is a frame.
 	Notices []data.Notice
 }

@@ -15,9 +15,11 @@ type table struct {
 	byName    map[string]*column
 	rows      int
 	truncated bool
-	notices   []data.Notice
-	dress     dresser
-	options   Options
+	// seriesLeft is how many series are not shown.
+	seriesLeft int64
+	notices    []data.Notice
+	dress      dresser
+	options    Options
 }
 
 // Read makes frames of what r still has. It does not release r, and leaves rows
@@ -53,7 +55,7 @@ func Read(r array.RecordReader, o Options) (Result, error) {
 		}
 	}
 	// Making the frame may itself have left something out.
-	result.Truncated, result.Notices = t.truncated, t.notices
+	result.Truncated, result.SeriesLeft, result.Notices = t.truncated, t.seriesLeft, t.notices
 	return result, nil
 }
 

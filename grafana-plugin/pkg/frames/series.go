@@ -204,6 +204,7 @@ func (p *pivot) limitCells() {
 			out = append(out, s)
 		}
 	}
+	p.seriesLeft = int64(len(out))
 	slices.SortStableFunc(out, func(a, b *series) int { return cmp.Compare(b.total, a.total) })
 	names := make([]string, len(out))
 	for i, s := range out[:min(len(out), mostNamed)] {

@@ -29,9 +29,15 @@ type plan struct {
 	// nobody typed anything.
 	place func(line, column int) (int, int)
 
+	// format is that of the query; what the builder groups by time is a time
+	// series by itself.
+	format  frames.Format
 	bucket  time.Duration
 	fill    frames.Fill
 	notices []string
+	// groups and rows are how many there are at most without anybody having asked
+	// for a limit; 0 for no such limit.
+	groups, rows int64
 	// describe tells about columns of the result.
 	describe func(name string) frames.Description
 }
@@ -79,14 +85,20 @@ func (d *Datasource) plan(ctx context.Context, r request) (plan, error) {
 			q = *r.Findings
 		}
 		sql, err := builder.FindingsSQL(q)
-		return d.planOwn(ctx, r, sql, err, "findings")
+		p, err := d.planOwn(ctx, r, sql, err, "findings")
+		if q.Limit == 0 {
+			p.rows = builder.DefaultRows
+		}
+		return p, err
 	case KindLifecycle:
 		q := builder.Lifecycle{}
 		if r.Lifecycle != nil {
 			q = *r.Lifecycle
 		}
 		sql, err := builder.LifecycleSQL(q)
-		return d.planOwn(ctx, r, sql, err, "key_changes")
+		p, err := d.planOwn(ctx, r, sql, err, "key_changes")
+		p.rows = builder.DefaultRows
+		return p, err
 	}
 	return d.planSQL(ctx, r)
 }
@@ -117,7 +129,12 @@ func (d *Datasource) planBuilder(ctx context.Context, r request) (plan, error) {
 		return plan{}, err
 	}
 	sql, err := r.Builder.SQL(t)
-	return d.planOwn(ctx, r, sql, err, t.Name)
+	p, err := d.planOwn(ctx, r, sql, err, t.Name)
+	p.groups, p.rows = r.Builder.Unasked()
+	if r.Builder.Time != nil && r.Format == frames.FormatAuto {
+		p.format = frames.FormatTimeSeries
+	}
+	return p, err
 }
 
 // planOwn plans SQL that the builder wrote, about a table.
@@ -141,7 +158,7 @@ func (d *Datasource) planOwn(ctx context.Context, r request, sql string, err err
 
 // expand replaces macros.
 func expand(r request, sql string, tables []flightclient.Table) (plan, error) {
-	p := plan{typed: sql, fill: frames.Fill{Mode: r.Fill}}
+	p := plan{typed: sql, format: r.Format, fill: frames.Fill{Mode: r.Fill}}
 	e, err := macros.Expand(sql, r.env(tables))
 	if err != nil {
 		return p, err
@@ -173,7 +190,7 @@ func (d *Datasource) planNamed(ctx context.Context, r request) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{sql: sql, fill: frames.Fill{Mode: r.Fill}, notices: notices}
+	p := plan{sql: sql, format: r.Format, fill: frames.Fill{Mode: r.Fill}, notices: notices}
 	columns := namedColumns(list, r.Named.ID)
 	p.describe = func(name string) frames.Description { return frames.Description{Text: columns[name].Doc} }
 	err = p.filter(r, columns)

@@ -99,6 +99,10 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery, alert bool,
 	if err != nil {
 		return frames.Result{}, p.locate(lateness(ctx, err))
 	}
+	add(&result, texts(p.unasked(result)))
+	if alert && part(result, *p, r) {
+		return frames.Result{}, badQuery(errors.New("a rule would judge a part of the data only: " + said(sentences(result.Notices))))
+	}
 	add(&result, append(await(told), texts(p.notices)...))
 	return result, nil
 }
@@ -192,7 +196,7 @@ func (d *Datasource) read(ctx context.Context, p plan, r request, refID string) 
 		}
 		defer reader.Release()
 		result, err := frames.Read(reader, frames.Options{
-			RefID: refID, Legend: r.Legend, Format: r.Format, Fill: p.fill, Bucket: p.bucket, From: r.span.From, To: r.span.To,
+			RefID: refID, Legend: r.Legend, Format: p.format, Fill: p.fill, Bucket: p.bucket, From: r.span.From, To: r.span.To,
 			MaxRows: rows, Describe: p.describe, DatasourceUID: d.settings.UID, DatasourceName: d.settings.Name,
 		})
 		if err != nil {
