@@ -52,6 +52,10 @@ type Client struct {
 	flight *flightsql.Client
 }
 
+// forgetTime bounds the word to the server that a statement is not needed any
+// more: nothing depends on it.
+var forgetTime = 5 * time.Second
+
 // maxMessage bounds a message of the server, which sends at most 2 MiB.
 const maxMessage = 16 << 20
 
@@ -155,7 +159,11 @@ func (c *Client) ask(ctx context.Context, sql string, args arrow.RecordBatch) (i
 		return nil, nil, err
 	}
 	// Who asked may be gone; the server forgets the statement nevertheless.
-	done = func() { _ = st.Close(context.WithoutCancel(ctx)) }
+	done = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTime)
+		defer cancel()
+		_ = st.Close(ctx)
+	}
 	st.SetParameters(args)
 	if info, err = st.Execute(ctx); err != nil {
 		done()
