@@ -377,8 +377,8 @@ describe('findings and key changes', () => {
 
   test('kinds of changes', async () => {
     const { saved } = await edit({ kind: 'lifecycle' });
-    await choose('Kind of change', /Deletion/);
-    expect(saved()).toEqual({ refId: 'A', kind: 'lifecycle', lifecycle: { kinds: ['deletion'] } });
+    await choose('Kind of change', /Deletion scheduled/);
+    expect(saved()).toEqual({ refId: 'A', kind: 'lifecycle', lifecycle: { kinds: ['ScheduleKeyDeletion'] } });
   });
 });
 

@@ -131,7 +131,7 @@ export const templates: readonly Template[] = [
     id: 'changes',
     group: 'Findings and changes',
     title: 'Changes of keys',
-    description: 'Who created, disabled, scheduled for deletion or rotated keys',
+    description: 'Who created, disabled or scheduled keys for deletion, and changed policies, aliases and tags',
     query: { kind: 'lifecycle', format: 'table', lifecycle: {} },
   },
   {
