@@ -68,12 +68,9 @@ func (c *cache[V]) done(key string, a *answer[V]) {
 	}
 }
 
-// shrink makes place for one more: what is too old goes first, then whatever
-// is nearest to it.
+// shrink makes place for one more: what is too old goes, and if that is not
+// enough whatever is nearest to it.
 func (c *cache[V]) shrink() {
-	if len(c.answers) < c.most {
-		return
-	}
 	oldest, now := "", c.now()
 	for key, a := range c.answers {
 		switch {

@@ -41,6 +41,22 @@ func TestCache(t *testing.T) {
 	})
 }
 
+// TestCache_old: answers that are too old take no memory until there are many.
+func TestCache_old(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := cache[int]{keep: time.Minute, most: 100, now: time.Now}
+		for _, key := range []string{"a", "b", "c"} {
+			if _, err := c.get(t.Context(), key, func() (int, error) { return 1, nil }); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(time.Minute)
+		}
+		if n := len(c.answers); n != 1 {
+			t.Errorf("%d answers are kept", n)
+		}
+	})
+}
+
 // TestCache_together: those who ask at once share one question, and who leaves
 // does not take the answer away.
 func TestCache_together(t *testing.T) {

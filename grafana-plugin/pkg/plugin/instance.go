@@ -55,6 +55,9 @@ const (
 	keepStatus  = 30 * time.Second
 	keepGaps    = 5 * time.Minute
 	keepValues  = time.Minute
+	// keptValues is how many lists of values are kept: one of 10,000 keys takes
+	// 2 MB.
+	keptValues = 100
 	// asideTime bounds a question of our own.
 	asideTime = 30 * time.Second
 	// asidesAtOnce is how many of them there are at the same time, and of those
@@ -88,7 +91,7 @@ func newDatasource(s Settings, open func() (server, error), now func() time.Time
 		statuses: cache[Status]{keep: keepStatus, most: 1, now: now},
 		gaps:     cache[[]gap]{keep: keepGaps, most: 1, now: now},
 		named:    cache[[]flightclient.NamedQuery]{keep: keepCatalog, most: 1, now: now},
-		values:   cache[[]Value]{keep: keepValues, most: 500, now: now},
+		values:   cache[[]Value]{keep: keepValues, most: keptValues, now: now},
 	}
 	d.resources = httpadapter.New(d.routes())
 	return d
