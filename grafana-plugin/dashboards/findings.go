@@ -16,14 +16,14 @@ LIMIT 1000`},
 		"now-30d", append(accountAndRegion(), several("severity", "Severity"), several("status", "Status"), several("detector", "Detector"), finding, filters()),
 		nil,
 		[]Panel{
-			findingTile("Critical", "Open findings of severity critical. Act now.", "severity = 'critical' AND status IN ('new', 'in_progress')").colours(blue, 1, red),
-			findingTile("High", "Open findings of severity high. Act today.", "severity = 'high' AND status IN ('new', 'in_progress')").colours(blue, 1, red),
-			findingTile("Medium and low", "Open findings of the severities medium, low and info. Look at them in the week.", "severity NOT IN ('critical', 'high') AND status IN ('new', 'in_progress')").colours(blue, 1, orange),
-			findingTile("Nobody looked", "Findings with the status new: nobody has decided about them.", "status = 'new'").colours(blue, 1, orange),
-			findingTile("Decided", "Findings that were resolved, suppressed or withdrawn.", "status IN ('resolved', 'suppressed', 'withdrawn')"),
+			findingTile("Critical", "Open findings of severity critical. Act now.", "severity = 'critical' AND status IN ('new', 'in_progress')").colours(blue, 1, red).says("act now"),
+			findingTile("High", "Open findings of severity high. Act today.", "severity = 'high' AND status IN ('new', 'in_progress')").colours(blue, 1, red).says("act today"),
+			findingTile("Lower", "Open findings of the severities medium, low and info. Look at them in the week.", "severity NOT IN ('critical', 'high') AND status IN ('new', 'in_progress')").colours(blue, 1, orange).says("medium, low, info"),
+			findingTile("New", "Findings with the status new: nobody has decided about them.", "status = 'new'").colours(blue, 1, orange).says("nobody decided yet"),
+			findingTile("Decided", "Findings that were resolved, suppressed or withdrawn.", "status IN ('resolved', 'suppressed', 'withdrawn')").says("resolved, suppressed, gone"),
 			notKnownTile(),
 			bars("Findings by day and severity", "Findings by the UTC day of their evidence. A finding that lasts counts on each of its days.",
-				"No findings in this range and selection. Whether everything was looked at is under Verdicts.", 16, 8, series(`SELECT
+				"No findings in this range and selection. Whether everything was looked at is under Verdicts.", 12, 8, series(`SELECT
   $__timeGroupAlias(w.window_start, auto(1d), zero),
   w.severity,
   count(DISTINCT w.finding_id) AS finding_count
@@ -32,16 +32,17 @@ JOIN findings ON findings.finding_id = w.finding_id
 WHERE $__timeFilter(w.window_start, 1d) AND `+findingScope+`
 GROUP BY ALL
 ORDER BY 1`, "{{severity}}")).paint("critical", "dark-red", "high", red, "medium", orange, "low", "yellow", "info", blue),
-			ranking("Open by detector", "Open findings by detector.", "No open findings in this range and selection.", 8, 4, table(`SELECT detector_id, count(*) AS finding_count
+			ranking("Open by detector", "Open findings by detector.", "No open findings in this range and selection.", 6, 8, table(`SELECT detector_id, count(*) AS finding_count
 FROM findings
 WHERE status IN ('new', 'in_progress') AND `+findingsInRange+`
 GROUP BY ALL
 ORDER BY finding_count DESC, detector_id`)),
-			ranking("All by status", "Findings by what was decided about them.", "No findings in this range and selection.", 8, 4, table(`SELECT findings.status, count(*) AS finding_count
+			ranking("By status and severity", "All findings by what was decided about them, and how bad they are.", "No findings in this range and selection.", 6, 8, table(`SELECT findings.status || ', ' || findings.severity AS name, count(*) AS finding_count
 FROM findings
 WHERE `+findingsInRange+`
-GROUP BY findings.status
-ORDER BY list_position(['new', 'in_progress', 'suppressed', 'resolved', 'withdrawn'], findings.status)`)).under(),
+GROUP BY findings.status, findings.severity
+ORDER BY list_position(['new', 'in_progress', 'suppressed', 'resolved', 'withdrawn'], findings.status),
+  list_position(['critical', 'high', 'medium', 'low', 'info'], findings.severity)`)),
 			grid("Findings", "All findings in the range, the most severe first. The summary leads to the finding alone, with its evidence; decide about it with kmstrail findings.",
 				"No findings in this range and selection. Whether everything was looked at is under Verdicts.", 24, 12,
 				table(findingsWhere(findingScope))).findingColumns(),
@@ -51,11 +52,15 @@ ORDER BY list_position(['new', 'in_progress', 'suppressed', 'resolved', 'withdra
 				hide("account_id").
 				field("detector_id", leads(toFindings("detector_id"))).
 				field("account_name", called("Account"), leads(toAccount("account_id"))).
-				widths("detector_id", 270, "account_name", 140, "region", 120, "verdict", 100, "finding_count", 80, "suppressed_count", 100),
+				field("reason", called("Reason")).field("finding_count", called("Findings")).field("suppressed_count", called("Suppressed")).
+				field("day_count", called("Days")).field("gap_days", unit("short")).field("excluded_days", unit("short")).
+				field("missed_days", unit("short")).field("stale_days", unit("short")).field("failed_file_count", called("Failed files")).
+				widths("detector_id", 250, "account_name", 130, "region", 110, "verdict", 90, "finding_count", 80, "suppressed_count", 95, "day_count", 60,
+					"gap_days", 85, "excluded_days", 110, "failed_file_count", 95, "missed_days", 100, "stale_days", 90),
 			detectorRuns(),
 			grid("Decisions", "What became of the status of the findings above, at any time, by people and by runs: who decided what, and why.",
 				"No findings in this range and selection.", 12, 8, table(`SELECT
-  h.changed_at,
+  date_trunc('second', h.changed_at) AS changed_at,
   h.actor,
   h.from_status,
   h.to_status,
@@ -66,7 +71,8 @@ FROM finding_history AS h
 JOIN findings ON findings.finding_id = h.finding_id
 WHERE `+findingsInRange+`
 ORDER BY h.changed_at DESC, h.finding_id
-LIMIT 500`)).hide("finding_id").field("summary", leads(toFinding("finding_id"))).
+LIMIT 500`)).hide("finding_id").field("summary", short(), leads(toFinding("finding_id"))).
+				field("actor", called("By")).field("reason", called("Reason")).
 				widths("changed_at", 160, "actor", 90, "from_status", 95, "to_status", 95),
 		})
 }
@@ -118,7 +124,7 @@ LIMIT 1000`
 // findingColumns show findings.
 func (p Panel) findingColumns() Panel {
 	return p.hide("account_id", "finding_id").
-		field("summary", leads(toFinding("finding_id"))).
+		field("summary", short(), leads(toFinding("finding_id"))).
 		field("detector_id", leads(toFindings("detector_id"))).
 		field("account_name", called("Account"), leads(toAccount("account_id"))).
 		field("aliases", leads(toKey("key_arn"))).
@@ -147,7 +153,7 @@ FROM (
 ) AS f
 WHERE f.event_id IS NOT NULL
 ORDER BY list_position(['critical', 'high', 'medium', 'low', 'info'], f.severity), f.last_seen DESC, f.finding_id, f.place
-LIMIT 1000`)).hide("finding_id").field("summary", leads(toFinding("finding_id"))).field("original", called("Original record")).
+LIMIT 1000`)).hide("finding_id").field("summary", short(), leads(toFinding("finding_id"))).field("original", called("Original record")).
 		widths("severity", 80, "event_id", 290, "original", 300)
 }
 
@@ -165,7 +171,8 @@ FROM (
   WHERE `+findingsInRange+`
 ) AS f
 ORDER BY list_position(['critical', 'high', 'medium', 'low', 'info'], f.severity), f.last_seen DESC, f.finding_id, f.name
-LIMIT 1000`)).hide("finding_id").field("summary", leads(toFinding("finding_id"))).
+LIMIT 1000`)).hide("finding_id").field("summary", short(), leads(toFinding("finding_id"))).
+		field("name", called("Name")).field("value", called("Value")).
 		widths("name", 150)
 }
 
@@ -176,8 +183,8 @@ func verdicts() Query {
 }
 
 func notKnownTile() Panel {
-	p := stat("Not known", "Detectors, by account and Region, that found nothing but could not see everything: logs are missing, or they did not run. The table Verdicts says why.",
-		"0", "short", verdicts()).colours(blue, 1, orange)
+	p := stat("Unknown", "Detectors, by account and Region, that found nothing but could not see everything: logs are missing, or they did not run. The table Verdicts says why.",
+		"0", "short", verdicts()).colours(blue, 1, orange).says("verdicts not possible")
 	p.Transformations = []Transformation{{ID: "filterByValue", Options: map[string]any{
 		"type": "include", "match": "all",
 		"filters": []any{map[string]any{"fieldName": "Verdict", "config": map[string]any{"id": "equal", "options": map[string]any{"value": "UNKNOWN"}}}},
@@ -193,7 +200,7 @@ func detectorRuns() Panel {
   count(*) AS run_count,
   count(DISTINCT window_start) AS day_count,
   count(error) AS failed_count,
-  max(started_at) AS last_run,
+  date_trunc('second', max(started_at)) AS last_run,
   avg(duration_ms) AS mean_ms,
   last(error ORDER BY started_at) AS last_error
 FROM detector_runs
@@ -201,6 +208,6 @@ WHERE $__timeFilter(window_start, 1d) AND $__filter(detector_id, detector) AND $
 GROUP BY ALL
 ORDER BY detector_id`)).field("detector_id", leads(toFindings("detector_id"))).
 		field("run_count", called("Runs")).field("day_count", called("Days")).field("failed_count", textColours(text, 1, red)...).
-		field("mean_ms", decimals(0)).
+		field("mean_ms", decimals(0)).field("version", called("Version")).
 		widths("detector_id", 260, "version", 75, "run_count", 70, "day_count", 70, "last_run", 160)
 }

@@ -22,12 +22,12 @@ func key() Dashboard {
 				table(`SELECT date_diff('second', max(last_event_time), $__timeTo()) AS value
 FROM usage_monthly
 WHERE $__keyFilter(key_arn) AND operation_class = 'cryptographic' AND error_class IS NULL AND first_event_time < $__timeTo()
-HAVING max(last_event_time) IS NOT NULL`)).decimals(0).colours(blue),
-			stat("Open findings", "Findings about the key in the range that nobody has resolved or suppressed.", "0", "short",
+HAVING max(last_event_time) IS NOT NULL`)).decimals(0).colours(blue).says("before the end of the range"),
+			stat("Findings", "Findings about the key in the range that nobody has resolved or suppressed.", "0", "short",
 				table(`SELECT count(*) AS value
 FROM findings
 WHERE $__keyFilter(key_arn) AND status IN ('new', 'in_progress')
-  AND first_seen < $__timeTo() AND last_seen >= $__timeFrom()`)).colours(blue, 1, red),
+  AND first_seen < $__timeTo() AND last_seen >= $__timeFrom()`)).colours(blue, 1, red).says("open"),
 			keyFacts(),
 			bars("Use by operation", "Calls on the key by operation, from the owner's logs; for a key of an account without logs, from the callers'.",
 				"The key was not called in this range.", 16, 9, series(top("u.event_name", "greatest(u.caller_use_count, u.use_count)", ofKey), "{{name}}")).operations(),
@@ -40,46 +40,48 @@ ORDER BY call_count DESC, service
 LIMIT 25`)),
 			keyTimeline(), deletionSoak(), deletionAttempts(),
 			grid("Callers", "Who uses the key, for what, and with what outcome. All of them are affected when the key is disabled, deleted or its policy narrowed.",
-				"Nobody called the key in this range.", 24, 9, named("key_users", "key_arn", "$key")).
+				"Nobody called the key in this range.", 24, 8, named("key_users", "key_arn", "$key")).
 				hide("key_arn", "aliases", "caller_account_id", "caller_id").
 				field("principal_arn", short(), leads(toPrincipal("principal_arn"))).
 				field("caller_account_name", called("Account"), leads(toAccount("caller_account_id"))).
-				widths("principal_arn", 260, "caller_account_name", 130, "actor_kind", 100, "services", 170, "call_count", 80, "error_count", 75,
+				field("services", pills()).field("operations", pills()).
+				widths("principal_arn", 260, "caller_account_name", 130, "actor_kind", 100, "services", 140, "call_count", 80, "error_count", 75,
 					"denied_count", 75, "first_seen", 160, "last_seen", 160, "last_used", 160),
 			bars("Failed calls", "Failed calls on the key by class of the error. pending_deletion and disabled mean that somebody still needs it.",
 				"No call on the key failed in this range.", 12, 8,
 				series(top("u.error_class", "greatest(u.caller_use_count, u.use_count)", ofKey+" AND u.error_class IS NOT NULL"), "{{name}}")).errors(),
 			shareOfRequests(),
 			grid("Cross-account use", "Calls on the key from other accounts, trusted or not, from either side's logs. Each caller here should be one that you know.",
-				"No other account used the key in this range.", 24, 7, named("cross_account_calls", "key_arn", "$key")).
+				"No other account used the key in this range.", 24, 6, named("cross_account_calls", "key_arn", "$key")).
 				hide("key_arn", "aliases", "key_account_id", "caller_account_id").
 				field("principal_arn", short(), leads(toPrincipal("principal_arn"))).
 				field("caller_account_name", called("Caller's account"), leads(toAccount("caller_account_id"))),
 			grid("Grants", "Grants of the key that held or ended in the range: who may use it by them, for what, and who made them. Grants of AWS services come and go; those of people deserve a look.",
-				"The logs name no grant of the key that held in this range.", 24, 8, named("grants_of_key", "key_arn", "$key")).
+				"The logs name no grant of the key that held in this range.", 24, 6, named("grants_of_key", "key_arn", "$key")).
 				hide("key_arn", "aliases", "grantee_account_id", "retiring_principal").
-				fields("(grantee_principal|created_by|ended_by)", short()).
+				field("grantee_principal", short()).field("created_by", short()).field("ended_by", short()).
+				field("grant_operations", pills()).
 				field("grantee_account_name", called("Account")).
 				widths("grant_id", 120, "holds", 70, "grantee_principal", 180, "grantee_account_name", 120, "created_at", 160, "created_by", 160, "ended_at", 160,
 					"ended_by", 130, "end_name", 110, "event_id", 280),
-			grid("Findings", "What the detectors found about the key in the range, decided or not. The summary leads to the finding and its evidence.",
+			grid("All findings", "What the detectors found about the key in the range, decided or not. The summary leads to the finding and its evidence.",
 				"No detector found anything about the key in this range.", 24, 7,
 				Query{Kind: "findings", Findings: &builder.Findings{Keys: []string{"$key"}}}).findingColumns().hide("key_arn", "aliases", "account_name", "region"),
 			grid("Changes", "What was done to the key in the range. The event id leads to the original record.",
 				"Nobody changed the key in this range.", 24, 7, Query{Kind: "lifecycle", Lifecycle: &builder.Lifecycle{Keys: []string{"$key"}}}).
 				keyChangeColumns().hide("account_name", "key_arn", "aliases"),
 			resourcesOfKey(),
+			lastEvents(" of the key", "$__keyFilter(e.key_arn)"),
 			row("Encryption contexts and single calls (reads raw events of the whole range)", true,
 				grid("Encryption contexts (raw)", "Which context keys the calls had, how many values, on what share of the calls. A few calls without what is nearly always there deserve a look.",
 					"No call on the key in this range takes an encryption context.", 24, 7, named("context_profile", "key_arn", "$key")).
 					hide("key_arn", "aliases").widths("side", 90, "context_key", 220, "value_count", 100, "call_count", 80, "share", 80, "caller_count", 110, "first_seen", 160, "last_seen", 160),
 				grid("What is new or gone (raw)", "The range compared with the 30 days before it: callers, services, operations, errors and contexts that are new or gone, volume that rose or fell.",
 					"Nothing is new about the key, or the logs do not reach back before the range.", 24, 8, named("key_changes", "key_arn", "$key", "max_names", "20")).
-					hide("key_arn", "aliases").fields("(name|done_by)", short()).widths("kind", 100, "change", 80, "done_by", 200, "before_count", 110, "window_count", 110,
+					hide("key_arn", "aliases").field("name", short()).field("done_by", short()).widths("kind", 100, "change", 80, "done_by", 200, "before_count", 110, "window_count", 110,
 					"before_per_day", 110, "window_per_day", 110, "first_seen", 160, "last_seen", 160),
 				grid("Single calls (raw)", "The newest 200 calls of the range. The event id leads to the original record.",
 					"The key was not called in this range.", 24, 12, named("event_lookup", "key_arn", "$key", "max_rows", "200")).eventColumns().hide("key_arn")),
-			lastEvents(" of the key", "$__keyFilter(e.key_arn)"),
 		})
 }
 
@@ -129,7 +131,7 @@ func stateNames(colors map[string]string) map[string]any {
 
 func keyFacts() Panel {
 	return grid("The key", "What the logs tell of the key itself. What was set before the logs begin is not known and stays empty.",
-		"The logs do not name this key.", 24, 3, table(`SELECT
+		"The logs do not name this key.", 24, 4, table(`SELECT
   k.aliases,
   k.key_id,
   `+accountName("a", "k.account_id")+` AS owner,
@@ -149,6 +151,7 @@ LEFT JOIN accounts AS a ON a.account_id = k.account_id
 WHERE $__keyFilter(k.key_arn)`)).hide("account_id").
 		field("owner", called("Owner"), leads(toAccount("account_id"))).
 		field("created_by", short(), leads(toPrincipal("created_by"))).
+		field("rotation", called("Rotation")).
 		widths("key_id", 300)
 }
 
@@ -246,7 +249,7 @@ CROSS JOIN (
 		field("Attempts since", append(textColours(blue, 1, red), unit("short"))...).
 		field("By callers", unit("short")).
 		field("Days left", append(textColours(red, 3, orange, 8, blue), unit("short"))...).
-		fields("(Last attempt|Last success before|Began|Deletion)", unit("dateTimeFromNow"))
+		fields("(Last attempt|Last success before|Began|Deletion)", unit("time:YYYY-MM-DD HH:mm"))
 	p.option("reduceOptions", map[string]any{"calcs": []string{"lastNotNull"}, "fields": "/.*/", "values": false})
 	p.option("textMode", "value_and_name")
 	p.option("orientation", "vertical")
@@ -258,7 +261,7 @@ func deletionAttempts() Panel {
 		"Nobody tried to use the key since, or it is not on its way to deletion.", 24, 6, table(soaking+`
 SELECT
   `+principalName("t.principal_arn", "t.caller_id")+` AS name,
-  t.principal_arn,
+  coalesce(t.principal_arn, t.caller_id) AS caller,
   `+accountName("a", "t.caller_account_id")+` AS account,
   t.event_name,
   t.error_class,
@@ -268,13 +271,13 @@ SELECT
 FROM attempts AS t
 LEFT JOIN accounts AS a ON a.account_id = t.caller_account_id
 ORDER BY t.last_seen DESC, t.caller_id, t.event_name
-LIMIT 100`)).hide("principal_arn").
-		field("name", called("Caller"), leads(toPrincipal("principal_arn"))).field("account", called("Account"))
+LIMIT 100`)).hide("caller").
+		field("name", called("Caller"), leads(toPrincipal("caller"))).field("account", called("Account"))
 }
 
 // shareOfRequests compares the key with all that its account asks in its Region.
 func shareOfRequests() Panel {
-	p := lines("Share of the account's requests", "Cryptographic calls on the key as a share of all that its account made in its Region, which share a quota. A key near 100 % is the one to look at when calls are throttled.",
+	p := bars("Share of the account's requests", "Cryptographic calls on the key as a share of all that its account made in its Region, which share a quota. A key near 100 % is the one to look at when calls are throttled.",
 		"The key's account made no cryptographic calls in this range.", 12, 8, series(`SELECT
   $__timeGroupAlias(u.time, auto(1h)),
   CAST(sum(u.caller_use_count) FILTER (`+ofKey+`) AS DOUBLE) / nullif(sum(u.caller_use_count), 0) AS share
@@ -293,7 +296,7 @@ ORDER BY 1`, "share")).unit("percentunit").decimals(0)
 // they encrypt.
 func resourcesOfKey() Panel {
 	return grid("Resources, last day of the range (raw)", "What the key protected on the last day of the range, as the encryption contexts name it, at most 100, those with most calls first. The row of encryption contexts looks at the whole range.",
-		"No call on the last day of the range names a resource: programs that call KMS themselves need not.", 24, 8, table(`SELECT
+		"No call on the last day of the range names a resource: programs that call KMS themselves need not.", 24, 7, table(`SELECT
   e.service,
   e.resource,
   count(*) AS call_count,
@@ -306,5 +309,5 @@ FROM (
 ) AS e
 GROUP BY ALL
 ORDER BY call_count DESC, e.resource
-LIMIT 100`)).widths("service", 140, "call_count", 90, "last_seen", 160)
+LIMIT 100`)).field("resource", called("Resource")).widths("service", 140, "call_count", 90, "last_seen", 160)
 }

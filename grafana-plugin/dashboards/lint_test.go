@@ -170,6 +170,11 @@ func lintQuery(t *testing.T, name string, q dashboards.Query) {
 	if _, err := plugin.ParseQuery(raw); err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
+	for _, m := range append(filterMacro.FindAllStringSubmatch(q.SQL, -1), otherFilter.FindAllStringSubmatch(q.SQL, -1)...) {
+		if !slices.Contains(q.Uses, "${"+m[1]+"}") {
+			t.Errorf("%s: Grafana does not know that it uses the variable %s", name, m[1])
+		}
+	}
 	if m := regexp.MustCompile(`\b(kms_events|kms_calls|related_events|encryption_context|context_resources|quota_calls)\b`).FindString(q.SQL); m != "" {
 		if !strings.Contains(strings.ToLower(name), "raw") {
 			t.Errorf("%s reads %s: it is not called raw", name, m)
@@ -206,6 +211,7 @@ func lintPlaces(t *testing.T, d dashboards.Dashboard) {
 var (
 	variableUse = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)(?:[:.}])|"\$([a-z_]+)"|\$__filter\([^,()]+, *([a-z_]+)`)
 	filterMacro = regexp.MustCompile(`\$__(account|region|key|principal)Filter\([^,()]+\)`)
+	otherFilter = regexp.MustCompile(`\$__filter\(.*?, *([a-z_]+)(?:, *'[^']*')?\)`)
 	accountID   = regexp.MustCompile(`\b\d{12}\b`)
 	link        = regexp.MustCompile(`^/d/([a-z-]+)\?(.*)$`)
 )

@@ -1,6 +1,9 @@
 package dashboards
 
 import (
+	"cmp"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +30,12 @@ const (
 // kmsDashboard has what all dashboards share. Variables begin with ds; panels are placed in
 // order, from left to right, in lines as high as their first panel.
 func kmsDashboard(uid, title, description, from string, variables []Variable, annotations []Annotation, panels []Panel) Dashboard {
+	for i, v := range variables {
+		if q, ok := v.Query.(VariableQuery); ok {
+			q.Uses = usedBy(q.SQL)
+			variables[i].Query = q
+		}
+	}
 	return Dashboard{
 		UID: uid, Title: title, Description: description, Tags: []string{"kmstrail"},
 		SchemaVersion: 42, Version: 1, Editable: true, GraphTooltip: 1, Refresh: "5m",
@@ -126,11 +135,26 @@ func filters() Variable {
 
 // findingMarks mark findings that matter. The lists of f may hold variables.
 func annotation(name, color string, enable bool, q Query) Annotation {
-	q.RefID, q.Datasource, q.Format = "Anno", source, "annotations"
+	q.RefID, q.Datasource, q.Format, q.Uses = "Anno", source, "annotations", usedBy(q.SQL)
 	return Annotation{Name: name, Datasource: source, Enable: enable, IconColor: color, Target: q}
 }
 
 // ---- Queries
+
+var macro = regexp.MustCompile(`\$__(?:(account|region|key|principal)Filter\([^(),]*(?:, *([a-z_]+))?\)|filter\((?:[^(),]|\([^()]*\))*, *([a-z_]+))`)
+
+// usedBy names the variables that macros in SQL use.
+func usedBy(sql string) []string {
+	var out []string
+	for _, m := range macro.FindAllStringSubmatch(sql, -1) {
+		name := cmp.Or(m[2], m[3], m[1])
+		if use := "${" + name + "}"; !slices.Contains(out, use) {
+			out = append(out, use)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
 
 // table is SQL whose rows are shown as they are.
 func table(sql string) Query { return Query{Kind: "sql", Format: "table", SQL: sql} }
@@ -159,6 +183,7 @@ func panel(kind, title, description, empty string, w, h int, queries []Query) Pa
 	for i := range queries {
 		queries[i].RefID = string(rune('A' + i))
 		queries[i].Datasource = source
+		queries[i].Uses = usedBy(queries[i].SQL)
 	}
 	return Panel{
 		Type: kind, Title: title, Description: description, Datasource: &source, Targets: queries,
@@ -209,7 +234,7 @@ func lines(title, description, empty string, w, h int, q ...Query) Panel {
 	p.Options = map[string]any{
 		"legend": map[string]any{
 			"displayMode": "table", "placement": "right", "showLegend": true, "calcs": []string{"sum"},
-			"sortBy": "Total", "sortDesc": true, "width": 260,
+			"sortBy": "Total", "sortDesc": true, "width": 320,
 		},
 		"tooltip": map[string]any{"mode": "multi", "sort": "desc", "hideZeros": true},
 	}
@@ -220,7 +245,7 @@ func lines(title, description, empty string, w, h int, q ...Query) Panel {
 func grid(title, description, empty string, w, h int, q ...Query) Panel {
 	p := panel("table", title, description, empty, w, h, q)
 	p.FieldConfig.Defaults.Custom = map[string]any{
-		"align": "auto", "filterable": true, "cellOptions": map[string]any{"type": "auto"},
+		"align": "auto", "inspect": true, "cellOptions": map[string]any{"type": "auto"},
 	}
 	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm", "footer": map[string]any{"show": false, "reducer": []string{"sum"}}}
 	// The text is for a table without rows; a value that is not there is a dash.
@@ -302,12 +327,22 @@ func (p Panel) colours(base string, steps ...any) Panel {
 	return p
 }
 
-// to has the whole panel lead somewhere: its values and its title.
+// to has the whole panel lead somewhere: a tile its number, others a sign beside the title.
 func (p Panel) to(title, url string) Panel {
-	p.Links = append(p.Links, Link{Title: title, URL: url})
 	if p.Type == "stat" {
 		p.FieldConfig.Defaults.Links = append(p.FieldConfig.Defaults.Links, Link{Title: title, URL: url})
+		return p
 	}
+	p.Links = append(p.Links, Link{Title: title, URL: url})
+	return p
+}
+
+// says puts what the number is of into the tile, in letters that are read from
+// afar; the title stays short, since signs for notices stand beside it.
+func (p Panel) says(what string) Panel {
+	p.FieldConfig.Defaults.DisplayName = what
+	p.Options["textMode"] = "value_and_name"
+	p.Options["text"] = map[string]any{"titleSize": 15}
 	return p
 }
 

@@ -86,6 +86,8 @@ type VariableQuery struct {
 	RefID    string `json:"refId"`
 	Variable string `json:"variable"`
 	SQL      string `json:"sql,omitempty"`
+	// Uses is as in Query.
+	Uses []string `json:"uses,omitempty"`
 }
 
 // Current is what is chosen of a variable.
@@ -118,6 +120,10 @@ type Query struct {
 	Fill       string             `json:"fill,omitempty"`
 	Legend     string             `json:"legend,omitempty"`
 	Limit      int64              `json:"limit,omitempty"`
+	// Uses names the variables that macros in SQL use, as ${name}: by it Grafana knows that a
+	// panel waits for them and asks again when they change. It does not see them
+	// in $__keyFilter(key_arn).
+	Uses []string `json:"uses,omitempty"`
 }
 
 // NamedQuery asks one of the server's named queries.

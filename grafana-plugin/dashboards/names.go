@@ -20,18 +20,17 @@ func principalName(arn, id string) string {
 	return "coalesce(nullif(split_part(" + arn + ", ':', 6), ''), " + arn + ", " + id + ", 'unknown')"
 }
 
-// short shows ARNs of principals and keys without what stands before the name. The
-// value, which links use, stays.
+// short shows ARNs of principals and keys, alone or in a sentence, without what
+// stands before the name. The value, which links use, stays.
 func short() Property {
-	cut := func(pattern string, index int) Mapping {
-		return Mapping{Type: "regex", Options: map[string]any{
-			"pattern": pattern, "result": map[string]any{"text": "$1", "index": index},
-		}}
-	}
-	return Property{ID: "mappings", Value: []Mapping{
-		cut("^arn:[^:]*:kms:[^:]*:[^:]*:key/(.*)$", 0),
-		cut("^arn:[^:]*:(?:iam|sts)::[^:]*:(.*)$", 1),
-	}}
+	return Property{ID: "mappings", Value: []Mapping{{Type: "regex", Options: map[string]any{
+		"pattern": `/arn:[^:\s]+:(?:iam|sts|kms):[^:\s]*:\d*:(?:key\/)?/g`, "result": map[string]any{"text": "", "index": 0},
+	}}}}
+}
+
+// pills shows lists.
+func pills() Property {
+	return Property{ID: "custom.cellOptions", Value: map[string]any{"type": "pill"}}
 }
 
 // usage is the table of who used a key for what, by the hour, or by the day where

@@ -13,7 +13,7 @@ func overview() Dashboard {
 			openFindingsTile(), dyingKeysTile(), quotaTile(), deniedTile(), gapsTile(), newestTile(),
 			bars("Calls by operation",
 				"KMS calls of all accounts with logs, the eight operations with most calls by name. A step up is a new user or a lost cache, a step down an outage or logs that are missing.",
-				"No KMS calls in this range and selection. Is the range after the newest event? The tile Newest event says when that was.",
+				"No KMS calls in this range and selection. Is the range after the newest event? The tile Freshness says when that was.",
 				18, 9, series(top("u.event_name", "u.call_count", inScope), "{{name}}")).operations(),
 			stat("Calls",
 				"KMS calls in the range, each counted once, by the records of the accounts that made them. Calls of strangers, of whom only the key's owner has a record, are in the cross-account ledger.",
@@ -22,12 +22,12 @@ func overview() Dashboard {
 				table(overviewSums("count(DISTINCT u.key_arn)"))).size(6, 3).under(),
 			stat("Callers", "Different principals and services that called KMS in the range.", "0", "short",
 				table(overviewSums("count(DISTINCT u.caller_id)"))).size(6, 3).under(),
-			openFindings(),
+			openFindings(), accountsTable(), keysTable(), callersTable(),
 			bars("Calls that failed",
 				"Failed calls by class of the error. pending_deletion and disabled mean that somebody needs a key that is on its way out: act before the deletion date. throttled means that a quota was reached.",
 				"No call failed in this range and selection.",
 				12, 9, series(top("u.error_class", "u.call_count", inScope+" AND u.error_class IS NOT NULL"), "{{name}}")).errors(),
-			accountsTable(), keysTable(), callersTable(), servicesRanking(), keyChangesTable(),
+			keyChangesTable(), servicesRanking(),
 			row("Raw events of the last day of the range", true, lastEvents("",
 				"($__accountFilter(e.caller_account_id) OR $__accountFilter(e.key_account_id)) AND $__regionFilter(e.region)")),
 		})
@@ -42,7 +42,7 @@ WHERE ` + inScope
 
 func findingMarks() Annotation {
 	return annotation("Findings", red, true, Query{Kind: "findings", Findings: &builder.Findings{
-		Severities: []string{"critical", "high"}, Accounts: []string{"$account"}, Regions: []string{"$region"},
+		Severities: []string{"critical"}, Accounts: []string{"$account"}, Regions: []string{"$region"},
 	}})
 }
 
@@ -57,27 +57,27 @@ func keyChangeMarks(enable bool) Annotation {
 }
 
 func openFindingsTile() Panel {
-	return stat("Open findings",
+	return stat("Findings",
 		"Findings of severity critical or high in the range that nobody has resolved or suppressed. Look at each: its evidence leads to the events.",
 		"0", "short", table(`SELECT count(*) AS value
 FROM findings
 WHERE severity IN ('critical', 'high') AND status IN ('new', 'in_progress')
   AND first_seen < $__timeTo() AND last_seen >= $__timeFrom()
   AND $__accountFilter(account_id) AND $__regionFilter(region) AND $__adhocFilters(findings)`)).
-		colours(blue, 1, red).to("Findings", dashboardURL(findingsUID, same("account", "region")...))
+		colours(blue, 1, red).says("critical or high, open").to("Findings", dashboardURL(findingsUID, same("account", "region")...))
 }
 
 func dyingKeysTile() Panel {
-	return stat("Dying keys in use",
+	return stat("Dying keys",
 		"Keys that refused calls because they are disabled or pending deletion: somebody still needs them. Cancel the deletion, or move the callers, before the data is lost.",
 		"0", "short", table(`SELECT count(DISTINCT u.key_arn) AS value
 FROM `+usage+` AS u
 WHERE u.error_class IN ('pending_deletion', 'disabled') AND `+inScope)).
-		colours(blue, 1, red).to("Findings", dashboardURL(findingsUID, append(same("account", "region"), "var-detector=pending_deletion_key_use")...))
+		colours(blue, 1, red).says("shut off, still called").to("Findings", dashboardURL(findingsUID, append(same("account", "region"), "var-detector=pending_deletion_key_use")...))
 }
 
 func quotaTile() Panel {
-	return stat("Busiest second of a quota",
+	return stat("Quota peak",
 		"How near the busiest second of the range came to its request quota, over all accounts, Regions and quotas. From 80 % on ask for more or spread the load; over 100 % calls are throttled.",
 		"no calls", "percentunit", table(`WITH peaks AS (
   SELECT account_id, region, quota_name, max(peak_count) AS peak
@@ -96,47 +96,45 @@ limits AS (
 )
 SELECT max(peak / nullif(requests_per_second, 0)) AS value
 FROM limits
-WHERE choice = 1`)).decimals(0).colours(blue, 0.8, orange, 1, red)
+WHERE choice = 1`)).decimals(0).colours(blue, 0.8, orange, 1, red).says("in the busiest second")
 }
 
 func deniedTile() Panel {
-	return stat("Denied calls",
+	return stat("Denied",
 		"Calls that were refused for lack of permission. A few are normal; a new caller among them is an application that a change broke, or somebody who tries.",
 		"0", "short", table(`SELECT sum(u.call_count) AS value
 FROM `+usage+` AS u
-WHERE u.error_class = 'denied' AND `+inScope)).colours(blue)
+WHERE u.error_class = 'denied' AND `+inScope)).colours(blue).says("calls refused")
 }
 
 func gapsTile() Panel {
-	return stat("Days without logs",
+	return stat("Log gaps",
 		"Days of an account and Region for which log files, or the KMS records in them, are missing. What is quiet there is not known to be quiet.",
 		"0", "short", table(`SELECT count(*) AS value
 FROM coverage
 WHERE $__dateFilter(day) AND (state IN ('gap', 'excluded_or_write_only') OR failed_file_count > 0)
   AND $__accountFilter(account_id) AND $__regionFilter(region) AND $__adhocFilters(coverage)`)).
-		colours(blue, 1, orange)
+		colours(blue, 1, orange).says("days of an account missing")
 }
 
 func newestTile() Panel {
-	return stat("Newest event",
+	return stat("Freshness",
 		"How long before the end of the range the newest event of the store happened. CloudTrail delivers after five to fifteen minutes; from half an hour on look at the server's status page.",
 		"no events", "s", table(`SELECT greatest(0, date_diff('second', max(last_event_time), $__timeTo())) AS value
 FROM arrivals
 WHERE first_event_time < $__timeTo()
-HAVING max(last_event_time) IS NOT NULL`)).decimals(0).colours(blue, 1800, orange, 7200, red)
+HAVING max(last_event_time) IS NOT NULL`)).decimals(0).colours(blue, 1800, orange, 7200, red).says("since the newest event")
 }
 
 func openFindings() Panel {
 	return grid("Open findings",
 		"What the detectors found in the range and nobody has decided about, the most severe first. The summary leads to the finding and its evidence.",
 		"No open findings in this range and selection. Whether everything was looked at is on the dashboard of findings, under Verdicts.",
-		12, 9, Query{Kind: "findings", Findings: &builder.Findings{
+		24, 8, Query{Kind: "findings", Findings: &builder.Findings{
 			Statuses: []string{"new", "in_progress"}, Accounts: []string{"$account"}, Regions: []string{"$region"}, Limit: 100,
 		}}).
-		hide("status", "account_id", "region", "key_arn", "principal_arn", "event_count", "first_seen", "status_reason", "finding_id", "aliases", "detector_id").
-		widths("severity", 80, "account_name", 130, "last_seen", 160).
-		field("summary", leads(toFinding("finding_id"))).
-		field("account_name", leads(toAccount("account_id")))
+		findingColumns().hide("status", "key_arn", "first_seen", "status_reason", "region").
+		widths("summary", 560)
 }
 
 func accountsTable() Panel {
@@ -167,8 +165,9 @@ FROM (
 LEFT JOIN accounts AS a ON a.account_id = s.account_id
 ORDER BY s.call_count DESC, s.account_id
 LIMIT 500`)).hide("account_id").
-		field("name", called("Account"), leads(toAccount("account_id"))).
-		field("key_count", called("Keys")).field("caller_count", called("Callers")).field("failed_count", called("Failed otherwise"))
+		field("name", called("Account"), leads(toAccount("account_id")), width(200)).
+		field("key_count", called("Keys")).field("caller_count", called("Callers")).field("failed_count", called("Failed otherwise")).
+		widths("call_count", 90, "denied_count", 80, "failed_count", 130, "key_count", 75, "caller_count", 80)
 }
 
 func keysTable() Panel {
@@ -201,7 +200,7 @@ LEFT JOIN keys AS k ON k.key_arn = s.key_arn
 ORDER BY s.call_count DESC, s.key_arn`)).hide("key_arn").
 		field("name", called("Key"), leads(toKey("key_arn"))).
 		field("owner", called("Owner")).field("failed_count", called("Failed")).field("caller_count", called("Callers")).
-		widths("region", 110, "call_count", 80, "failed_count", 75, "caller_count", 80, "state", 130, "owner", 130)
+		widths("region", 105, "call_count", 70, "failed_count", 65, "caller_count", 70, "state", 125, "owner", 125)
 }
 
 func callersTable() Panel {
@@ -210,7 +209,7 @@ func callersTable() Panel {
 		"No caller in this range and selection.",
 		12, 9, table(`SELECT
   `+principalName("s.principal_arn", "s.caller_id")+` AS name,
-  s.principal_arn,
+  coalesce(s.principal_arn, s.caller_id) AS caller,
   `+accountName("a", "s.caller_account_id")+` AS account,
   s.actor_kind,
   s.call_count,
@@ -232,17 +231,17 @@ FROM (
   LIMIT 100
 ) AS s
 LEFT JOIN accounts AS a ON a.account_id = s.caller_account_id
-ORDER BY s.call_count DESC, s.caller_id`)).hide("principal_arn").
-		field("name", called("Caller"), leads(toPrincipal("principal_arn"))).
+ORDER BY s.call_count DESC, s.caller_id`)).hide("caller").
+		field("name", called("Caller"), leads(toPrincipal("caller"))).
 		field("account", called("Account")).field("key_count", called("Keys")).
-		widths("account", 120, "actor_kind", 90, "call_count", 80, "denied_count", 75, "key_count", 65, "last_seen", 160)
+		widths("account", 125, "actor_kind", 95, "call_count", 70, "denied_count", 70, "key_count", 55, "last_seen", 160)
 }
 
 func servicesRanking() Panel {
 	return ranking("AWS services behind the calls",
 		"Calls by the AWS service that made them for somebody; direct are those that programs and people made themselves.",
 		"No calls in this range and selection.",
-		12, 9, table(`SELECT coalesce(u.service, 'direct') AS service, sum(u.call_count) AS call_count
+		8, 9, table(`SELECT coalesce(u.service, 'direct') AS service, sum(u.call_count) AS call_count
 FROM `+usage+` AS u
 WHERE `+inScope+`
 GROUP BY ALL
@@ -255,7 +254,7 @@ func keyChangesTable() Panel {
 	return grid("Changes to keys",
 		"What was done to keys: state, policy, tags, aliases, rotation. The event id leads to the original record.",
 		"Nobody changed a key in this range and selection.",
-		24, 9, Query{Kind: "lifecycle", Lifecycle: &builder.Lifecycle{Accounts: []string{"$account"}}}).
+		16, 9, Query{Kind: "lifecycle", Lifecycle: &builder.Lifecycle{Accounts: []string{"$account"}}}).
 		keyChangeColumns()
 }
 

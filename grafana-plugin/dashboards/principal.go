@@ -20,10 +20,10 @@ LIMIT 200`})},
 			stat("New keys", "Keys that the principal called in the range for the first time since the logs begin. A new key that nobody can explain is worth a question.", "0", "short",
 				table(`SELECT count(*) AS value
 FROM key_use
-WHERE $__principalFilter(principal_arn) AND first_seen >= $__timeFrom() AND first_seen < $__timeTo()
-  AND (SELECT min(first_event_time) FROM arrivals) < $__timeFrom()`)).colours(blue, 1, orange),
-			principalEnd("First seen", "How long before the end of the range the principal first called KMS, as far back as the logs go.", "min(first_event_time)"),
-			principalEnd("Last seen", "How long before the end of the range the principal last called KMS.", "max(last_event_time)"),
+WHERE `+byPrincipal+` AND first_seen >= $__timeFrom() AND first_seen < $__timeTo()
+  AND (SELECT min(first_event_time) FROM arrivals) < $__timeFrom()`)).colours(blue, 1, orange).says("never called before"),
+			principalEnd("First seen", "How long before the end of the range the principal first called KMS, as far back as the logs go.", "min(first_event_time)").says("before the end of the range"),
+			principalEnd("Last seen", "How long before the end of the range the principal last called KMS.", "max(last_event_time)").says("before the end of the range"),
 			bars("Calls by operation", "What the principal did over time. Something that begins or stops without a release is worth a question.",
 				"The principal did not call KMS in this range.", 16, 9, series(top("u.event_name", "u.call_count", ofPrincipal), "{{name}}")).operations(),
 			bars("Failed calls", "The principal's failed calls by class of the error.", "No call of the principal failed in this range.", 8, 9,
@@ -45,16 +45,21 @@ WHERE $__principalFilter(principal_arn) AND first_seen >= $__timeFrom() AND firs
 					Limit:   200,
 				}}).changeColumns(),
 			addressesOfPrincipal("Source addresses, last day of the range (raw)", "greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)", "the last day of the range"),
+			lastEvents(" of the principal", eventOfPrincipal),
 			row("Whole range (reads raw events)", true,
 				addressesOfPrincipal("Source addresses (raw)", "$__timeFrom()", "the range"),
 				grid("Single calls (raw)", "The newest 200 calls of the range. The event id leads to the original record.",
 					"The principal did not call KMS in this range.", 24, 12, named("event_lookup", "principal", "$principal", "max_rows", "200")).eventColumns().hide("principal_arn", "caller_account_id")),
-			lastEvents(" of the principal", "$__principalFilter(e.principal_arn)"),
 		})
 }
 
-// ofPrincipal is the condition on usage u.
-const ofPrincipal = "$__principalFilter(u.principal_arn)"
+// Conditions on usage u, on tables with the same columns, and on kms_events e.
+// Service principals have no ARN, and are known by their name.
+const (
+	ofPrincipal      = "($__principalFilter(u.principal_arn) OR $__filter(u.caller_id, principal))"
+	byPrincipal      = "($__principalFilter(principal_arn) OR $__filter(caller_id, principal))"
+	eventOfPrincipal = "($__principalFilter(e.principal_arn) OR e.caller_type = 'AWSService' AND $__filter(e.invoked_by, principal))"
+)
 
 func principalTile(title, description, numberOf, unit string) Panel {
 	return stat(title, description, "0", unit, table(`SELECT `+numberOf+` AS value
@@ -65,7 +70,7 @@ WHERE `+ofPrincipal))
 func principalEnd(title, description, moment string) Panel {
 	return stat(title, description, "never", "s", table(`SELECT date_diff('second', `+moment+`, $__timeTo()) AS value
 FROM usage_monthly
-WHERE $__principalFilter(principal_arn) AND first_event_time < $__timeTo()
+WHERE `+byPrincipal+` AND first_event_time < $__timeTo()
 HAVING count(*) > 0`)).decimals(0).colours(blue)
 }
 
@@ -83,9 +88,9 @@ func keysOfPrincipal() Panel {
 	return grid("Keys", "The keys that the principal called, with operations and outcome. New are those that it never called before the range, as far as the logs tell.",
 		"The principal called no key in this range.", 24, 9, table(`SELECT
   `+keyName("k", "s.key_arn")+` AS name,
-  s.key_arn,
+  coalesce(s.key_arn, 'none') AS key_arn,
   `+accountName("a", "s.key_account_id")+` AS owner,
-  CASE WHEN f.first_seen >= $__timeFrom() AND (SELECT min(first_event_time) FROM arrivals) < $__timeFrom() THEN 'new' END AS new,
+  CASE WHEN f.first_seen >= $__timeFrom() AND (SELECT min(first_event_time) FROM arrivals) < $__timeFrom() THEN 'new' ELSE '' END AS new,
   s.operations,
   s.services,
   s.call_count,
@@ -111,7 +116,7 @@ FROM (
 LEFT JOIN (
   SELECT key_arn, min(first_event_time) AS first_seen
   FROM usage_monthly
-  WHERE $__principalFilter(principal_arn)
+  WHERE `+byPrincipal+`
   GROUP BY key_arn
 ) AS f ON f.key_arn = s.key_arn
 LEFT JOIN accounts AS a ON a.account_id = s.key_account_id
@@ -120,6 +125,7 @@ ORDER BY s.call_count DESC, s.key_arn`)).hide("key_arn").
 		field("name", called("Key"), leads(toKey("key_arn"))).
 		field("new", append(textColours(orange), called("New"), width(60))...).
 		field("owner", called("Owner")).field("failed_count", called("Failed otherwise")).
+		field("services", pills()).field("operations", pills()).
 		widths("owner", 130, "call_count", 80, "denied_count", 75, "failed_count", 120, "first_seen", 160, "last_seen", 160)
 }
 
@@ -129,7 +135,7 @@ func failuresOfPrincipal() Panel {
   s.error_class,
   s.event_name,
   `+keyName("k", "s.key_arn")+` AS name,
-  s.key_arn,
+  coalesce(s.key_arn, 'none') AS key_arn,
   `+accountName("a", "s.key_account_id")+` AS owner,
   s.call_count,
   s.first_seen,
@@ -162,7 +168,7 @@ func addressesOfPrincipal(title, from, of string) Panel {
   max(e.event_time) AS last_seen
 FROM kms_events AS e
 WHERE $__timeFilter(e.event_time) AND e.event_time >= `+from+`
-  AND $__principalFilter(e.principal_arn) AND e.record_copy IN ('single', 'caller')
+  AND `+eventOfPrincipal+` AND e.record_copy IN ('single', 'caller')
 GROUP BY ALL
 ORDER BY call_count DESC, e.source_ip_address, e.user_agent
 LIMIT 100`)).widths("source_ip_address", 200, "vpc_endpoint_id", 190, "call_count", 80, "denied_count", 75, "first_seen", 160, "last_seen", 160)
