@@ -60,6 +60,13 @@ test.each<[Partial<KmsQuery>]>([
   expect(datasource.filterQuery({ refId: 'A', ...query } as KmsQuery)).toBe(false);
 });
 
+test('what is wrong is run, so that the panel says so', () => {
+  const builder = { table: 'usage_hourly', filters: [{ column: 'region', operator: 'in', values: [] }] };
+  const query = { refId: 'A', kind: 'builder', builder } as unknown as KmsQuery;
+  expect(datasource.filterQuery(query)).toBe(true);
+  expect(datasource.filterQuery({ ...query, builder: { table: 'usage_hourly', time: {} } })).toBe(true);
+});
+
 test('SQL of another datasource stays SQL', async () => {
   // Grafana still asks this where two datasources have no language in common.
   // eslint-disable-next-line @typescript-eslint/no-deprecated

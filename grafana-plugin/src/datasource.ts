@@ -14,7 +14,7 @@ import { DataQuery } from '@grafana/schema';
 import { adHocFilters, tagKeys, tagValues } from './request/adhoc';
 import { annotations } from './annotations/annotations';
 import { describeQuery } from './request/describe';
-import { defaultQuery, incomplete, normalise } from './editor/model/query';
+import { defaultQuery, empty, normalise } from './editor/model/query';
 import { filterByClick, QUERY_MODIFICATIONS } from './request/explore';
 import { applyVariables, preview, resolveVariables, usesVariables } from './request/variables';
 import { Resources } from './resources';
@@ -45,9 +45,9 @@ export class DataSource extends DataSourceWithBackend<KmsQuery, KmsOptions> {
     return defaultQuery(app);
   }
 
-  /** Incomplete queries are not run: the editor says what is missing. */
+  /** Empty queries are not run. What else is wrong the backend says: without a word the panel would look as if there were no data. */
   filterQuery(query: KmsQuery): boolean {
-    return !query.hide && incomplete(normalise(query)) === undefined;
+    return !query.hide && !empty(normalise(query));
   }
 
   applyTemplateVariables(query: KmsQuery, scoped: ScopedVars, filters?: AdHocVariableFilter[]): KmsQuery {

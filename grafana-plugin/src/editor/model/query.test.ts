@@ -35,9 +35,17 @@ describe('normalise', () => {
         kind: 'builder',
         builder: {
           table: 't',
-          metrics: [{ aggregate: 'sum', column: 'b' }],
+          // What is not understood stays, for the backend to refuse: without a filter other rows would come.
+          metrics: [
+            { aggregate: 'stddev', column: 'a' },
+            { aggregate: 'sum', column: 'b' },
+          ],
           groupBy: ['a'],
-          filters: [{ column: 'b', operator: '=', values: ['5'] }],
+          filters: [
+            { column: 'a', operator: '~~' },
+            { column: 'b', operator: '=', values: ['5'] },
+            { column: '', operator: '=' },
+          ],
           orderBy: [{ column: 'a' }],
         },
       },

@@ -1,8 +1,17 @@
 import { CoreApp } from '@grafana/data';
 
-import type { Builder, Fill, FilterOperator, Format, KmsQuery, NamedQueryCall, QueryKind } from '../../types';
+import type {
+  Aggregate,
+  Builder,
+  Fill,
+  FilterOperator,
+  Format,
+  KmsQuery,
+  NamedQueryCall,
+  QueryKind,
+} from '../../types';
 
-import { aggregates, allOperators, valuesNeeded } from './builder';
+import { valuesNeeded } from './builder';
 import { missingParam, type Param } from './params';
 
 /** A way to ask, as the editor offers it. */
@@ -204,6 +213,20 @@ export function formatsOf(kind: QueryKind): Format[] {
     : ['auto', 'time_series', 'table', 'logs', 'annotations'];
 }
 
+/** Whether a query asks nothing. */
+export function empty({ kind, sql, builder, named }: KmsQuery): boolean {
+  switch (kind) {
+    case 'sql':
+      return !sql?.trim();
+    case 'builder':
+      return !builder?.table;
+    case 'named':
+      return !named?.id;
+    default:
+      return false;
+  }
+}
+
 /** Why a query cannot run yet; undefined when it can. */
 export function incomplete(query: KmsQuery, params?: readonly Param[]): string | undefined {
   switch (query.kind) {
@@ -278,18 +301,19 @@ function readBuilder(value: unknown): Builder | undefined {
   return pruneBuilder({
     table: value.table,
     time: isObject(value.time) ? { column: text(value.time.column), bucket: text(value.time.bucket) } : undefined,
-    metrics: objects(value.metrics).flatMap((metric) => {
-      const aggregate = oneOf(metric.aggregate, aggregates);
-      return aggregate ? [{ aggregate, column: text(metric.column), alias: text(metric.alias) }] : [];
-    }),
+    // Aggregates and operators that are not known here stay: the backend refuses them, or knows them.
+    metrics: objects(value.metrics).map((metric) => ({
+      aggregate: (text(metric.aggregate) ?? '') as Aggregate,
+      column: text(metric.column),
+      alias: text(metric.alias),
+    })),
     groupBy: texts(value.groupBy),
     columns: texts(value.columns),
-    filters: objects(value.filters).flatMap((filter) => {
-      const operator = oneOf<FilterOperator>(filter.operator, allOperators);
-      return operator && typeof filter.column === 'string'
-        ? [{ column: filter.column, operator, values: texts(filter.values) }]
-        : [];
-    }),
+    filters: objects(value.filters).map((filter) => ({
+      column: text(filter.column) ?? '',
+      operator: (text(filter.operator) ?? '') as FilterOperator,
+      values: texts(filter.values),
+    })),
     orderBy: objects(value.orderBy).flatMap((order) => {
       const column = text(order.column);
       return column ? [{ column, descending: order.descending === true }] : [];
