@@ -80,7 +80,7 @@ func TestQueryData_partial(t *testing.T) {
 		name  string
 		query Query
 		rows  int
-		want  string // what the notice says
+		want  string // what the notice says, and the error of a rule
 	}{
 		{"all groups", series(0), builder.DefaultGroups - 1, ""},
 		{"the largest groups", series(0), builder.DefaultGroups, "20 largest groups"},
@@ -113,10 +113,29 @@ func TestQueryData_partial(t *testing.T) {
 			if (said == "") != (test.want == "") || !strings.Contains(said, test.want) {
 				t.Errorf("a panel says %q, want %q", said, test.want)
 			}
+			if strings.Contains(test.want, "groups") { // which a rule has all
+				test.want = ""
+			}
 			if (rule.Error == nil) != (test.want == "") || rule.Error != nil && (rule.Status != backend.StatusBadRequest || !strings.Contains(rule.Error.Error(), test.want)) {
 				t.Errorf("a rule says %v, want %q", rule.Error, test.want)
 			}
 		})
+	}
+}
+
+// TestQueryData_ruleGroups: a rule judges all groups, as many as there can be
+// series.
+func TestQueryData_ruleGroups(t *testing.T) {
+	for _, format := range []frames.Format{frames.FormatAuto, frames.FormatTable} {
+		for groups, want := range map[int]bool{builder.DefaultGroups + 1: true, frames.DefaultMaxSeries: true, frames.DefaultMaxSeries + 1: false} {
+			f := storeOf(groups)
+			d := testSource(Settings{MaxConcurrent: 1}, f)
+			d.settings.MaxRows = 2000
+			r := d.answerTo(t, Query{Kind: KindBuilder, Format: format, Builder: &builder.Builder{Table: "kms_calls", Time: &builder.Time{}, GroupBy: []string{"region"}}}, true)
+			if (r.Error == nil) != want || !strings.Contains(r.Frames[0].Meta.ExecutedQueryString, "LIMIT 201") {
+				t.Errorf("%d groups as %s: %v\n%s", groups, format, r.Error, r.Frames[0].Meta.ExecutedQueryString)
+			}
+		}
 	}
 }
 

@@ -46,6 +46,9 @@ type plan struct {
 type request struct {
 	Query
 
+	// alert is set for rules.
+	alert bool
+
 	span          backend.TimeRange
 	interval      time.Duration
 	maxDataPoints int64
@@ -128,9 +131,16 @@ func (d *Datasource) planBuilder(ctx context.Context, r request) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	sql, err := r.Builder.SQL(t)
+	b := *r.Builder
+	groups, rows := b.Unasked()
+	if r.alert && groups > 0 {
+		// The largest ones will do for a picture. A rule judges all, or says that
+		// it cannot.
+		b.Limit, groups = frames.DefaultMaxSeries+1, frames.DefaultMaxSeries+1
+	}
+	sql, err := b.SQL(t)
 	p, err := d.planOwn(ctx, r, sql, err, t.Name)
-	p.groups, p.rows = r.Builder.Unasked()
+	p.groups, p.rows = groups, rows
 	if r.Builder.Time != nil && r.Format == frames.FormatAuto {
 		p.format = frames.FormatTimeSeries
 	}

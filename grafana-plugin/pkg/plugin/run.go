@@ -82,6 +82,7 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery, alert bool,
 		return frames.Result{}, d.broken
 	}
 	r, err := newRequest(q)
+	r.alert = alert
 	if err != nil {
 		*p = plan{typed: r.SQL}
 		return frames.Result{}, badQuery(err)
@@ -95,12 +96,12 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery, alert bool,
 	if *p, err = d.plan(ctx, r); err != nil {
 		return frames.Result{}, err
 	}
-	told, result, err := d.run(ctx, *p, r, q.RefID, alert)
+	told, result, err := d.run(ctx, *p, r, q.RefID)
 	if err != nil {
 		return frames.Result{}, p.locate(lateness(ctx, err))
 	}
 	add(&result, texts(p.unasked(result)))
-	if alert && part(result, *p, r) {
+	if r.alert && part(result, *p, r) {
 		return frames.Result{}, badQuery(errors.New("a rule would judge a part of the data only: " + said(sentences(result.Notices))))
 	}
 	add(&result, append(await(told), texts(p.notices)...))
@@ -108,12 +109,12 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery, alert bool,
 }
 
 // run waits for a place and has it until the rows are there.
-func (d *Datasource) run(ctx context.Context, p plan, r request, refID string, alert bool) (<-chan []data.Notice, frames.Result, error) {
+func (d *Datasource) run(ctx context.Context, p plan, r request, refID string) (<-chan []data.Notice, frames.Result, error) {
 	if err := d.places.Acquire(ctx, 1); err != nil {
 		return nil, frames.Result{}, context.Cause(ctx)
 	}
 	defer d.places.Release(1)
-	told := d.tell(ctx, r, alert)
+	told := d.tell(ctx, r)
 	result, err := d.read(ctx, p, r, refID)
 	return told, result, err
 }
@@ -139,9 +140,9 @@ func lateness(ctx context.Context, err error) error {
 const noticeTime = 2 * time.Second
 
 // tell asks for notices while the query runs.
-func (d *Datasource) tell(ctx context.Context, r request, alert bool) <-chan []data.Notice {
+func (d *Datasource) tell(ctx context.Context, r request) <-chan []data.Notice {
 	out := make(chan []data.Notice, 1)
-	if alert {
+	if r.alert {
 		out <- nil
 		return out
 	}

@@ -205,7 +205,7 @@ func TestNotices(t *testing.T) {
 		has      []string
 		hasNot   []string
 	}{
-		{"all of it", at(1), at(60), sqlQuery(sql), []string{"Events up to 2026-10-31", "starts before the first event", "not complete"}, nil},
+		{"all of it", at(-10), at(60), sqlQuery(sql), []string{"Events up to 2026-10-31", "starts before the first event", "not complete"}, nil},
 		{"in the middle", at(10), at(20), sqlQuery(sql), []string{"not complete", "more. The named query"}, []string{"Events up to", "starts before"}},
 		{"cut", at(10), at(20), sqlQuery(sql), []string{"5 rows"}, nil},
 		{"limit", at(10), at(20), object{"kind": "sql", "sql": sql, "limit": 2}, []string{"2 rows"}, nil},
