@@ -141,6 +141,9 @@ func (d *Datasource) planBuilder(ctx context.Context, r request) (plan, error) {
 	sql, err := b.SQL(t)
 	p, err := d.planOwn(ctx, r, sql, err, t.Name)
 	p.groups, p.rows = groups, rows
+	if text := wholeRows(t, b, r.span, d.now()); text != "" {
+		p.notices = append(p.notices, text)
+	}
 	if r.Builder.Time != nil && r.Format == frames.FormatAuto {
 		p.format = frames.FormatTimeSeries
 	}
