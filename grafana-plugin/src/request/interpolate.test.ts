@@ -36,6 +36,8 @@ describe('interpolateSql', () => {
     ['quotes are doubled', 'a = $quote', "a = 'O''Brien'"],
     ['no value equals nothing', 'a IN ($empty)', 'a IN (NULL)'],
     ['a literal that is a variable is its values', "a IN ('$region')", "a IN ('eu-west-1','us-east-1')"],
+    ['in the later part of an escaped literal', "E'a'\n'it\\'s $slash'", "E'a'\n'it\\'s \\\\'' OR true --'"],
+    ['as the later part of one', "E'a'\n'$slash'", "E'a'\n'\\\\'' OR true --'"],
     ['within a literal', "a LIKE '%$quote%'", "a LIKE '%O''Brien%'"],
     ['several values within a literal', "a = '<${region}>'", "a = '<eu-west-1,us-east-1>'"],
     ['within a literal with escapes', "a = E'%$slash'", "a = E'%\\\\'' OR true --'"],

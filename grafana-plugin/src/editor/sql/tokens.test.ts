@@ -10,6 +10,8 @@ describe('tokenize', () => {
     ['words and operators', 'a.b>=1', ['word:a', 'operator:.', 'word:b', 'operator:>=', 'number:1']],
     ['doubled quotes', "'it''s' x", ["string:'it''s'", 'word:x']],
     ['escapes only after e', "e'it\\'s' 'a\\'", ["string:e'it\\'s'", "string:'a\\'"]],
+    ['escapes go on in a later line', "e'a' -- b\n 'c\\'d' e", ["string:e'a' -- b\n 'c\\'d'", 'word:e']],
+    ['not in the same line', "e'a' 'b\\' c", ["string:e'a'", "string:'b\\'", 'word:c']],
     ['quoted names', '"a ""b""" c', ['quoted:"a ""b"""', 'word:c']],
     ['line comment', "a -- it's\nb", ['word:a', "comment:-- it's", 'word:b']],
     ['block comments nest', '/* a /* b */ c */ d', ['comment:/* a /* b */ c */', 'word:d']],
@@ -30,6 +32,10 @@ describe('tokenize', () => {
       expect(tokenize(text).at(-1)?.closed).toBe(false);
     }
   );
+
+  test('many dashes take no time', () => {
+    expect(kinds("e'a'" + '-'.repeat(5_000))).toHaveLength(2);
+  });
 
   test('loses nothing, whatever the text', () => {
     const pieces = [

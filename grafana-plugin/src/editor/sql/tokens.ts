@@ -92,13 +92,22 @@ function stringEnd(text: string, from: number, escapes: boolean): number | undef
     if (text[i] === '\\') {
       i++;
     } else if (text[i] === "'") {
-      if (text[i + 1] !== "'") {
+      const more = text[i + 1] === "'" ? i + 1 : continued(text, i + 1);
+      if (more < 0) {
         return i + 1;
       }
-      i++;
+      i = more;
     }
   }
   return undefined;
+}
+
+/** Where a text with escapes that ended goes on: at a quote in a later line, comments between; -1 where it does not. */
+function continued(text: string, from: number): number {
+  // A comment reaches to the end of its line: there is one way only to read many dashes.
+  const between = /(?:[^\S\r\n]|--[^\r\n]*(?![^\r\n]))*[\r\n](?:\s|--[^\r\n]*(?![^\r\n]))*/y;
+  between.lastIndex = from;
+  return between.test(text) && text[between.lastIndex] === "'" ? between.lastIndex : -1;
 }
 
 /** Block comments nest in DuckDB. */
