@@ -49,7 +49,7 @@ ORDER BY list_position(['new', 'in_progress', 'suppressed', 'resolved', 'withdra
 			evidence(), findingDetails(),
 			grid("Verdicts", "What each detector says of each account and Region: FAIL means open findings, PASS that there are none and all was looked at, UNKNOWN that it could not know, and why. End the range at the last logs: days after them count as missing.",
 				"No detector ran in this range.", 24, 9, verdicts()).
-				hide("account_id").
+				hide("account_id").option("sortBy", []any{map[string]any{"displayName": "Verdict", "desc": false}}).
 				field("detector_id", leads(toFindings("detector_id"))).
 				field("account_name", called("Account"), leads(toAccount("account_id"))).
 				field("reason", called("Reason")).field("finding_count", called("Findings")).field("suppressed_count", called("Suppressed")).
@@ -105,7 +105,7 @@ func findingsWhere(where string) string {
   ` + accountName("a", "findings.account_id") + ` AS account_name,
   findings.region,
   findings.key_arn,
-  k.aliases,
+  coalesce(k.aliases, regexp_extract(findings.key_arn, '[^/]*$')) AS key_name,
   findings.principal_arn,
   findings.event_count,
   findings.first_seen,
@@ -123,15 +123,14 @@ LIMIT 1000`
 
 // findingColumns show findings.
 func (p Panel) findingColumns() Panel {
-	return p.hide("account_id", "finding_id").
+	return p.hide("account_id", "finding_id", "key_arn").
 		field("summary", short(), leads(toFinding("finding_id"))).
 		field("detector_id", leads(toFindings("detector_id"))).
 		field("account_name", called("Account"), leads(toAccount("account_id"))).
-		field("aliases", leads(toKey("key_arn"))).
-		field("key_arn", short(), leads(toKey("key_arn"))).
-		field("principal_arn", short(), leads(toPrincipal("principal_arn"))).
+		field("key_name", called("Key"), leads(toKey("key_arn"))).
+		field("principal_arn", short(), leads(principalItself())).
 		field("status_reason", called("Reason")).
-		widths("severity", 80, "status", 90, "detector_id", 220, "summary", 420, "account_name", 130, "region", 110, "key_arn", 130, "aliases", 150,
+		widths("severity", 80, "status", 90, "detector_id", 220, "summary", 480, "account_name", 130, "region", 110, "key_name", 150,
 			"principal_arn", 150, "event_count", 75, "first_seen", 160, "last_seen", 160)
 }
 
@@ -153,7 +152,7 @@ FROM (
 ) AS f
 WHERE f.event_id IS NOT NULL
 ORDER BY list_position(['critical', 'high', 'medium', 'low', 'info'], f.severity), f.last_seen DESC, f.finding_id, f.place
-LIMIT 1000`)).hide("finding_id").field("summary", short(), leads(toFinding("finding_id"))).field("original", called("Original record")).
+LIMIT 1000`)).hide("finding_id").field("summary", short(), leads(toFinding("finding_id"))).field("original", called("Original record"), inspected()).
 		widths("severity", 80, "event_id", 290, "original", 300)
 }
 
@@ -188,8 +187,8 @@ func notKnownTile() Panel {
 	p.Transformations = []Transformation{{ID: "filterByValue", Options: map[string]any{
 		"type": "include", "match": "all",
 		"filters": []any{map[string]any{"fieldName": "Verdict", "config": map[string]any{"id": "equal", "options": map[string]any{"value": "UNKNOWN"}}}},
-	}}}
-	return p.option("reduceOptions", map[string]any{"calcs": []string{"count"}, "fields": "/^Verdict$/", "values": false})
+	}}, {ID: "filterFieldsByName", Options: map[string]any{"include": map[string]any{"names": []string{"Verdict"}}}}}
+	return p.option("reduceOptions", map[string]any{"calcs": []string{"count"}, "fields": "/.*/", "values": false})
 }
 
 func detectorRuns() Panel {
@@ -207,7 +206,7 @@ FROM detector_runs
 WHERE $__timeFilter(window_start, 1d) AND $__filter(detector_id, detector) AND $__adhocFilters(detector_runs)
 GROUP BY ALL
 ORDER BY detector_id`)).field("detector_id", leads(toFindings("detector_id"))).
-		field("run_count", called("Runs")).field("day_count", called("Days")).field("failed_count", textColours(text, 1, red)...).
+		field("run_count", called("Runs")).field("day_count", called("Days")).field("failed_count", append(textColours(text, 1, red), called("Failed"), width(70))...).
 		field("mean_ms", decimals(0)).field("version", called("Version")).
-		widths("detector_id", 260, "version", 75, "run_count", 70, "day_count", 70, "last_run", 160)
+		widths("detector_id", 240, "version", 75, "run_count", 70, "day_count", 70, "last_run", 160)
 }

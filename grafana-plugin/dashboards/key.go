@@ -42,7 +42,7 @@ LIMIT 25`)),
 			grid("Callers", "Who uses the key, for what, and with what outcome. All of them are affected when the key is disabled, deleted or its policy narrowed.",
 				"Nobody called the key in this range.", 24, 8, named("key_users", "key_arn", "$key")).
 				hide("key_arn", "aliases", "caller_account_id", "caller_id").
-				field("principal_arn", short(), leads(toPrincipal("principal_arn"))).
+				field("principal_arn", short(), leads(principalItself())).
 				field("caller_account_name", called("Account"), leads(toAccount("caller_account_id"))).
 				field("services", pills()).field("operations", pills()).
 				widths("principal_arn", 260, "caller_account_name", 130, "actor_kind", 100, "services", 140, "call_count", 80, "error_count", 75,
@@ -54,22 +54,21 @@ LIMIT 25`)),
 			grid("Cross-account use", "Calls on the key from other accounts, trusted or not, from either side's logs. Each caller here should be one that you know.",
 				"No other account used the key in this range.", 24, 6, named("cross_account_calls", "key_arn", "$key")).
 				hide("key_arn", "aliases", "key_account_id", "caller_account_id").
-				field("principal_arn", short(), leads(toPrincipal("principal_arn"))).
+				field("principal_arn", short(), leads(principalItself())).
 				field("caller_account_name", called("Caller's account"), leads(toAccount("caller_account_id"))),
 			grid("Grants", "Grants of the key that held or ended in the range: who may use it by them, for what, and who made them. Grants of AWS services come and go; those of people deserve a look.",
 				"The logs name no grant of the key that held in this range.", 24, 6, named("grants_of_key", "key_arn", "$key")).
 				hide("key_arn", "aliases", "grantee_account_id", "retiring_principal").
-				field("grantee_principal", short()).field("created_by", short()).field("ended_by", short()).
+				field("grantee_principal", short(), leads(principalItself())).field("created_by", short(), leads(principalItself())).field("ended_by", short(), leads(principalItself())).
 				field("grant_operations", pills()).
 				field("grantee_account_name", called("Account")).
-				widths("grant_id", 120, "holds", 70, "grantee_principal", 180, "grantee_account_name", 120, "created_at", 160, "created_by", 160, "ended_at", 160,
+				widths("grant_id", 100, "holds", 70, "grantee_principal", 180, "grantee_account_name", 120, "created_at", 160, "created_by", 160, "ended_at", 160,
 					"ended_by", 130, "end_name", 110, "event_id", 280),
 			grid("All findings", "What the detectors found about the key in the range, decided or not. The summary leads to the finding and its evidence.",
 				"No detector found anything about the key in this range.", 24, 7,
-				Query{Kind: "findings", Findings: &builder.Findings{Keys: []string{"$key"}}}).findingColumns().hide("key_arn", "aliases", "account_name", "region"),
+				table(findingsWhere("$__keyFilter(findings.key_arn)"))).findingColumns().hide("key_name", "account_name", "region"),
 			grid("Changes", "What was done to the key in the range. The event id leads to the original record.",
-				"Nobody changed the key in this range.", 24, 7, Query{Kind: "lifecycle", Lifecycle: &builder.Lifecycle{Keys: []string{"$key"}}}).
-				keyChangeColumns().hide("account_name", "key_arn", "aliases"),
+				"Nobody changed the key in this range.", 24, 6, table(changesWhere("$__keyFilter(c.key_arn)"))).changeColumns().hide("owner", "name"),
 			resourcesOfKey(),
 			lastEvents(" of the key", "$__keyFilter(e.key_arn)"),
 			row("Encryption contexts and single calls (reads raw events of the whole range)", true,
@@ -150,7 +149,7 @@ FROM keys AS k
 LEFT JOIN accounts AS a ON a.account_id = k.account_id
 WHERE $__keyFilter(k.key_arn)`)).hide("account_id").
 		field("owner", called("Owner"), leads(toAccount("account_id"))).
-		field("created_by", short(), leads(toPrincipal("created_by"))).
+		field("created_by", short(), leads(principalItself())).
 		field("rotation", called("Rotation")).
 		widths("key_id", 300)
 }
@@ -172,13 +171,15 @@ func keyTimeline() Panel {
     AND valid_from < $__timeTo() AND (valid_to IS NULL OR valid_to > $__timeFrom())
 ),
 moments AS (
+  SELECT $__timeFrom() AS time
+  UNION
   SELECT greatest(valid_from, $__timeFrom()) AS time FROM lines
   UNION
   SELECT valid_to FROM lines WHERE valid_to < $__timeTo()
 )
 SELECT
   m.time,
-  string_agg(DISTINCT l.value, ', ') FILTER (l.kind = 'state') AS "State",
+  coalesce(string_agg(DISTINCT l.value, ', ') FILTER (l.kind = 'state'), 'no change in the logs') AS "State",
   string_agg(DISTINCT l.value, ', ') FILTER (l.kind = 'rotation') AS "Rotation",
   string_agg(DISTINCT l.value, ', ') FILTER (l.kind = 'policy') AS "Policy",
   string_agg(DISTINCT l.value, ', ' ORDER BY l.value) FILTER (l.kind = 'alias') AS "Aliases",
@@ -188,7 +189,7 @@ LEFT JOIN lines AS l ON l.valid_from <= m.time AND m.time < l.valid_to
 GROUP BY m.time
 ORDER BY m.time`)).
 		field("State", Property{ID: "mappings", Value: []Mapping{{Type: "value", Options: stateNames(map[string]string{
-			"Enabled": "light-blue", "Disabled": orange, "PendingImport": "yellow", "PendingDeletion": red, "PendingReplicaDeletion": red, "Deleted": grey,
+			"no change in the logs": "super-light-blue", "Enabled": "light-blue", "Disabled": orange, "PendingImport": "yellow", "PendingDeletion": red, "PendingReplicaDeletion": red, "Deleted": grey,
 		})}}})
 }
 
@@ -218,7 +219,7 @@ attempts AS (
 
 func deletionSoak() Panel {
 	p := stat("Deletion soak", "The key's way to deletion, the newest that began before the end of the range: what was tried since it was disabled or scheduled, and what follows. Any attempt means that somebody still needs the key: cancel the deletion, or move the caller.",
-		"The key is not disabled or pending deletion, and was not before the end of the range.", "string", table(soaking+`
+		"not on its way to deletion", "string", table(soaking+`
 SELECT
   CASE
     WHEN soak.until < $__timeTo() AND soak.next = 'Deleted' THEN 'Deleted' || CASE WHEN s.tried > 0 THEN ' while needed' ELSE ', nobody called' END
@@ -253,6 +254,7 @@ CROSS JOIN (
 	p.option("reduceOptions", map[string]any{"calcs": []string{"lastNotNull"}, "fields": "/.*/", "values": false})
 	p.option("textMode", "value_and_name")
 	p.option("orientation", "vertical")
+	p.option("text", map[string]any{"titleSize": 13, "valueSize": 22})
 	return p
 }
 

@@ -245,21 +245,21 @@ func lines(title, description, empty string, w, h int, q ...Query) Panel {
 func grid(title, description, empty string, w, h int, q ...Query) Panel {
 	p := panel("table", title, description, empty, w, h, q)
 	p.FieldConfig.Defaults.Custom = map[string]any{
-		"align": "auto", "inspect": true, "cellOptions": map[string]any{"type": "auto"},
+		"align": "auto", "cellOptions": map[string]any{"type": "auto"},
 	}
+	// Seconds and no milliseconds, which Grafana shows where times lie close together.
+	p = p.override(Matcher{ID: "byType", Options: "time"}, unit("time:YYYY-MM-DD HH:mm:ss"))
 	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm", "footer": map[string]any{"show": false, "reducer": []string{"sum"}}}
 	// The text is for a table without rows; a value that is not there is a dash.
 	return p.fields(".*", Property{ID: "noValue", Value: "–"})
 }
 
-// ranking is horizontal bars, one for each row of name and number.
+// ranking is bars, one for each row of name and number. It is a table, since
+// Grafana's bar gauge leaves out the name where there is one row.
 func ranking(title, description, empty string, w, h int, q Query) Panel {
-	p := panel("bargauge", title, description, empty, w, h, []Query{q}).unit("short")
-	p.Options = map[string]any{
-		"reduceOptions": map[string]any{"calcs": []string{"lastNotNull"}, "fields": "", "values": true, "limit": 25},
-		"orientation":   "horizontal", "displayMode": "basic", "showUnfilled": false, "valueMode": "text", "namePlacement": "left",
-		"sizing": "manual", "minVizHeight": 18, "maxVizHeight": 24, "minVizWidth": 8,
-	}
+	p := grid(title, description, empty, w, h, q).option("showHeader", false).override(Matcher{ID: "byType", Options: "number"},
+		Property{ID: "custom.cellOptions", Value: map[string]any{"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}},
+		Property{ID: "min", Value: 0}, unit("short"))
 	return p
 }
 
@@ -464,6 +464,20 @@ func toKey(arn string) Link {
 func toPrincipal(arn string) Link {
 	return Link{Title: "Principal", URL: dashboardURL(principalUID, column("principal", arn))}
 }
+
+// itself sets a variable to the value of the column that the link is on. Where short
+// changes what is shown, only this has the value.
+func itself(variable string) string { return "var-" + variable + "=${__value.raw:percentencode}" }
+
+// keyItself and principalItself are for columns of ARNs that short shows.
+func keyItself() Link { return Link{Title: "Key", URL: dashboardURL(keyUID, itself("key"))} }
+
+func principalItself() Link {
+	return Link{Title: "Principal", URL: dashboardURL(principalUID, itself("principal"))}
+}
+
+// inspected lets long texts be read in full.
+func inspected() Property { return Property{ID: "custom.inspect", Value: true} }
 
 // toAccount leads to the overview of the account whose id is in a column.
 func toAccount(id string) Link {

@@ -118,22 +118,23 @@ WHERE $__dateFilter(day) AND (state IN ('gap', 'excluded_or_write_only') OR fail
 }
 
 func newestTile() Panel {
-	return stat("Freshness",
+	p := stat("Freshness",
 		"How long before the end of the range the newest event of the store happened. CloudTrail delivers after five to fifteen minutes; from half an hour on look at the server's status page.",
-		"no events", "s", table(`SELECT greatest(0, date_diff('second', max(last_event_time), $__timeTo())) AS value
+		"no events", "s", table(`SELECT CASE WHEN max(last_event_time) IS NOT NULL THEN greatest(0, date_diff('second', max(last_event_time), $__timeTo())) END AS value
 FROM arrivals
-WHERE first_event_time < $__timeTo()
-HAVING max(last_event_time) IS NOT NULL`)).decimals(0).colours(blue, 1800, orange, 7200, red).says("since the newest event")
+WHERE first_event_time < $__timeTo()`)).decimals(0).colours(blue, 1800, orange, 7200, red).says("since the newest event")
+	p.FieldConfig.Defaults.Mappings = []Mapping{{Type: "special", Options: map[string]any{
+		"match": "null", "result": map[string]any{"text": "no events", "color": red, "index": 0},
+	}}}
+	return p
 }
 
 func openFindings() Panel {
 	return grid("Open findings",
 		"What the detectors found in the range and nobody has decided about, the most severe first. The summary leads to the finding and its evidence.",
 		"No open findings in this range and selection. Whether everything was looked at is on the dashboard of findings, under Verdicts.",
-		24, 8, Query{Kind: "findings", Findings: &builder.Findings{
-			Statuses: []string{"new", "in_progress"}, Accounts: []string{"$account"}, Regions: []string{"$region"}, Limit: 100,
-		}}).
-		findingColumns().hide("status", "key_arn", "first_seen", "status_reason", "region").
+		24, 8, table(findingsWhere("findings.status IN ('new', 'in_progress') AND $__accountFilter(findings.account_id) AND $__regionFilter(findings.region) AND $__adhocFilters(findings)"))).
+		findingColumns().hide("status", "first_seen", "status_reason", "region").
 		widths("summary", 560)
 }
 
@@ -165,7 +166,7 @@ FROM (
 LEFT JOIN accounts AS a ON a.account_id = s.account_id
 ORDER BY s.call_count DESC, s.account_id
 LIMIT 500`)).hide("account_id").
-		field("name", called("Account"), leads(toAccount("account_id")), width(200)).
+		field("name", called("Account"), leads(toAccount("account_id"))).
 		field("key_count", called("Keys")).field("caller_count", called("Callers")).field("failed_count", called("Failed otherwise")).
 		widths("call_count", 90, "denied_count", 80, "failed_count", 130, "key_count", 75, "caller_count", 80)
 }
@@ -254,23 +255,39 @@ func keyChangesTable() Panel {
 	return grid("Changes to keys",
 		"What was done to keys: state, policy, tags, aliases, rotation. The event id leads to the original record.",
 		"Nobody changed a key in this range and selection.",
-		16, 9, Query{Kind: "lifecycle", Lifecycle: &builder.Lifecycle{Accounts: []string{"$account"}}}).
-		keyChangeColumns()
+		16, 9, table(changesWhere("$__accountFilter(c.account_id) AND $__regionFilter(c.region) AND $__adhocFilters(c)"))).changeColumns()
 }
 
-// keyChangeColumns show a result of the kind lifecycle.
-func (p Panel) keyChangeColumns() Panel {
-	return p.changeColumns().hide("account_id", "region", "tags", "key_state", "rotation_period_days").
-		field("account_name", called("Account"), leads(toAccount("account_id")), width(130)).
-		field("aliases", leads(toKey("key_arn"))).
-		field("principal_arn", called("Done by"), short(), leads(toPrincipal("principal_arn")), width(200))
+// changesWhere are changes to keys in the range that fit a condition on key_changes
+// c.
+func changesWhere(where string) string {
+	return `SELECT
+  c.event_time,
+  c.event_name,
+  ` + accountName("a", "c.account_id") + ` AS owner,
+  c.account_id,
+  ` + keyName("k", "c.key_arn") + ` AS name,
+  c.key_arn,
+  coalesce(c.principal_arn, 'KMS itself') AS principal_arn,
+  c.alias_name,
+  c.deletion_date,
+  c.event_id
+FROM key_changes AS c
+LEFT JOIN accounts AS a ON a.account_id = c.account_id
+LEFT JOIN keys AS k ON k.key_arn = c.key_arn
+WHERE $__timeFilter(c.event_time) AND ` + where + `
+ORDER BY c.event_time DESC, c.change_rank DESC, c.event_id
+LIMIT 500`
 }
 
-// changeColumns show what all lists of changes have.
+// changeColumns show them.
 func (p Panel) changeColumns() Panel {
-	return p.field("key_arn", short(), leads(toKey("key_arn"))).
+	return p.hide("account_id", "key_arn").
+		field("owner", called("Account"), leads(toAccount("account_id")), width(130)).
+		field("name", called("Key"), leads(toKey("key_arn"))).
+		field("principal_arn", called("Done by"), short(), leads(principalItself())).
 		field("alias_name", called("Alias")).
-		widths("event_time", 160, "event_name", 170, "alias_name", 170, "deletion_date", 160, "event_id", 290)
+		widths("event_time", 160, "event_name", 170, "principal_arn", 180, "alias_name", 150, "deletion_date", 160, "event_id", 290)
 }
 
 // lastEvents are records of the last day of the range that fit a condition on
@@ -279,8 +296,8 @@ func lastEvents(of, where string) Panel {
 	return grid("Raw events"+of+", last day of the range",
 		"The newest records, at most 200, of the last day of the range. The event id leads to the original record.",
 		"No record on the last day of the range.",
-		24, 12, table(rawEvents(where, "greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)"))).eventColumns().
-		field("key_reference", called("Called as"))
+		24, 9, table(rawEvents(where, "greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)"))).eventColumns().
+		field("key_reference", called("Called as")).field("error_message", inspected())
 }
 
 func rawEvents(where, from string) string {
@@ -304,8 +321,8 @@ LIMIT 200`
 
 // eventColumns show single events.
 func (p Panel) eventColumns() Panel {
-	return p.field("key_arn", short(), leads(toKey("key_arn"))).
-		field("principal_arn", short(), leads(toPrincipal("principal_arn"))).
+	return p.field("key_arn", short(), leads(keyItself())).
+		field("principal_arn", short(), leads(principalItself())).
 		widths("event_time", 160, "event_name", 150, "error_class", 110, "key_arn", 250, "principal_arn", 180, "service", 110,
 			"source_ip_address", 150, "event_id", 280)
 }

@@ -1,7 +1,5 @@
 package dashboards
 
-import "github.com/kmstrail/kmstrail/grafana-plugin/pkg/builder"
-
 // principal is all that one role or user did.
 func principal() Dashboard {
 	return kmsDashboard(principalUID, "KMS principal",
@@ -35,15 +33,9 @@ WHERE `+byPrincipal+` AND first_seen >= $__timeFrom() AND first_seen < $__timeTo
 			principalRanking("Outcomes", "Calls by outcome; success is all that did not fail.", "coalesce(u.error_class, 'success')"),
 			failuresOfPrincipal(),
 			grid("Findings", "What the detectors found about the principal in the range. The summary leads to the finding and its evidence.",
-				"No detector found anything about the principal in this range.", 24, 6, table(findingsWhere("$__principalFilter(findings.principal_arn)"))).findingColumns().hide("principal_arn"),
+				"No detector found anything about the principal in this range.", 24, 6, table(findingsWhere("$__principalFilter(findings.principal_arn)"))).findingColumns().hide("principal_arn", "status_reason"),
 			grid("Changes to keys", "What the principal changed about keys in the range. The event id leads to the original record.",
-				"The principal changed no key in this range.", 24, 6, Query{Kind: "builder", Format: "table", Builder: &builder.Builder{
-					Table:   "key_changes",
-					Columns: []string{"event_time", "event_name", "key_arn", "alias_name", "deletion_date", "event_id"},
-					Filters: []builder.Filter{{Column: "principal_arn", Operator: "in", Values: []string{"$principal"}}},
-					OrderBy: []builder.Order{{Column: "event_time", Descending: true}},
-					Limit:   200,
-				}}).changeColumns(),
+				"The principal changed no key in this range.", 24, 6, table(changesWhere("$__principalFilter(c.principal_arn)"))).changeColumns().hide("principal_arn"),
 			addressesOfPrincipal("Source addresses, last day of the range (raw)", "greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)", "the last day of the range"),
 			lastEvents(" of the principal", eventOfPrincipal),
 			row("Whole range (reads raw events)", true,
@@ -171,5 +163,5 @@ WHERE $__timeFilter(e.event_time) AND e.event_time >= `+from+`
   AND `+eventOfPrincipal+` AND e.record_copy IN ('single', 'caller')
 GROUP BY ALL
 ORDER BY call_count DESC, e.source_ip_address, e.user_agent
-LIMIT 100`)).widths("source_ip_address", 200, "vpc_endpoint_id", 190, "call_count", 80, "denied_count", 75, "first_seen", 160, "last_seen", 160)
+LIMIT 100`)).field("user_agent", inspected()).widths("source_ip_address", 200, "vpc_endpoint_id", 190, "call_count", 80, "denied_count", 75, "first_seen", 160, "last_seen", 160)
 }

@@ -160,8 +160,6 @@ func shape(t *testing.T, p dashboards.Panel, f *data.Frame) {
 		wrong = len(p.Transformations) == 0 && f.Rows() != 1
 	case "timeseries":
 		wrong = kinds["time"] != 1 || kinds["number"] == 0 || kinds["text"] > 0 || f.Meta.Type != data.FrameTypeTimeSeriesWide && f.Meta.Type != data.FrameTypeTimeSeriesMulti
-	case "bargauge":
-		wrong = kinds["text"] != 1 || kinds["number"] != 1
 	case "state-timeline":
 		wrong = kinds["time"] != 1 || kinds["text"]+kinds["number"] == 0
 	}
