@@ -79,8 +79,12 @@ test('buckets are never finer than the table', () => {
   expect(buckets(3600).map(({ value }) => value)).toEqual(['auto', '1h', '6h', '1d', '7d', '30d']);
   expect(buckets(0)[1].value).toBe('1m');
   expect(buckets(0, '2h').map(({ value }) => value)).toContain('2h');
-  expect(wrongBucket('5m', 3600)).toBe('Rows of this table stand for 1 hour.');
-  expect(wrongBucket('90m', 3600)).toBeUndefined();
+  expect(wrongBucket('5m', 3600)).toBe('Rows of this table stand for 1 hour: choose a multiple of that.');
+  expect(wrongBucket('90m', 3600)).toContain('multiple');
+  expect(wrongBucket('2h', 3600)).toBeUndefined();
+  expect(wrongBucket('$size', 0)).toContain('5m, 1h');
+  expect(buckets(28 * 86_400).map(({ value }) => value)).toEqual(['auto']);
+  expect(wrongBucket('30d', 28 * 86_400)).toContain('a month');
   expect(wrongBucket('often', 0)).toContain('5m, 1h');
   expect(wrongBucket('0m', 0)).toContain('5m, 1h');
   expect([60, 3600, 7200, 90].map(length)).toEqual(['1 minute', '1 hour', '2 × 1 hour', '90 seconds']);

@@ -181,27 +181,35 @@ const steps: ReadonlyArray<{ value: string; label: string; seconds: number }> = 
   { value: '30d', label: '30 days', seconds: 2_592_000 },
 ];
 
-/** Buckets that are no finer than rows of the table. */
+/** What rows of a month count as; months have no other bucket than themselves. */
+const month = 28 * 86_400;
+
+/** Buckets that rows of the table fill wholly. */
 export function buckets(grainSeconds: number, chosen?: string): Array<Option<string>> {
   const fitting = steps
-    .filter((step) => step.seconds >= grainSeconds)
+    .filter((step) => grainSeconds === 0 || (grainSeconds !== month && step.seconds % grainSeconds === 0))
     .map(({ value, label }): Option<string> => ({ value, label }));
   const auto = { value: 'auto', label: 'Auto', description: 'As wide as the panel and its range want' };
   const known = [auto, ...fitting];
   return chosen && !known.some((step) => step.value === chosen) ? [...known, { value: chosen, label: chosen }] : known;
 }
 
-/** Why a bucket cannot be; undefined when it can. */
+/** Why a bucket cannot be, as the backend judges; undefined when it can. */
 export function wrongBucket(bucket: string, grainSeconds: number): string | undefined {
-  if (bucket === 'auto' || isVariable(bucket) || bucket === '$__interval') {
+  if (bucket === 'auto') {
     return undefined;
+  }
+  if (grainSeconds === month) {
+    return 'Rows of this table stand for a month: leave it at auto.';
   }
   const match = /^(\d+)(s|m|h|d|w)$/.exec(bucket);
   if (!match || Number(match[1]) === 0) {
     return 'This has to be a length such as 5m, 1h or 1d.';
   }
   const unit = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }[match[2] as 's' | 'm' | 'h' | 'd' | 'w'];
-  return Number(match[1]) * unit < grainSeconds ? `Rows of this table stand for ${length(grainSeconds)}.` : undefined;
+  return grainSeconds > 0 && (Number(match[1]) * unit) % grainSeconds !== 0
+    ? `Rows of this table stand for ${length(grainSeconds)}: choose a multiple of that.`
+    : undefined;
 }
 
 /** A number of seconds for people. */
