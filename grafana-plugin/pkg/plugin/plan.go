@@ -111,7 +111,12 @@ func (d *Datasource) planSQL(ctx context.Context, r request) (plan, error) {
 	docs := map[string]string{}
 	// Without the catalog a statement runs as well: it is for descriptions, and
 	// for filters, which need it.
-	c, err := d.catalog(ctx)
+	wait, cancel := ctx, context.CancelFunc(func() {})
+	if len(r.AdHoc) == 0 {
+		wait, cancel = context.WithTimeout(ctx, noticeTime)
+	}
+	defer cancel()
+	c, err := d.catalog(wait)
 	if err == nil {
 		tables, docs = c.mentioned(r.SQL), c.docs
 	} else if len(r.AdHoc) > 0 {

@@ -136,7 +136,7 @@ func lateness(ctx context.Context, err error) error {
 	return context.Cause(ctx)
 }
 
-// noticeTime is how long rows wait for notices.
+// noticeTime is how long rows wait for notices, and for what describes them.
 const noticeTime = 2 * time.Second
 
 // tell asks for notices while the query runs.

@@ -18,6 +18,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"google.golang.org/grpc/codes"
 
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/macros"
 	"github.com/kmstrail/kmstrail/internal/flightclient"
 )
 
@@ -260,6 +261,30 @@ func TestQueryData_slowNotices(t *testing.T) {
 		}
 		time.Sleep(asideTime) // until the questions have ended
 	})
+}
+
+// TestQueryData_slowCatalog: nor for what describes them, unless there are filters,
+// which need it.
+func TestQueryData_slowCatalog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := testSource(Settings{MaxConcurrent: 1}, nil)
+		d.links.open = func() (server, error) { return slowTables{&fake{}}, nil }
+		start := time.Now()
+		if r := d.one(t, "SELECT 1"); r.Error != nil || time.Since(start) != noticeTime {
+			t.Errorf("after %s: %v", time.Since(start), r.Error)
+		}
+		q := Query{Kind: KindSQL, SQL: "SELECT 1 WHERE $__adhocFilters()", AdHoc: []macros.AdHoc{{Key: "region", Operator: "=", Value: "x"}}}
+		if r := d.answerTo(t, q, false); r.Error == nil || time.Since(start) != asideTime {
+			t.Errorf("filtered after %s: %v", time.Since(start), r.Error)
+		}
+	})
+}
+
+type slowTables struct{ *fake }
+
+func (slowTables) Tables(ctx context.Context) ([]flightclient.Table, error) {
+	<-ctx.Done()
+	return nil, context.Cause(ctx)
 }
 
 // TestQueryData_lookups: however many lists of values are asked for, queries do
