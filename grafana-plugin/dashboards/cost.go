@@ -63,17 +63,23 @@ FROM costs`))
 
 func costChange() Panel {
 	return stat("Change",
-		"The cost of the whole days of the range against as many days before it. Without logs of the days before there is nothing to compare with. "+listPrice,
-		"no past", "percentunit", table(`WITH days AS (
-  SELECT u.day >= CAST($__timeFrom() AS DATE) AS is_now, sum(u.call_count * p.usd_per_10000) / 1e4 AS usd
-  FROM usage_daily AS u
-  JOIN prices AS p ON p.price_tier = u.price_tier
-  WHERE CAST(u.day AS TIMESTAMP) >= $__timeFrom() - ($__timeTo() - $__timeFrom()) AND CAST(u.day AS TIMESTAMP) + INTERVAL 1 DAY <= $__timeTo()
+		"The cost of the range against as much time before it, by whole hours up to three days, else by whole days. Without logs of the time before there is nothing to compare with. "+listPrice,
+		"no past", "percentunit", table(`WITH past AS (
+  SELECT u.hour >= $__timeFrom() AS is_now, u.price_tier, u.call_count
+  FROM usage_hourly AS u
+  WHERE $__timeTo() - $__timeFrom() <= INTERVAL 73 HOUR
+    AND u.hour >= $__timeFrom() - ($__timeTo() - $__timeFrom()) AND u.hour < $__timeTo()
     AND $__accountFilter(u.paying_account_id) AND $__regionFilter(u.region) AND $__adhocFilters(u)
-  GROUP BY ALL
+  UNION ALL
+  SELECT CAST(u.day AS TIMESTAMP) >= $__timeFrom() AS is_now, u.price_tier, u.call_count
+  FROM usage_daily AS u
+  WHERE $__timeTo() - $__timeFrom() > INTERVAL 73 HOUR
+    AND u.day >= CAST($__timeFrom() - ($__timeTo() - $__timeFrom()) AS DATE) AND u.day < CAST($__timeTo() AS DATE)
+    AND $__accountFilter(u.paying_account_id) AND $__regionFilter(u.region) AND $__adhocFilters(u)
 )
-SELECT sum(usd) FILTER (is_now) / nullif(sum(usd) FILTER (NOT is_now), 0) - 1 AS value
-FROM days`)).decimals(0).colours(blue, 0.5, orange)
+SELECT sum(call_count * usd_per_10000) FILTER (is_now) / nullif(sum(call_count * usd_per_10000) FILTER (NOT is_now), 0) - 1 AS value
+FROM past
+JOIN prices ON prices.price_tier = past.price_tier`)).decimals(0).colours(blue, 0.5, orange)
 }
 
 func costBars(title, description, by string, w, h int) Panel {

@@ -122,24 +122,30 @@ HAVING (SELECT count(*) FROM detector_runs WHERE detector_id = '`+crossDetector+
 
 func crossBars() Panel {
 	return bars("Calls across accounts, by pair",
-		"Calls by who calls whose keys, the eight pairs with most calls by name. A pair that was not there before is a new access path: look it up in the table below.",
+		"Calls by who calls whose keys, twelve pairs by name, untrusted ones first: red ones are untrusted, blue ones trusted, grey ones only look keys up. A pair that was not there before is a new access path: look it up in the table below.",
 		noCrossCalls, 24, 8, series(`WITH `+across+`,
 sums AS (
   SELECT
     $__timeGroup(l.time, auto(1h), zero) AS time,
-    `+accountName("c", "l.caller_account_id")+` || ' → ' || `+accountName("o", "l.key_account_id")+` AS name,
+    l.call_trust || ': ' || `+accountName("c", "l.caller_account_id")+` || ' → ' || `+accountName("o", "l.key_account_id")+` AS name,
     sum(l.calls) AS n
   FROM ledger AS l
   LEFT JOIN accounts AS c ON c.account_id = l.caller_account_id
   LEFT JOIN accounts AS o ON o.account_id = l.key_account_id
   GROUP BY ALL
 ),
-largest AS (SELECT name FROM sums GROUP BY name ORDER BY sum(n) DESC, name LIMIT 8)
+largest AS (SELECT name FROM sums GROUP BY name ORDER BY name LIKE 'untrusted%' DESC, sum(n) DESC, name LIMIT 12)
 SELECT sums.time, coalesce(largest.name, 'other') AS name, sum(sums.n) AS call_count
 FROM sums
 LEFT JOIN largest ON largest.name = sums.name
 GROUP BY ALL
-ORDER BY sums.time`, "{{name}}")).legendWidth(360)
+ORDER BY sums.time`, "{{name}}")).legendWidth(420).
+		fields("^untrusted", shades(red)).fields("^trusted", shades(blue)).fields("^(not needed|other)", shades(grey))
+}
+
+// shades are different ones of a colour for different series.
+func shades(color string) Property {
+	return Property{ID: "color", Value: Color{Mode: "shades", FixedColor: color}}
 }
 
 // legendWidth makes room for long names of series.
@@ -250,7 +256,7 @@ func crossFindings() Panel {
 	return grid("Findings of untrusted use",
 		"What the detector found in the range: who used which key without trust. The summary leads to the finding, with evidence and what to do.",
 		"No findings in this range and selection. Whether the detector has looked at everything is on the dashboard of coverage and health.",
-		14, 9, Query{Kind: "findings", Findings: &builder.Findings{
+		24, 8, Query{Kind: "findings", Findings: &builder.Findings{
 			Detectors: []string{crossDetector}, Accounts: []string{"$account"}, Regions: []string{"$region"}, Keys: []string{"$key"}, Limit: 100,
 		}}).
 		hide("detector_id", "account_id", "region", "key_arn", "principal_arn", "first_seen", "status_reason", "finding_id", "aliases").
@@ -263,7 +269,7 @@ func trustTable() Panel {
 	return grid("Rules of trust",
 		"The rules of the configuration, and the calls across accounts that they cover in the range. A rule that nobody needs for months can go.",
 		"The configuration trusts no account: all use of keys across accounts is reported. Name accounts under trusted_accounts or trust.",
-		10, 9, table(`WITH `+across+`
+		24, 7, table(`WITH `+across+`
 SELECT
   `+accountName("a", "r.account_id")+` AS name,
   r.account_id,
@@ -278,9 +284,9 @@ GROUP BY ALL
 ORDER BY call_count, name, keys`)).hide("account_id").
 		field("name", called("Trusted account"), leads(toAccount("account_id"))).
 		field("keys", called("For"), short()).field("reason", called("Reason")).
-		field("call_count", append(textColours(text, 0, orange, 1, text), called("Calls"))...).
+		field("call_count", append(textColours(grey, 1, text), called("Calls"))...).
 		field("last_seen", called("Last call")).
-		widths("name", 170, "keys", 150, "call_count", 80, "last_seen", 160)
+		widths("name", 250, "keys", 300, "call_count", 100, "last_seen", 180)
 }
 
 func crossFindingMarks() Annotation {

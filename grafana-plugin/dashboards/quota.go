@@ -130,11 +130,11 @@ func peaksOverTime() Panel {
 	p := lines("Busiest second as share of the quota",
 		"The busiest second of each point in time, as share of what the quota allows a second; the eight quotas that came nearest. The dashed lines are 80 % and 100 %: above the first ask for more, above the second AWS refuses calls.",
 		noRequests, 24, 9, quotaSeries("max(share)", "share IS NOT NULL", "share")).unit("percentunit").decimals(0)
-	p.FieldConfig.Defaults.Thresholds = &Thresholds{Mode: "absolute", Steps: []Step{
-		{Color: "transparent"}, {Color: orange, Value: number(0.8)}, {Color: red, Value: number(1)},
-	}}
+	// Lines have the colour of what to do.
+	p = p.colours(blue, 0.8, orange, 1, red)
 	c := p.FieldConfig.Defaults.Custom
 	c["thresholdsStyle"], c["axisSoftMax"], c["lineInterpolation"], c["fillOpacity"] = map[string]any{"mode": "dashed"}, 1, "stepAfter", 0
+	c["gradientMode"] = "scheme"
 	p.FieldConfig.Defaults.Min = number(0)
 	p.Options["legend"] = map[string]any{
 		"displayMode": "table", "placement": "right", "showLegend": true, "calcs": []string{"max"}, "sortBy": "Max", "sortDesc": true, "width": 500,
@@ -283,5 +283,6 @@ func throttledOverTime() Panel {
 		"Requests that were refused because a quota was used up, by account, Region and quota. Each is a call that somebody had to repeat, or that failed.",
 		"No request was throttled in this range and selection.",
 		12, 10, quotaSeries("sum(throttled_count)", "throttled_count > 0", "throttled_count")).
-		option("legend", map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{"sum"}})
+		option("legend", map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{"sum"}}).
+		fields(".*", shades(red))
 }
