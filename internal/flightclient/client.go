@@ -78,6 +78,7 @@ func (o Options) dialing() (target string, options []grpc.DialOption, err error)
 	options = append(options,
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithNoProxy(), // as for a database
+		grpc.WithDisableServiceConfig(),
 		// What lies between may forget a connection without a word.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 	)

@@ -190,6 +190,10 @@ func (d *Datasource) read(ctx context.Context, p plan, r request, refID string) 
 	if r.Limit > 0 {
 		rows = min(rows, r.Limit)
 	}
+	to := r.span.To
+	if p.fill.Mode != "" && p.fill.Mode != frames.FillNone {
+		to = d.fillEnd(ctx, to)
+	}
 	return attempt(ctx, d, func(s server) (frames.Result, error) {
 		reader, err := s.Query(ctx, p.sql)
 		if err != nil {
@@ -197,7 +201,7 @@ func (d *Datasource) read(ctx context.Context, p plan, r request, refID string) 
 		}
 		defer reader.Release()
 		result, err := frames.Read(reader, frames.Options{
-			RefID: refID, Legend: r.Legend, Format: p.format, Fill: p.fill, Bucket: p.bucket, From: r.span.From, To: r.span.To,
+			RefID: refID, Legend: r.Legend, Format: p.format, Fill: p.fill, Bucket: p.bucket, From: r.span.From, To: to,
 			MaxRows: rows, Describe: p.describe, DatasourceUID: d.settings.UID, DatasourceName: d.settings.Name,
 		})
 		if err != nil {
@@ -205,6 +209,22 @@ func (d *Datasource) read(ctx context.Context, p plan, r request, refID string) 
 		}
 		return result, nil
 	})
+}
+
+// fillEnd is where the filling of a range ends. Behind the newest event nothing is
+// known, least of all that there was nothing: CloudTrail is minutes late, and an
+// alert rule must not take that for a fall to zero.
+func (d *Datasource) fillEnd(ctx context.Context, to time.Time) time.Time {
+	ctx, cancel := context.WithTimeout(ctx, noticeTime)
+	defer cancel()
+	known := d.now()
+	if s, err := d.status(ctx); err == nil && s.Events > 0 {
+		known = s.EventsTo.Add(time.Microsecond)
+	}
+	if to.After(known) {
+		return known
+	}
+	return to
 }
 
 // brokenOff is an error of a result that had begun. If the stream did not fail,

@@ -366,3 +366,25 @@ func TestServerProblem(t *testing.T) {
 		}
 	}
 }
+
+// TestFillEnd: what comes after the newest event is not filled, whoever asks.
+func TestFillEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		status   Status
+		err      error
+		to, want string
+	}{
+		"range before the newest event": {Status{Events: 1, EventsTo: at("2026-03-02T00:00:00Z")}, nil, "2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z"},
+		"range beyond it":               {Status{Events: 1, EventsTo: at("2026-03-01T10:59:59Z")}, nil, "2026-03-01T12:00:00Z", "2026-03-01T10:59:59.000001Z"},
+		"empty store":                   {Status{}, nil, "2999-03-01T12:00:00Z", "2026-04-01T00:00:00Z"},
+		"not known":                     {Status{}, errors.New("away"), "2999-03-01T12:00:00Z", "2026-04-01T00:00:00Z"},
+	} {
+		d := testSource(Settings{}, &fake{})
+		d.now = func() time.Time { return at("2026-04-01T00:00:00Z") }
+		d.statuses.answers = map[string]*answer[Status]{"": {ready: make(chan struct{}), value: test.status, err: test.err}}
+		close(d.statuses.answers[""].ready)
+		if got := d.fillEnd(t.Context(), at(test.to)); !got.Equal(at(test.want)) {
+			t.Errorf("%s: fills to %s, want %s", name, got, test.want)
+		}
+	}
+}
