@@ -106,7 +106,7 @@ func findingsWhere(where string) string {
   findings.region,
   findings.key_arn,
   coalesce(k.aliases, regexp_extract(findings.key_arn, '[^/]*$')) AS key_name,
-  findings.principal_arn,
+  findings.principal_arn AS caller,
   findings.event_count,
   findings.first_seen,
   findings.last_seen,
@@ -128,10 +128,10 @@ func (p Panel) findingColumns() Panel {
 		field("detector_id", leads(toFindings("detector_id"))).
 		field("account_name", called("Account"), leads(toAccount("account_id"))).
 		field("key_name", called("Key"), leads(toKey("key_arn"))).
-		field("principal_arn", short(), leads(principalItself())).
+		field("caller", called("Caller"), short(), leads(principalItself())).
 		field("status_reason", called("Reason")).
 		widths("severity", 80, "status", 90, "detector_id", 220, "summary", 480, "account_name", 130, "region", 110, "key_name", 150,
-			"principal_arn", 150, "event_count", 75, "first_seen", 160, "last_seen", 160)
+			"caller", 150, "event_count", 75, "first_seen", 160, "last_seen", 160)
 }
 
 func evidence() Panel {
@@ -140,11 +140,13 @@ func evidence() Panel {
   f.severity,
   f.summary,
   f.finding_id,
-  f.event_id,
+  CAST(f.event_id AS VARCHAR) AS event,
+  CAST(epoch_ms(f.first_seen) AS VARCHAR) AS first_ms,
+  CAST(epoch_ms(f.last_seen) + 1000 AS VARCHAR) AS end_ms,
   f.original
 FROM (
   SELECT
-    findings.severity, findings.summary, CAST(findings.finding_id AS VARCHAR) AS finding_id, findings.last_seen,
+    findings.severity, findings.summary, CAST(findings.finding_id AS VARCHAR) AS finding_id, findings.first_seen, findings.last_seen,
     unnest(findings.event_ids) AS event_id, unnest(findings.log_files) AS original,
     generate_subscripts(findings.event_ids, 1) AS place
   FROM findings
@@ -152,8 +154,10 @@ FROM (
 ) AS f
 WHERE f.event_id IS NOT NULL
 ORDER BY list_position(['critical', 'high', 'medium', 'low', 'info'], f.severity), f.last_seen DESC, f.finding_id, f.place
-LIMIT 1000`)).hide("finding_id").field("summary", short(), leads(toFinding("finding_id"))).field("original", called("Original record"), inspected()).
-		widths("severity", 80, "event_id", 290, "original", 300)
+LIMIT 1000`)).hide("finding_id", "first_ms", "end_ms").field("summary", short(), leads(toFinding("finding_id"))).
+		field("event", called("Event"), leads(rawEvent("${__data.fields.first_ms:raw}", "${__data.fields.end_ms:raw}"))).
+		field("original", called("Original record"), inspected()).
+		widths("severity", 80, "event", 290, "original", 300)
 }
 
 func findingDetails() Panel {

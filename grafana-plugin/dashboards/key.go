@@ -80,7 +80,7 @@ LIMIT 25`)),
 					hide("key_arn", "aliases").field("name", short()).field("done_by", short()).widths("kind", 100, "change", 80, "done_by", 200, "before_count", 110, "window_count", 110,
 					"before_per_day", 110, "window_per_day", 110, "first_seen", 160, "last_seen", 160),
 				grid("Single calls (raw)", "The newest 200 calls of the range. The event id leads to the original record.",
-					"The key was not called in this range.", 24, 12, named("event_lookup", "key_arn", "$key", "max_rows", "200")).eventColumns().hide("key_arn")),
+					"The key was not called in this range.", 24, 12, table(rawEvents("$__keyFilter(e.key_arn)", "$__timeFrom()"))).eventColumns().hide("key")),
 		})
 }
 

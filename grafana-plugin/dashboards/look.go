@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"cmp"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -247,6 +248,7 @@ func grid(title, description, empty string, w, h int, q ...Query) Panel {
 	p.FieldConfig.Defaults.Custom = map[string]any{
 		"align": "auto", "cellOptions": map[string]any{"type": "auto"},
 	}
+	p = p.fields("^(Event ID|End event ID|Event)$", leads(rawEvent("${__from}", "${__to}")))
 	// Seconds and no milliseconds, which Grafana shows where times lie close together.
 	p = p.override(Matcher{ID: "byType", Options: "time"}, unit("time:YYYY-MM-DD HH:mm:ss"))
 	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm", "footer": map[string]any{"show": false, "reducer": []string{"sum"}}}
@@ -474,6 +476,30 @@ func keyItself() Link { return Link{Title: "Key", URL: dashboardURL(keyUID, itse
 
 func principalItself() Link {
 	return Link{Title: "Principal", URL: dashboardURL(principalUID, itself("principal"))}
+}
+
+// rawEvent leads from an event id to the original record in Explore, which looks
+// from and to there, milliseconds since 1970. The plugin's own links, which columns
+// named event_id, key_arn and principal_arn have, have no range, and Explore begins
+// with the last hour: in SQL such columns get other names.
+func rawEvent(from, to string) Link {
+	pane := `{"kms":{"datasource":"${ds}","queries":[{"refId":"A","datasource":{"type":"` + pluginID + `","uid":"${ds}"},` +
+		`"kind":"builder","format":"logs","builder":{"table":"kms_events","filters":[{"column":"event_id","operator":"=","values":["${__value.raw}"]}],"limit":10}}],` +
+		`"range":{"from":"` + from + `","to":"` + to + `"}}}`
+	return Link{Title: "Original record", URL: "/explore?schemaVersion=1&panes=" + escaped(pane)}
+}
+
+var reference = regexp.MustCompile(`\$\{[^}]*\}`)
+
+// escaped is text for a URL; what Grafana puts values in place of stays.
+func escaped(s string) string {
+	var b strings.Builder
+	end := 0
+	for _, at := range reference.FindAllStringIndex(s, -1) {
+		b.WriteString(url.PathEscape(s[end:at[0]]) + s[at[0]:at[1]])
+		end = at[1]
+	}
+	return b.String() + url.PathEscape(s[end:])
 }
 
 // inspected lets long texts be read in full.

@@ -268,10 +268,10 @@ func changesWhere(where string) string {
   c.account_id,
   ` + keyName("k", "c.key_arn") + ` AS name,
   c.key_arn,
-  coalesce(c.principal_arn, 'KMS itself') AS principal_arn,
+  coalesce(c.principal_arn, 'KMS itself') AS done_by,
   c.alias_name,
   c.deletion_date,
-  c.event_id
+  CAST(c.event_id AS VARCHAR) AS event
 FROM key_changes AS c
 LEFT JOIN accounts AS a ON a.account_id = c.account_id
 LEFT JOIN keys AS k ON k.key_arn = c.key_arn
@@ -285,9 +285,10 @@ func (p Panel) changeColumns() Panel {
 	return p.hide("account_id", "key_arn").
 		field("owner", called("Account"), leads(toAccount("account_id")), width(130)).
 		field("name", called("Key"), leads(toKey("key_arn"))).
-		field("principal_arn", called("Done by"), short(), leads(principalItself())).
+		field("done_by", called("Done by"), short(), leads(principalItself())).
+		field("event", called("Event")).
 		field("alias_name", called("Alias")).
-		widths("event_time", 160, "event_name", 170, "principal_arn", 180, "alias_name", 150, "deletion_date", 160, "event_id", 290)
+		widths("event_time", 160, "event_name", 170, "done_by", 180, "alias_name", 150, "deletion_date", 160, "event", 290)
 }
 
 // lastEvents are records of the last day of the range that fit a condition on
@@ -296,8 +297,7 @@ func lastEvents(of, where string) Panel {
 	return grid("Raw events"+of+", last day of the range",
 		"The newest records, at most 200, of the last day of the range. The event id leads to the original record.",
 		"No record on the last day of the range.",
-		24, 9, table(rawEvents(where, "greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)"))).eventColumns().
-		field("key_reference", called("Called as")).field("error_message", inspected())
+		24, 9, table(rawEvents(where, "greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)"))).eventColumns()
 }
 
 func rawEvents(where, from string) string {
@@ -305,13 +305,13 @@ func rawEvents(where, from string) string {
   e.event_time,
   e.event_name,
   e.error_class,
-  e.key_arn,
+  e.key_arn AS key,
   e.key_reference,
-  e.principal_arn,
+  e.principal_arn AS caller,
   e.service,
   e.source_ip_address,
   e.error_message,
-  e.event_id
+  CAST(e.event_id AS VARCHAR) AS event
 FROM kms_events AS e
 WHERE $__timeFilter(e.event_time) AND e.event_time >= ` + from + `
   AND ` + where + ` AND $__adhocFilters(e)
@@ -319,10 +319,11 @@ ORDER BY e.event_time DESC, e.event_id
 LIMIT 200`
 }
 
-// eventColumns show single events.
+// eventColumns show them.
 func (p Panel) eventColumns() Panel {
-	return p.field("key_arn", short(), leads(keyItself())).
-		field("principal_arn", short(), leads(principalItself())).
-		widths("event_time", 160, "event_name", 150, "error_class", 110, "key_arn", 250, "principal_arn", 180, "service", 110,
-			"source_ip_address", 150, "event_id", 280)
+	return p.field("key", called("Key"), short(), leads(keyItself())).
+		field("caller", called("Caller"), short(), leads(principalItself())).
+		field("key_reference", called("Called as")).field("error_message", inspected()).field("event", called("Event")).
+		widths("event_time", 160, "event_name", 150, "error_class", 110, "key", 250, "caller", 180, "service", 110,
+			"source_ip_address", 150, "event", 290)
 }

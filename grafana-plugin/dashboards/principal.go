@@ -33,15 +33,15 @@ WHERE `+byPrincipal+` AND first_seen >= $__timeFrom() AND first_seen < $__timeTo
 			principalRanking("Outcomes", "Calls by outcome; success is all that did not fail.", "coalesce(u.error_class, 'success')"),
 			failuresOfPrincipal(),
 			grid("Findings", "What the detectors found about the principal in the range. The summary leads to the finding and its evidence.",
-				"No detector found anything about the principal in this range.", 24, 6, table(findingsWhere("$__principalFilter(findings.principal_arn)"))).findingColumns().hide("principal_arn", "status_reason"),
+				"No detector found anything about the principal in this range.", 24, 6, table(findingsWhere("$__principalFilter(findings.principal_arn)"))).findingColumns().hide("caller", "status_reason"),
 			grid("Changes to keys", "What the principal changed about keys in the range. The event id leads to the original record.",
-				"The principal changed no key in this range.", 24, 6, table(changesWhere("$__principalFilter(c.principal_arn)"))).changeColumns().hide("principal_arn"),
+				"The principal changed no key in this range.", 24, 6, table(changesWhere("$__principalFilter(c.principal_arn)"))).changeColumns().hide("done_by"),
 			addressesOfPrincipal("Source addresses, last day of the range (raw)", "greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)", "the last day of the range"),
 			lastEvents(" of the principal", eventOfPrincipal),
 			row("Whole range (reads raw events)", true,
 				addressesOfPrincipal("Source addresses (raw)", "$__timeFrom()", "the range"),
 				grid("Single calls (raw)", "The newest 200 calls of the range. The event id leads to the original record.",
-					"The principal did not call KMS in this range.", 24, 12, named("event_lookup", "principal", "$principal", "max_rows", "200")).eventColumns().hide("principal_arn", "caller_account_id")),
+					"The principal did not call KMS in this range.", 24, 12, table(rawEvents(eventOfPrincipal, "$__timeFrom()"))).eventColumns().hide("caller")),
 		})
 }
 

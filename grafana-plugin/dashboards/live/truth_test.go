@@ -218,11 +218,11 @@ func TestFindingsTellTheTruth(t *testing.T) {
 	}
 	got := map[string]int{}
 	columns := map[string][]string{}
-	for _, c := range []string{"detector_id", "account_id", "region", "key_arn", "principal_arn"} {
+	for _, c := range []string{"detector_id", "account_id", "region", "key_arn", "caller"} {
 		columns[c] = texts(t, f, c)
 	}
 	for i, n := range numbers(t, f, "event_count") {
-		got[key(columns["detector_id"][i], columns["account_id"][i], columns["region"][i], columns["key_arn"][i], columns["principal_arn"][i], n)]++
+		got[key(columns["detector_id"][i], columns["account_id"][i], columns["region"][i], columns["key_arn"][i], columns["caller"][i], n)]++
 	}
 	for _, w := range truth.Findings {
 		k := key(w.DetectorID, w.AccountID, w.Region, w.KeyARN, w.PrincipalARN, float64(w.EventCount))
