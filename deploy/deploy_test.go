@@ -435,7 +435,8 @@ func TestCompose_grafana(t *testing.T) {
 		t.Errorf("Grafana does not have the token that the datasource takes: %v", d.SecureJSONData)
 	}
 	file, ok := strings.CutPrefix(d.SecureJSONData["tlsCACert"], "$__file{")
-	if dir := filepath.Dir(file); !ok || d.JSONData["tlsAuthWithCACert"] != true ||
+	trusted, _ := d.JSONData["tlsAuthWithCACert"].(bool)
+	if dir := filepath.Dir(file); !ok || !trusted ||
 		!slices.ContainsFunc(g.Volumes, func(v volume) bool { return v.To == dir }) {
 		t.Errorf("the datasource cannot know the server's certificate: %q", d.SecureJSONData["tlsCACert"])
 	}

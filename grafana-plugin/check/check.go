@@ -42,7 +42,7 @@ func Dist(dist fs.FS, o Options) []string {
 	checkFiles(dist, plugin, o, &p)
 	checkModule(dist, &p)
 	checkPrograms(dist, plugin, o, &p)
-	checkTexts(dist, plugin, o, &p)
+	checkTexts(dist, o, &p)
 	checkImages(dist, plugin, &p)
 	return p
 }

@@ -18,7 +18,7 @@ var (
 )
 
 // checkTexts looks at what people read in Grafana's catalog.
-func checkTexts(dist fs.FS, m metadata, o Options, p *problems) {
+func checkTexts(dist fs.FS, o Options, p *problems) {
 	readme := readFile(dist, "README.md", p)
 	if found := template.FindString(readme); found != "" {
 		p.add("README.md: %q is of a template", found)

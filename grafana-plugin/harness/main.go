@@ -68,14 +68,14 @@ func main() {
 		o.program = filepath.Join(o.dist, fmt.Sprintf("gpx_kmstrail_%s_%s", runtime.GOOS, runtime.GOARCH))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	// The test that started this may be killed: then nobody interrupts it.
-	ctx, end := context.WithCancel(ctx)
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		end()
+		stop()
 	}()
-	if err := run(ctx, o); err != nil {
+	err := run(ctx, o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "harness:", err)
 		os.Exit(1)
 	}

@@ -121,7 +121,7 @@ func (b *Bridge) asked(w http.ResponseWriter, r *http.Request) (Datasource, bool
 
 func (d Datasource) context() backend.PluginContext {
 	return backend.PluginContext{
-		OrgID:    1,
+		OrgID:    1, //nolint:staticcheck // Grafana 12.4 sends it, and the SDK tells instances apart by it
 		PluginID: d.Type,
 		User:     &backend.User{Login: "harness", Name: "harness", Role: "Admin"},
 		DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{

@@ -42,7 +42,7 @@ func Start(o Options) (*Plugin, error) {
 	if log == nil {
 		log = io.Discard
 	}
-	cmd := exec.Command(o.Program)
+	cmd := exec.Command(o.Program) //nolint:gosec,noctx // starting it is the point, and Close ends it
 	// Never nil, which would mean ours.
 	cmd.Env = append([]string{}, o.Env...)
 	cmd.SysProcAttr = endWithParent()

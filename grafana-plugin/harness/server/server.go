@@ -61,7 +61,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := s.fill(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.serve(); err != nil {
+	if err := s.serve(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.wait(ctx); err != nil {
@@ -94,7 +94,7 @@ func (s *Server) command(ctx context.Context, args ...string) *exec.Cmd {
 	if s.o.Sample != "" {
 		args = append(args, "--config", filepath.Join(s.o.Sample, "kmstrail.yaml"))
 	}
-	cmd := exec.CommandContext(ctx, s.o.Program, args...)
+	cmd := exec.CommandContext(ctx, s.o.Program, args...) //nolint:gosec // starting it is the point
 	// That of a user who has configured nothing.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.o.Dir, "TMPDIR=" + os.TempDir()}
 	return cmd
@@ -121,13 +121,13 @@ func (s *Server) NewToken(ctx context.Context, name, expires string) (string, er
 	return strings.TrimSpace(out), err
 }
 
-func (s *Server) serve() error {
+func (s *Server) serve(ctx context.Context) error {
 	args := []string{"serve", "--http", "off", "--flight", "127.0.0.1:0"}
 	if s.o.TLSCert != "" {
 		args = append(args, "--tls-cert", s.o.TLSCert, "--tls-key", s.o.TLSKey)
 	}
-	// Close ends it, not a context.
-	s.cmd = s.command(context.Background(), args...)
+	// Close ends it, and lets it finish: no context.
+	s.cmd = s.command(context.WithoutCancel(ctx), args...)
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.SysProcAttr = s.o.Log, s.o.Log, endWithParent()
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start kmstrail serve: %w", err)
