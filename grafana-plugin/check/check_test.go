@@ -16,7 +16,7 @@ import (
 
 const pluginJSON = `{
   "type": "datasource", "name": "kmstrail", "id": "kmstrail-kms-datasource", "category": "cloud",
-  "metrics": true, "backend": true, "alerting": true, "executable": "gpx_kmstrail",
+  "metrics": true, "backend": true, "alerting": true, "executable": "gpx_kmstrail", "buildMode": "production",
   "info": {
     "description": "Who uses which key, and from where.", "author": {"name": "The authors"}, "keywords": ["a", "b", "c"],
     "logos": {"small": "img/logo.svg", "large": "img/logo.svg"}, "links": [{"name": "Source", "url": "https://example.com/x"}],
@@ -68,6 +68,7 @@ func TestDist_wrong(t *testing.T) {
 		"version":          {"plugin.json", "0.1.0", "0.2.0", `the version is "0.2.0", in package.json "0.1.0"`},
 		"name":             {"plugin.json", `"name": "kmstrail"`, `"name": "kmstrail-kms-datasource"`, "no name for people"},
 		"category":         {"plugin.json", "cloud", "clouds", "no category"},
+		"development":      {"plugin.json", "production", "development", "was built for"},
 		"no metrics":       {"plugin.json", `"metrics": true`, `"metrics": false`, "metrics is not set"},
 		"no executable":    {"plugin.json", `"executable": "gpx_kmstrail",`, `"executable": "",`, "needs an executable"},
 		"grafana":          {"plugin.json", ">=12.4.0", "12.x.x", "grafanaDependency"},

@@ -22,8 +22,10 @@ type metadata struct {
 	MultiValueFilterOperator bool            `json:"multiValueFilterOperators"`
 	QueryOptions             map[string]bool `json:"queryOptions"`
 	Includes                 []include
-	Info                     info
-	Dependencies             struct {
+	// BuildMode is written by the build: a plugin for development is slow and large.
+	BuildMode    string
+	Info         info
+	Dependencies struct {
 		GrafanaDependency string
 		Plugins           []json.RawMessage
 	}
@@ -81,6 +83,9 @@ func (m metadata) check(p *problems) {
 	}
 	if !m.Metrics {
 		p.add("plugin.json: metrics is not set: panels would not offer the datasource")
+	}
+	if m.BuildMode != "production" {
+		p.add("plugin.json: the frontend was built for %q", m.BuildMode)
 	}
 	if m.Category != "" && !categories[m.Category] {
 		p.add("plugin.json: Grafana has no category %q", m.Category)

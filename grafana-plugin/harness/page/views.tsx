@@ -373,7 +373,8 @@ export function DashboardView({ params }: ViewProps) {
     fetch(params.get('json') ?? 'dashboard.json')
       .then((r) => r.json() as Promise<DashboardJSON>)
       .then((json) => {
-        const s = dashboard(json);
+        const [from, to] = [params.get('from'), params.get('to')];
+        const s = dashboard(from && to ? { ...json, time: { from, to } } : json);
         setScene(s);
         setDashboard(s);
       });
