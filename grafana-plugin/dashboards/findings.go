@@ -5,7 +5,7 @@ func findings() Dashboard {
 	finding := Variable{
 		Type: "query", Name: "finding", Label: "Finding", Datasource: &source, Refresh: onRangeChange, Multi: true, IncludeAll: true,
 		Current: &Current{Text: []string{"All"}, Value: []string{"$__all"}},
-		Query: VariableQuery{RefID: "variable", Variable: "sql", SQL: `SELECT CAST(finding_id AS VARCHAR) AS value, severity || ', ' || summary AS text
+		Query: VariableQuery{RefID: "variable", Variable: "sql", SQL: `SELECT CAST(finding_id AS VARCHAR) AS __value, severity || ', ' || summary AS __text
 FROM findings
 WHERE first_seen < $__timeTo() AND last_seen >= $__timeFrom()
 ORDER BY last_seen DESC, finding_id

@@ -19,10 +19,7 @@ func key() Dashboard {
 			keyTile("Failed calls", "Calls on the key that failed, dry runs apart. The panel Failed calls has them by reason.",
 				"coalesce(sum(greatest(s.calls, s.uses)) FILTER (s.error_class <> 'dry_run'), 0)", "short").colours(blue, 1, orange),
 			stat("Last used", "How long before the end of the range the key was last used with success, as far back as the logs go.", "never used", "s",
-				table(`SELECT date_diff('second', max(last_event_time), $__timeTo()) AS value
-FROM usage_monthly
-WHERE $__keyFilter(key_arn) AND operation_class = 'cryptographic' AND error_class IS NULL AND first_event_time < $__timeTo()
-HAVING max(last_event_time) IS NOT NULL`)).decimals(0).colours(blue).says("before the end of the range"),
+				table(lastTime("$__keyFilter(key_arn) AND operation_class = 'cryptographic' AND error_class IS NULL"))).decimals(0).colours(blue).says("before the end of the range"),
 			stat("Findings", "Findings about the key in the range that nobody has resolved or suppressed.", "0", "short",
 				table(`SELECT count(*) AS value
 FROM findings

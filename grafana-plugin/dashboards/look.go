@@ -248,7 +248,7 @@ func grid(title, description, empty string, w, h int, q ...Query) Panel {
 	p.FieldConfig.Defaults.Custom = map[string]any{
 		"align": "auto", "cellOptions": map[string]any{"type": "auto"},
 	}
-	p = p.fields("^(Event ID|End event ID|Event)$", leads(rawEvent("${__from}", "${__to}")))
+	p = p.fields("^(event|event_id|Event|Event ID|End event ID)$", leads(rawEvent("${__from}", "${__to}")))
 	// Seconds and no milliseconds, which Grafana shows where times lie close together.
 	p = p.override(Matcher{ID: "byType", Options: "time"}, unit("time:YYYY-MM-DD HH:mm:ss"))
 	p.Options = map[string]any{"showHeader": true, "cellHeight": "sm", "footer": map[string]any{"show": false, "reducer": []string{"sum"}}}

@@ -70,3 +70,20 @@ FROM sums
 GROUP BY ALL
 ORDER BY time`
 }
+
+// lastTime is how long before the end of the range something was seen last that
+// fits a condition, in seconds. Sums reach beyond the end of the range, so of the
+// month, day and hour in which it lies finer ones are asked.
+func lastTime(where string) string {
+	return `SELECT date_diff('second', max(seen), $__timeTo()) AS value
+FROM (
+  SELECT last_event_time AS seen FROM usage_monthly WHERE last_event_time < $__timeTo() AND ` + where + `
+  UNION ALL
+  SELECT last_event_time FROM usage_daily
+  WHERE day >= date_trunc('month', $__timeTo()) AND last_event_time < $__timeTo() AND ` + where + `
+  UNION ALL
+  SELECT least(last_event_time, $__timeTo()) FROM usage_hourly
+  WHERE hour >= date_trunc('day', $__timeTo()) AND first_event_time < $__timeTo() AND ` + where + `
+) AS sums
+HAVING max(seen) IS NOT NULL`
+}

@@ -20,8 +20,11 @@ LIMIT 200`})},
 FROM key_use
 WHERE `+byPrincipal+` AND first_seen >= $__timeFrom() AND first_seen < $__timeTo()
   AND (SELECT min(first_event_time) FROM arrivals) < $__timeFrom()`)).colours(blue, 1, orange).says("never called before"),
-			principalEnd("First seen", "How long before the end of the range the principal first called KMS, as far back as the logs go.", "min(first_event_time)").says("before the end of the range"),
-			principalEnd("Last seen", "How long before the end of the range the principal last called KMS.", "max(last_event_time)").says("before the end of the range"),
+			principalEnd("First seen", "How long before the end of the range the principal first called KMS, as far back as the logs go.", `SELECT date_diff('second', min(first_event_time), $__timeTo()) AS value
+FROM usage_monthly
+WHERE `+byPrincipal+` AND first_event_time < $__timeTo()
+HAVING count(*) > 0`),
+			principalEnd("Last seen", "How long before the end of the range the principal last called KMS.", lastTime(byPrincipal)),
 			bars("Calls by operation", "What the principal did over time. Something that begins or stops without a release is worth a question.",
 				"The principal did not call KMS in this range.", 16, 9, series(top("u.event_name", "u.call_count", ofPrincipal), "{{name}}")).operations(),
 			bars("Failed calls", "The principal's failed calls by class of the error.", "No call of the principal failed in this range.", 8, 9,
@@ -59,11 +62,8 @@ FROM `+usage+` AS u
 WHERE `+ofPrincipal))
 }
 
-func principalEnd(title, description, moment string) Panel {
-	return stat(title, description, "never", "s", table(`SELECT date_diff('second', `+moment+`, $__timeTo()) AS value
-FROM usage_monthly
-WHERE `+byPrincipal+` AND first_event_time < $__timeTo()
-HAVING count(*) > 0`)).decimals(0).colours(blue)
+func principalEnd(title, description, sql string) Panel {
+	return stat(title, description, "never", "s", table(sql)).decimals(0).colours(blue).says("before the end of the range")
 }
 
 func principalRanking(title, description, by string) Panel {

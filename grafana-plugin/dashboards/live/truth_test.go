@@ -277,6 +277,9 @@ func TestKeyTellsTheTruth(t *testing.T) {
 	}
 	// One call is in the owner's logs alone and one in the caller's: from sums, which the
 	// ledger reads, that looks like one.
+	// A second before the deletion was scheduled it was used for the last time.
+	ends := span{october(9), october(9).Add(10*time.Hour + 30*time.Minute), time.Hour}
+	equal(t, "Last used", one(t, shown(t, uid, "Last used", ends, orders)), 30*60+1)
 	equal(t, "Cross-account use of "+exporter.Scenario, used, float64(exporter.EventCount-1))
 	equal(t, "Findings of the key orders", float64(shown(t, uid, "All findings", month, orders).Rows()), 2)
 }
