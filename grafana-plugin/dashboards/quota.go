@@ -11,18 +11,20 @@ func quota() Dashboard {
 			Detectors: []string{rateDetector}, Accounts: []string{"$account"}, Regions: []string{"$region"},
 		}})},
 		[]Panel{
-			quotaStat("Nearest", "How near the busiest second of all came to its quota. From 80 % on ask AWS for more or spread the calls, over 100 % AWS refuses calls.",
-				"coalesce(max(share), 0)", "percentunit").decimals(0).colours(blue, 0.8, orange, 1, red),
+			stat("Nearest", "How near the busiest second of all came to its quota. From 80 % on ask AWS for more or spread the calls, over 100 % AWS refuses calls.",
+				"no requests", "percentunit", table(`WITH `+rates("", rateScope)+`
+SELECT CASE WHEN count(*) > 0 THEN coalesce(max(share), 0) END AS value
+FROM headroom`)).decimals(0).colours(blue, 0.8, orange, 1, red),
 			quotaStat("Quotas near", "Quotas of an account and Region of which a second used 80 % or more. The table below has them first.",
-				"count(*) FILTER (share >= 0.8)", "short").colours(blue, 1, orange),
+				"count(DISTINCT (account_id, region, quota_name, custom_key_store_id)) FILTER (near_seconds > 0 AND "+busy+")", "short").colours(blue, 1, orange),
 			quotaStat("Seconds", "Seconds with 80 % of a quota or more, over all accounts, Regions and quotas.",
-				"sum(near_seconds)", "short").colours(blue, 1, orange),
+				"coalesce(sum(near_seconds) FILTER ("+busy+"), 0)", "short").colours(blue, 1, orange),
 			quotaStat("Throttled", "Requests that were refused because a quota was used up. Not all of them are logged. Programs should wait and try again; many of them need a higher quota.",
 				"sum(throttled_count)", "short").colours(blue, 1, red),
 			quotaStat("Peak rate", "Requests in the busiest second of all, whatever the quota.",
 				"max(peak_count)", "reqps").decimals(0),
-			quotaStat("In use", "Quotas of an account and Region that had requests in the range.",
-				"count(*)", "short"),
+			quotaStat("Requests", "Requests that count against a quota.",
+				"sum(request_count)", "short"),
 			peaksOverTime(), headroomTable(), peakCallers(), dailyPeaks(), throttledOverTime(),
 		})
 }
@@ -46,9 +48,7 @@ ORDER BY 1`}
 // clicked on.
 func peakVariable() Variable {
 	v := single("peak", "Peak")
-	v.IncludeAll = true
-	v.Current = &Current{Text: "All", Value: "$__all"}
-	v.Query = VariableQuery{RefID: "variable", Variable: "sql", SQL: `WITH ` + rates("") + `
+	v.Query = VariableQuery{RefID: "variable", Variable: "sql", SQL: `WITH ` + rates("", rateScope+" AND "+busy) + `
 SELECT strftime(peak_second, '%Y-%m-%d %H:%M') || '  ' || CAST(round(100 * share) AS INTEGER) || ' %' AS __text, strftime(peak_second, '%Y-%m-%d %H:%M') AS __value
 FROM headroom
 WHERE share IS NOT NULL
@@ -60,7 +60,9 @@ LIMIT 25`}
 // rates has CTEs with one row per account, Region and quota, and whatever else it
 // is grouped by, such as a time: how near the busiest second came to what holds
 // for the account. A single request is never near a quota of one a second or less.
-func rates(group string) string {
+//
+// Which minutes count is said by scope: of months there are millions.
+func rates(group, scope string) string {
 	name := ""
 	if group != "" {
 		name, group = "r.time, ", group+" AS time, "
@@ -74,8 +76,7 @@ func rates(group string) string {
     sum(request_count) AS request_count,
     sum(throttled_count) AS throttled_count
   FROM request_rate
-  WHERE $__timeFilter(minute, 1m) AND $__accountFilter(account_id) AND $__regionFilter(region) AND $__filter(quota_name, quota)
-    AND $__adhocFilters(request_rate)
+  WHERE ` + scope + `
   GROUP BY ALL
 ),
 used AS (SELECT DISTINCT account_id, region, quota_name FROM rates),
@@ -102,17 +103,29 @@ headroom AS (
 )`
 }
 
-// quotaStat is one number over all quotas.
+// busy leaves out minutes in which no second had two requests: these are never near
+// a quota of more than one, and most minutes are such.
+const busy = "peak_count > 1"
+
+// quotaStat is one number over all minutes.
 func quotaStat(title, description, number, unit string) Panel {
-	return stat(title, description, "no requests", unit, table(`WITH `+rates("")+`
-SELECT CASE WHEN count(*) > 0 THEN `+number+` END AS value
-FROM headroom`))
+	return stat(title, description, "no requests", unit, table(`SELECT CASE WHEN count(*) > 0 THEN `+number+` END AS value
+FROM request_rate
+WHERE `+rateScope))
 }
+
+// quotaScope are the conditions on request_rate by variables, rateScope those by ad
+// hoc filters too.
+const (
+	quotaScope = `$__timeFilter(minute, 1m) AND $__accountFilter(account_id) AND $__regionFilter(region) AND $__filter(quota_name, quota)`
+	rateScope  = quotaScope + `
+    AND $__adhocFilters(request_rate)`
+)
 
 // quotaSeries sums or compares a number of all quotas over time, the largest eight
 // of them by name.
-func quotaSeries(number, where, column string) Query {
-	return series(`WITH `+rates("$__timeGroup(minute, auto(1m), zero)")+`,
+func quotaSeries(number, minutes, where, column string) Query {
+	return series(`WITH `+rates("$__timeGroup(minute, auto(1m), zero)", rateScope+" AND "+minutes)+`,
 named AS (
   SELECT time, account_name || ', ' || region || ', ' || quota_name AS name, `+number+` AS n
   FROM headroom
@@ -129,7 +142,7 @@ ORDER BY named.time`, "{{name}}")
 func peaksOverTime() Panel {
 	p := lines("Busiest second as share of the quota",
 		"The busiest second of each point in time, as share of what the quota allows a second; the eight quotas that came nearest. The dashed lines are 80 % and 100 %: above the first ask for more, above the second AWS refuses calls.",
-		noRequests, 24, 9, quotaSeries("max(share)", "share IS NOT NULL", "share")).unit("percentunit").decimals(0)
+		noRequests, 24, 9, quotaSeries("max(share)", busy, "share IS NOT NULL", "share")).unit("percentunit").decimals(0)
 	// Lines have the colour of what to do.
 	p = p.colours(blue, 0.8, orange, 1, red)
 	c := p.FieldConfig.Defaults.Custom
@@ -145,7 +158,7 @@ func peaksOverTime() Panel {
 func headroomTable() Panel {
 	return grid("Headroom",
 		"For each account, Region and quota the busiest second and what was left of the quota then, the nearest first. The moment of the peak leads to who was calling. The same, for scripts: kmstrail query quota_headroom.",
-		noRequests, 24, 9, table(`WITH `+rates("")+`
+		noRequests, 24, 9, table(`WITH `+rates("", rateScope)+`
 SELECT
   account_name,
   account_id,
@@ -191,19 +204,13 @@ func toPeak() Link {
 
 func peakCallers() Panel {
 	return grid("Raw: who was calling in the peak minute",
-		"The calls of the peak minute that count against the quota, by caller, operation and key: of the busiest minute of the range, or of the one clicked on in the table above. Speak to the first of them, or ask for a higher quota.",
-		noRequests, 24, 8, table(`WITH `+rates("$__timeGroup(minute, 1m)")+`,
+		"The calls of the peak minute that count against the quota, by caller, operation and key: of the minute chosen above as Peak, which is the busiest of the range until another one is clicked on in a table. Speak to the first of them, or ask for a higher quota.",
+		noRequests, 24, 8, table(`WITH `+rates("minute", quotaScope+" AND $__filter(minute, peak)")+`,
 peak AS (
-  SELECT time, account_id, region, quota_name, custom_key_store_id
+  SELECT time AS minute, account_id, region, quota_name, custom_key_store_id
   FROM headroom
-  WHERE $__filter(strftime(time, '%Y-%m-%d %H:%M'), peak)
   ORDER BY share DESC NULLS LAST, time, account_id, region, quota_name
   LIMIT 1
-),
-seconds AS (
-  SELECT p.time + to_seconds(CAST(s.n AS INTEGER)) AS second, p.account_id, p.region, p.quota_name, p.custom_key_store_id
-  FROM peak AS p
-  CROSS JOIN range(60) AS s (n)
 ),
 calls AS (
   SELECT
@@ -214,10 +221,10 @@ calls AS (
     max(c.event_time) AS last_seen,
     arg_max(c.event_id, c.event_time) AS event_id
   FROM quota_calls AS c
-  JOIN seconds AS s
-    ON s.second = c.event_time AND s.account_id = c.account_id AND s.region = c.region AND s.quota_name = c.quota_name
-    AND s.custom_key_store_id IS NOT DISTINCT FROM c.custom_key_store_id
-  WHERE $__timeFilter(c.event_time)
+  JOIN peak AS p
+    ON p.minute = date_trunc('minute', c.event_time) AND p.account_id = c.account_id AND p.region = c.region AND p.quota_name = c.quota_name
+    AND p.custom_key_store_id IS NOT DISTINCT FROM c.custom_key_store_id
+  WHERE $__timeFilter(c.event_time) AND $__filter(date_trunc('minute', c.event_time), peak)
   GROUP BY ALL
   ORDER BY request_count DESC, c.caller
   LIMIT 100
@@ -255,7 +262,7 @@ ORDER BY c.request_count DESC, c.caller`)).hide("account_id", "principal_arn", "
 func dailyPeaks() Panel {
 	return grid("Busiest second of each day",
 		"Day by day the quotas that came nearest, at most 200 rows. A share that grows from week to week reaches the quota: ask in time. The same, for scripts: kmstrail query quota_peaks.",
-		noRequests, 12, 10, table(`WITH `+rates("CAST(minute AS DATE)")+`
+		noRequests, 12, 10, table(`WITH `+rates("CAST(minute AS DATE)", rateScope+" AND "+busy)+`
 SELECT
   time AS day,
   account_name,
@@ -282,7 +289,7 @@ func throttledOverTime() Panel {
 	return bars("Throttled requests",
 		"Requests that were refused because a quota was used up, by account, Region and quota. Each is a call that somebody had to repeat, or that failed.",
 		"No request was throttled in this range and selection.",
-		12, 10, quotaSeries("sum(throttled_count)", "throttled_count > 0", "throttled_count")).
+		12, 10, quotaSeries("sum(throttled_count)", "throttled_count > 0", "true", "throttled_count")).
 		option("legend", map[string]any{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{"sum"}}).
 		fields(".*", shades(red))
 }
