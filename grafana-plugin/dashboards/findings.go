@@ -50,7 +50,7 @@ ORDER BY list_position(['new', 'in_progress', 'suppressed', 'resolved', 'withdra
 			grid("Verdicts", "What each detector says of each account and Region: FAIL means open findings, PASS that there are none and all was looked at, UNKNOWN that it could not know, and why. End the range at the last logs: days after them count as missing.",
 				"No detector ran in this range.", 24, 9, verdicts()).
 				hide("account_id").option("sortBy", []any{map[string]any{"displayName": "Verdict", "desc": false}}).
-				field("detector_id", leads(toFindings("detector_id"))).
+				field("detector_id", leads(toFindings())).
 				field("account_name", called("Account"), leads(toAccount("account_id"))).
 				field("reason", called("Reason")).field("finding_count", called("Findings")).field("suppressed_count", called("Suppressed")).
 				field("day_count", called("Days")).field("gap_days", unit("short")).field("excluded_days", unit("short")).
@@ -71,7 +71,7 @@ FROM finding_history AS h
 JOIN findings ON findings.finding_id = h.finding_id
 WHERE `+findingsInRange+`
 ORDER BY h.changed_at DESC, h.finding_id
-LIMIT 500`)).hide("finding_id").field("summary", short(), leads(toFinding("finding_id"))).
+LIMIT 500`)).hide("finding_id").field("summary", short(), leads(toFinding())).
 				field("actor", called("By")).field("reason", called("Reason")).
 				widths("changed_at", 160, "actor", 90, "from_status", 95, "to_status", 95),
 		})
@@ -124,10 +124,10 @@ LIMIT 1000`
 // findingColumns show findings.
 func (p Panel) findingColumns() Panel {
 	return p.hide("account_id", "finding_id", "key_arn").
-		field("summary", short(), leads(toFinding("finding_id"))).
-		field("detector_id", leads(toFindings("detector_id"))).
+		field("summary", short(), leads(toFinding())).
+		field("detector_id", leads(toFindings())).
 		field("account_name", called("Account"), leads(toAccount("account_id"))).
-		field("key_name", called("Key"), leads(toKey("key_arn"))).
+		field("key_name", called("Key"), leads(toKey())).
 		field("caller", called("Caller"), short(), leads(principalItself())).
 		field("status_reason", called("Reason")).
 		widths("severity", 80, "status", 90, "detector_id", 220, "summary", 480, "account_name", 130, "region", 110, "key_name", 150,
@@ -140,7 +140,7 @@ func evidence() Panel {
   f.severity,
   f.summary,
   f.finding_id,
-  CAST(f.event_id AS VARCHAR) AS event,
+  CAST(f.event_id AS VARCHAR) AS evidence,
   CAST(epoch_ms(f.first_seen) AS VARCHAR) AS first_ms,
   CAST(epoch_ms(f.last_seen) + 1000 AS VARCHAR) AS end_ms,
   f.original
@@ -154,10 +154,10 @@ FROM (
 ) AS f
 WHERE f.event_id IS NOT NULL
 ORDER BY list_position(['critical', 'high', 'medium', 'low', 'info'], f.severity), f.last_seen DESC, f.finding_id, f.place
-LIMIT 1000`)).hide("finding_id", "first_ms", "end_ms").field("summary", short(), leads(toFinding("finding_id"))).
-		field("event", called("Event"), leads(rawEvent("${__data.fields.first_ms:raw}", "${__data.fields.end_ms:raw}"))).
+LIMIT 1000`)).hide("finding_id", "first_ms", "end_ms").field("summary", short(), leads(toFinding())).
+		field("evidence", called("Event"), leads(rawEvent("${__data.fields.first_ms:raw}", "${__data.fields.end_ms:raw}"))).
 		field("original", called("Original record"), inspected()).
-		widths("severity", 80, "event", 290, "original", 300)
+		widths("severity", 80, "evidence", 290, "original", 300)
 }
 
 func findingDetails() Panel {
@@ -174,7 +174,7 @@ FROM (
   WHERE `+findingsInRange+`
 ) AS f
 ORDER BY list_position(['critical', 'high', 'medium', 'low', 'info'], f.severity), f.last_seen DESC, f.finding_id, f.name
-LIMIT 1000`)).hide("finding_id").field("summary", short(), leads(toFinding("finding_id"))).
+LIMIT 1000`)).hide("finding_id").field("summary", short(), leads(toFinding())).
 		field("name", called("Name")).field("value", called("Value")).
 		widths("name", 150)
 }
@@ -209,8 +209,8 @@ func detectorRuns() Panel {
 FROM detector_runs
 WHERE $__timeFilter(window_start, 1d) AND $__filter(detector_id, detector) AND $__adhocFilters(detector_runs)
 GROUP BY ALL
-ORDER BY detector_id`)).field("detector_id", leads(toFindings("detector_id"))).
+ORDER BY detector_id`)).field("detector_id", leads(toFindings())).
 		field("run_count", called("Runs")).field("day_count", called("Days")).field("failed_count", append(textColours(text, 1, red), called("Failed"), width(70))...).
-		field("mean_ms", decimals(0)).field("version", called("Version")).
+		field("mean_ms", whole()).field("version", called("Version")).
 		widths("detector_id", 240, "version", 75, "run_count", 70, "day_count", 70, "last_run", 160)
 }

@@ -106,7 +106,7 @@ func dsVariable() Variable {
 const onRangeChange = 2
 
 // several is a variable of the plugin that can have several values, or all:
-// account, region, principal, detector, severity, status, …
+// account, region, principal, detector, severity, status and more.
 func several(kind, label string) Variable {
 	v := single(kind, label)
 	v.Multi, v.IncludeAll = true, true
@@ -248,6 +248,7 @@ func grid(title, description, empty string, w, h int, q ...Query) Panel {
 	p.FieldConfig.Defaults.Custom = map[string]any{
 		"align": "auto", "cellOptions": map[string]any{"type": "auto"},
 	}
+	// Links of overrides add up: a column with a link of its own has another name.
 	p = p.fields("^(event|event_id|Event|Event ID|End event ID)$", leads(rawEvent("${__from}", "${__to}")))
 	// Seconds and no milliseconds, which Grafana shows where times lie close together.
 	p = p.override(Matcher{ID: "byType", Options: "time"}, unit("time:YYYY-MM-DD HH:mm:ss"))
@@ -277,20 +278,9 @@ func states(title, description, empty string, w, h int, q ...Query) Panel {
 	return p
 }
 
-// logs are readable lines, one for each event.
-func logs(title, description, empty string, w, h int, q Query) Panel {
-	q.Format = "logs"
-	p := panel("logs", title, description, empty, w, h, []Query{q})
-	p.Options = map[string]any{
-		"showTime": true, "wrapLogMessage": true, "enableLogDetails": true, "sortOrder": "Descending", "dedupStrategy": "none",
-		"showLabels": false, "showCommonLabels": false, "prettifyLogMessage": false,
-	}
-	return p
-}
-
 // row is a line that opens and shuts the panels behind it.
-func row(title string, collapsed bool, panels ...Panel) Panel {
-	return Panel{Type: "row", Title: title, Collapsed: collapsed, Panels: panels, GridPos: GridPos{W: 24, H: 1}}
+func row(title string, panels ...Panel) Panel {
+	return Panel{Type: "row", Title: title, Collapsed: true, Panels: panels, GridPos: GridPos{W: 24, H: 1}}
 }
 
 // ---- What a panel can have besides
@@ -374,7 +364,7 @@ func (p Panel) option(name string, value any) Panel {
 func width(px int) Property       { return Property{ID: "custom.width", Value: px} }
 func called(name string) Property { return Property{ID: "displayName", Value: name} }
 func unit(name string) Property   { return Property{ID: "unit", Value: name} }
-func decimals(n int) Property     { return Property{ID: "decimals", Value: n} }
+func whole() Property             { return Property{ID: "decimals", Value: 0} }
 func coloured(color string) Property {
 	return Property{ID: "color", Value: Color{Mode: "fixed", FixedColor: color}}
 }
@@ -459,8 +449,8 @@ func column(variable, name string) string {
 
 // toKey leads to the dashboard of the key that a column has the ARN of, and so on.
 // Columns are named as in the result of the query.
-func toKey(arn string) Link {
-	return Link{Title: "Key", URL: dashboardURL(keyUID, column("key", arn))}
+func toKey() Link {
+	return Link{Title: "Key", URL: dashboardURL(keyUID, column("key", "key_arn"))}
 }
 
 func toPrincipal(arn string) Link {
@@ -511,13 +501,13 @@ func toAccount(id string) Link {
 }
 
 // toFindings leads to the findings of the detector that is in a column.
-func toFindings(detector string) Link {
-	return Link{Title: "Findings", URL: dashboardURL(findingsUID, column("detector", detector))}
+func toFindings() Link {
+	return Link{Title: "Findings", URL: dashboardURL(findingsUID, column("detector", "detector_id"))}
 }
 
 // toFinding leads to one finding, whose id is in a column.
-func toFinding(id string) Link {
-	return Link{Title: "Finding and its evidence", URL: dashboardURL(findingsUID, column("finding", id))}
+func toFinding() Link {
+	return Link{Title: "Finding and its evidence", URL: dashboardURL(findingsUID, column("finding", "finding_id"))}
 }
 
 // paint gives series names their colours; others are grey.
