@@ -26,7 +26,7 @@ func cost() Dashboard {
 			costBars("Cost by price class", "Making RSA key pairs costs 400 times as much as a symmetric request, asymmetric requests five times. "+listPrice,
 				"price_tier", 12, 9).paint("standard", blue, "asymmetric", "light-blue", "rsa_key_pair", "purple", "ecc_key_pair", "light-purple"),
 			costlyKeys(), costlyCallers(), bucketKeys(),
-			row("Prices used", true, priceTable()),
+			row("Prices used", priceTable()),
 		})
 }
 
@@ -103,7 +103,7 @@ func costlyKeys() Panel {
 		"The requests of which keys cost most, whoever pays. A key leads to who calls it and how often: caching of data keys and S3 Bucket Keys make it cheaper. "+listPrice,
 		noCost, 12, 10, table(`WITH `+costs("u.key_arn, u.key_account_id")+`
 SELECT
-  `+keyName("k", "c.key_arn")+` AS key_name,
+  `+keyName("c.key_arn")+` AS key_name,
   c.key_arn,
   `+accountName("a", "c.key_account_id")+` AS owner_name,
   c.key_account_id,
@@ -117,7 +117,7 @@ LEFT JOIN accounts AS a ON a.account_id = c.key_account_id
 GROUP BY k.aliases, c.key_arn, a.account_name, c.key_account_id
 ORDER BY cost_usd DESC, c.key_arn
 LIMIT 100`)).hide("key_arn", "key_account_id").costColumns().
-		field("key_name", called("Key"), leads(toKey("key_arn"))).
+		field("key_name", called("Key"), leads(toKey())).
 		field("owner_name", called("Owner"), leads(toAccount("key_account_id"))).
 		field("most_by", called("Most by")).
 		widths("owner_name", 140, "most_by", 120)
@@ -151,7 +151,7 @@ LIMIT 100`)).hide("principal_arn", "account_id").costColumns().
 func (p Panel) costColumns() Panel {
 	return p.field("cost_usd", called("Cost"), unit("currencyUSD"), width(90)).
 		field("request_count", width(90)).
-		field("cost_share", called("Share"), unit("percentunit"), decimals(0), cellGauge(), width(150),
+		field("cost_share", called("Share"), unit("percentunit"), whole(), cellGauge(), width(150),
 			Property{ID: "min", Value: 0}, Property{ID: "max", Value: 1}, coloured(blue))
 }
 
@@ -198,7 +198,7 @@ SELECT
   b.bucket,
   `+accountName("a", "b.account_id")+` AS account_name,
   b.account_id,
-  `+keyName("k", "b.key_arn")+` AS key_name,
+  `+keyName("b.key_arn")+` AS key_name,
   b.key_arn,
   b.caller_count,
   b.calls AS call_count,
@@ -212,7 +212,7 @@ LEFT JOIN prices AS p ON p.price_tier = b.price_tier
 LEFT JOIN keys AS k ON k.key_arn = b.key_arn
 LEFT JOIN accounts AS a ON a.account_id = b.account_id
 ORDER BY b.object_calls DESC, b.bucket, b.key_arn`)).hide("account_id", "key_arn").
-		field("bucket_key", called("Bucket Key"), cell("color-text"), Property{ID: "mappings", Value: []Mapping{{
+		field("bucket_key", called("Bucket Key"), colouredText(), Property{ID: "mappings", Value: []Mapping{{
 			Type: "value", Options: map[string]any{
 				"off":    map[string]any{"color": orange, "index": 0},
 				"partly": map[string]any{"color": "yellow", "index": 1},
@@ -221,12 +221,12 @@ ORDER BY b.object_calls DESC, b.bucket, b.key_arn`)).hide("account_id", "key_arn
 		}}}).
 		field("bucket", called("Bucket")).
 		field("account_name", called("Account"), leads(toAccount("account_id"))).
-		field("key_name", called("Key"), leads(toKey("key_arn"))).
+		field("key_name", called("Key"), leads(toKey())).
 		field("caller_count", called("Callers")).
 		field("object_calls", called("Name an object"), unit("short")).
-		field("object_share", called("Share"), unit("percentunit"), decimals(0)).
+		field("object_share", called("Share"), unit("percentunit"), whole()).
 		field("saved_calls", called("Could be saved"), unit("short")).
-		field("saved_share", called("Of all"), unit("percentunit"), decimals(0)).
+		field("saved_share", called("Of all"), unit("percentunit"), whole()).
 		field("saved_usd", called("In 30 days"), unit("currencyUSD")).
 		widths("bucket_key", 110, "account_name", 150, "key_name", 220, "caller_count", 90, "call_count", 80, "object_calls", 130, "object_share", 80,
 			"saved_calls", 130, "saved_share", 80, "saved_usd", 110)

@@ -122,7 +122,7 @@ LIMIT 500`)).hide("account_id").
 		field("name", called("Account"), leads(toAccount("account_id"))).
 		field("first_day", called("From"), unit("time:YYYY-MM-DD")).field("last_day", called("To"), unit("time:YYYY-MM-DD")).
 		field("days", called("Days")).
-		field("gap", called("What"), cell("color-text"), Property{ID: "mappings", Value: []Mapping{{
+		field("gap", called("What"), colouredText(), Property{ID: "mappings", Value: []Mapping{{
 			Type: "value", Options: map[string]any{
 				"gap":          map[string]any{"color": red, "index": 0},
 				"KMS left out": map[string]any{"color": orange, "index": 1},
@@ -140,7 +140,7 @@ func verdictsTable() Panel {
 		"No detector has run, or there are no logs.",
 		12, 10, q).
 		hide("account_id", "suppressed_count", "day_count", "gap_days", "excluded_days", "failed_file_count", "missed_days", "stale_days", "finding_count").
-		field("detector_id", called("Detector"), leads(toFindings("detector_id"))).
+		field("detector_id", called("Detector"), leads(toFindings())).
 		field("account_name", called("Account"), leads(toAccount("account_id"))).
 		field("reason", called("Why")).
 		widths("detector_id", 240, "account_name", 130, "region", 110, "verdict", 100)
@@ -181,19 +181,19 @@ SELECT
 FROM runs AS r
 CROSS JOIN days AS d
 ORDER BY r.failed_count DESC, r.detector_id`)).
-		field("health", called("Health"), cell("color-text"), Property{ID: "mappings", Value: []Mapping{{
+		field("health", called("Health"), colouredText(), Property{ID: "mappings", Value: []Mapping{{
 			Type: "value", Options: map[string]any{
 				"failing": map[string]any{"color": red, "index": 0},
 				"behind":  map[string]any{"color": orange, "index": 1},
 				"ok":      map[string]any{"color": green, "index": 2},
 			},
 		}}}).
-		field("detector_id", called("Detector"), leads(toFindings("detector_id"))).
+		field("detector_id", called("Detector"), leads(toFindings())).
 		field("run_days", called("Days run"), unit("short")).
 		field("missed_count", append(textColours(text, 1, orange), called("Days missed"))...).
 		field("run_count", called("Runs")).
 		field("failed_count", append(textColours(text, 1, red), called("Failed"))...).
-		field("last_run", called("Last run"), unit("time:YYYY-MM-DD HH:mm:ss")).field("mean_ms", called("Mean"), decimals(0)).field("slowest_ms", called("Slowest"), decimals(0)).
+		field("last_run", called("Last run"), unit("time:YYYY-MM-DD HH:mm:ss")).field("mean_ms", called("Mean"), whole()).field("slowest_ms", called("Slowest"), whole()).
 		field("finding_count", called("Found, day by day")).
 		field("last_error", called("Last error")).
 		widths("health", 90, "detector_id", 280, "run_days", 90, "missed_count", 110, "run_count", 80, "failed_count", 80, "last_run", 170,
@@ -287,7 +287,7 @@ LEFT JOIN accounts AS a ON a.account_id = l.account_id
 ORDER BY l.late_count DESC, l.day DESC, l.account_id, l.region`)).hide("account_id").
 		field("name", called("Account"), leads(toAccount("account_id"))).
 		field("day", unit("time:YYYY-MM-DD")).
-		field("late_count", called("Late")).field("event_count", called("Of")).field("late_share", called("Share"), unit("percentunit"), decimals(0)).
+		field("late_count", called("Late")).field("event_count", called("Of")).field("late_share", called("Share"), unit("percentunit"), whole()).
 		field("most_minutes", called("Latest within"), unit("m")).
 		widths("name", 170, "region", 130, "day", 110, "late_count", 80, "event_count", 80, "late_share", 80)
 }

@@ -192,7 +192,7 @@ LIMIT 500`)).hide("caller_account_id", "key_account_id").trustColours().
 		field("key_count", called("Keys")).field("caller_count", called("Callers")).field("call_count", called("Calls")).
 		field("denied_count", append(textColours(text, 1, orange), called("Denied"))...).
 		field("first_ever", called("First call of all")).
-		field("is_new", called("In range"), coloured(orange), cell("color-text")).
+		field("is_new", called("In range"), coloured(orange), colouredText()).
 		field("last_seen", called("Last call")).
 		widths("trust", 140, "caller_name", 190, "owner_name", 190, "direction", 90, "key_count", 80, "caller_count", 90, "call_count", 80,
 			"denied_count", 90, "first_ever", 170, "is_new", 90)
@@ -204,7 +204,7 @@ func ledgerTable() Panel {
 		noCrossCalls, 24, 11, table(`WITH `+across+`
 SELECT
   `+worstTrust+` AS trust,
-  `+keyName("k", "l.key_arn")+` AS key_name,
+  `+keyName("l.key_arn")+` AS key_name,
   l.key_arn,
   `+accountName("o", "l.key_account_id")+` AS owner_name,
   l.key_account_id,
@@ -225,7 +225,7 @@ LEFT JOIN keys AS k ON k.key_arn = l.key_arn
 GROUP BY k.aliases, l.key_arn, o.account_name, l.key_account_id, l.region, c.account_name, l.caller_account_id, l.caller_id
 ORDER BY trust = 'trusted', trust = 'not needed', call_count DESC, l.key_arn, l.caller_id
 LIMIT 500`)).hide("key_arn", "key_account_id", "caller_account_id", "principal_arn").trustColours().
-		field("key_name", called("Key"), leads(toKey("key_arn"))).
+		field("key_name", called("Key"), leads(toKey())).
 		field("owner_name", called("Owner"), leads(toAccount("key_account_id"))).
 		field("caller_account", called("Caller's account"), leads(toAccount("caller_account_id"))).
 		field("caller_name", called("Caller"), leads(toPrincipal("principal_arn"))).
@@ -237,7 +237,7 @@ LIMIT 500`)).hide("key_arn", "key_account_id", "caller_account_id", "principal_a
 
 // trustColours are those of the column trust.
 func (p Panel) trustColours() Panel {
-	return p.field("trust", called("Trust"), cell("color-text"), Property{ID: "mappings", Value: []Mapping{{
+	return p.field("trust", called("Trust"), colouredText(), Property{ID: "mappings", Value: []Mapping{{
 		Type: "value", Options: map[string]any{
 			"untrusted":         map[string]any{"color": red, "index": 0},
 			"untrusted in part": map[string]any{"color": red, "index": 1},
@@ -247,9 +247,9 @@ func (p Panel) trustColours() Panel {
 	}}})
 }
 
-// cell is how a cell of a table is drawn.
-func cell(kind string) Property {
-	return Property{ID: "custom.cellOptions", Value: map[string]any{"type": kind}}
+// colouredText has the text of cells in its colour.
+func colouredText() Property {
+	return Property{ID: "custom.cellOptions", Value: map[string]any{"type": "color-text"}}
 }
 
 func crossFindings() Panel {
@@ -261,7 +261,7 @@ func crossFindings() Panel {
 		}}).
 		hide("detector_id", "account_id", "region", "key_arn", "principal_arn", "first_seen", "status_reason", "finding_id", "aliases").
 		widths("severity", 80, "status", 90, "account_name", 130, "event_count", 80, "last_seen", 160).
-		field("summary", leads(toFinding("finding_id"))).
+		field("summary", leads(toFinding())).
 		field("account_name", leads(toAccount("account_id")))
 }
 

@@ -68,7 +68,7 @@ LIMIT 25`)),
 				"Nobody changed the key in this range.", 24, 6, table(changesWhere("$__keyFilter(c.key_arn)"))).changeColumns().hide("owner", "name"),
 			resourcesOfKey(),
 			lastEvents(" of the key", "$__keyFilter(e.key_arn)"),
-			row("Encryption contexts and single calls (reads raw events of the whole range)", true,
+			row("Encryption contexts and single calls (reads raw events of the whole range)",
 				grid("Encryption contexts (raw)", "Which context keys the calls had, how many values, on what share of the calls. A few calls without what is nearly always there deserve a look.",
 					"No call on the key in this range takes an encryption context.", 24, 7, named("context_profile", "key_arn", "$key")).
 					hide("key_arn", "aliases").widths("side", 90, "context_key", 220, "value_count", 100, "call_count", 80, "share", 80, "caller_count", 110, "first_seen", 160, "last_seen", 160),

@@ -183,7 +183,7 @@ type Field struct {
 	Custom      map[string]any `json:"custom,omitempty"`
 }
 
-// Color says where colours come from: fixed, thresholds, shades, …
+// Color says where colours come from: fixed, thresholds, shades and more.
 type Color struct {
 	Mode       string `json:"mode"`
 	FixedColor string `json:"fixedColor,omitempty"`

@@ -3,9 +3,9 @@ package dashboards
 // Names instead of ids, in SQL. Joins are to tables that hold little: accounts
 // from the configuration, and keys.
 
-// keyName is an alias of the key, else its id; k is the alias of the table keys.
-func keyName(k, arn string) string {
-	return "coalesce(" + k + ".aliases, regexp_extract(" + arn + ", '[^/]*$'), 'no key')"
+// keyName is an alias of the key, else its id, where k is the table keys.
+func keyName(arn string) string {
+	return "coalesce(k.aliases, regexp_extract(" + arn + ", '[^/]*$'), 'no key')"
 }
 
 // accountName is the name of an account, else its id; a is the alias of the

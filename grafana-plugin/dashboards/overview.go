@@ -28,7 +28,7 @@ func overview() Dashboard {
 				"No call failed in this range and selection.",
 				12, 9, series(top("u.error_class", "u.call_count", inScope+" AND u.error_class IS NOT NULL"), "{{name}}")).errors(),
 			keyChangesTable(), servicesRanking(),
-			row("Raw events of the last day of the range", true, lastEvents("",
+			row("Raw events of the last day of the range", lastEvents("",
 				"($__accountFilter(e.caller_account_id) OR $__accountFilter(e.key_account_id)) AND $__regionFilter(e.region)")),
 		})
 }
@@ -176,7 +176,7 @@ func keysTable() Panel {
 		"The keys that were called most, by alias, with the share that failed. A name leads to all about the key.",
 		"No key was called in this range and selection.",
 		12, 9, table(`SELECT
-  `+keyName("k", "s.key_arn")+` AS name,
+  `+keyName("s.key_arn")+` AS name,
   s.key_arn,
   `+accountName("a", "s.key_account_id")+` AS owner,
   s.region,
@@ -199,7 +199,7 @@ FROM (
 LEFT JOIN accounts AS a ON a.account_id = s.key_account_id
 LEFT JOIN keys AS k ON k.key_arn = s.key_arn
 ORDER BY s.call_count DESC, s.key_arn`)).hide("key_arn").
-		field("name", called("Key"), leads(toKey("key_arn"))).
+		field("name", called("Key"), leads(toKey())).
 		field("owner", called("Owner")).field("failed_count", called("Failed")).field("caller_count", called("Callers")).
 		widths("region", 105, "call_count", 70, "failed_count", 65, "caller_count", 70, "state", 125, "owner", 125)
 }
@@ -266,7 +266,7 @@ func changesWhere(where string) string {
   c.event_name,
   ` + accountName("a", "c.account_id") + ` AS owner,
   c.account_id,
-  ` + keyName("k", "c.key_arn") + ` AS name,
+  ` + keyName("c.key_arn") + ` AS name,
   c.key_arn,
   coalesce(c.principal_arn, 'KMS itself') AS done_by,
   c.alias_name,
@@ -284,7 +284,7 @@ LIMIT 500`
 func (p Panel) changeColumns() Panel {
 	return p.hide("account_id", "key_arn").
 		field("owner", called("Account"), leads(toAccount("account_id")), width(130)).
-		field("name", called("Key"), leads(toKey("key_arn"))).
+		field("name", called("Key"), leads(toKey())).
 		field("done_by", called("Done by"), short(), leads(principalItself())).
 		field("event", called("Event")).
 		field("alias_name", called("Alias")).

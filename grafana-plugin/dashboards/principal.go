@@ -41,7 +41,7 @@ HAVING count(*) > 0`),
 				"The principal changed no key in this range.", 24, 6, table(changesWhere("$__principalFilter(c.principal_arn)"))).changeColumns().hide("done_by"),
 			addressesOfPrincipal("Source addresses, last day of the range (raw)", "greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)", "the last day of the range"),
 			lastEvents(" of the principal", eventOfPrincipal),
-			row("Whole range (reads raw events)", true,
+			row("Whole range (reads raw events)",
 				addressesOfPrincipal("Source addresses (raw)", "$__timeFrom()", "the range"),
 				grid("Single calls (raw)", "The newest 200 calls of the range. The event id leads to the original record.",
 					"The principal did not call KMS in this range.", 24, 12, table(rawEvents(eventOfPrincipal, "$__timeFrom()"))).eventColumns().hide("caller")),
@@ -79,7 +79,7 @@ LIMIT 15`))
 func keysOfPrincipal() Panel {
 	return grid("Keys", "The keys that the principal called, with operations and outcome. New are those that it never called before the range, as far as the logs tell.",
 		"The principal called no key in this range.", 24, 9, table(`SELECT
-  `+keyName("k", "s.key_arn")+` AS name,
+  `+keyName("s.key_arn")+` AS name,
   coalesce(s.key_arn, 'none') AS key_arn,
   `+accountName("a", "s.key_account_id")+` AS owner,
   CASE WHEN f.first_seen >= $__timeFrom() AND (SELECT min(first_event_time) FROM arrivals) < $__timeFrom() THEN 'new' ELSE '' END AS new,
@@ -114,7 +114,7 @@ LEFT JOIN (
 LEFT JOIN accounts AS a ON a.account_id = s.key_account_id
 LEFT JOIN keys AS k ON k.key_arn = s.key_arn
 ORDER BY s.call_count DESC, s.key_arn`)).hide("key_arn").
-		field("name", called("Key"), leads(toKey("key_arn"))).
+		field("name", called("Key"), leads(toKey())).
 		field("new", append(textColours(orange), called("New"), width(60))...).
 		field("owner", called("Owner")).field("failed_count", called("Failed otherwise")).
 		field("services", pills()).field("operations", pills()).
@@ -126,7 +126,7 @@ func failuresOfPrincipal() Panel {
 		"No call of the principal failed in this range.", 24, 7, table(`SELECT
   s.error_class,
   s.event_name,
-  `+keyName("k", "s.key_arn")+` AS name,
+  `+keyName("s.key_arn")+` AS name,
   coalesce(s.key_arn, 'none') AS key_arn,
   `+accountName("a", "s.key_account_id")+` AS owner,
   s.call_count,
@@ -144,7 +144,7 @@ FROM (
 LEFT JOIN accounts AS a ON a.account_id = s.key_account_id
 LEFT JOIN keys AS k ON k.key_arn = s.key_arn
 ORDER BY s.error_class = 'denied' DESC, s.call_count DESC, s.key_arn, s.event_name`)).hide("key_arn").
-		field("name", called("Key"), leads(toKey("key_arn"))).field("owner", called("Owner")).
+		field("name", called("Key"), leads(toKey())).field("owner", called("Owner")).
 		widths("error_class", 140, "event_name", 200, "owner", 140, "call_count", 80, "first_seen", 160, "last_seen", 160)
 }
 

@@ -182,7 +182,7 @@ LIMIT 500`)).hide("account_id", "peak_minute", "quota_name").
 		field("quota_per_second", called("Allowed"), unit("reqps")).
 		field("origin", called("From")).
 		field("peak_count", called("Busiest second"), unit("reqps")).
-		field("peak_share", append(textColours(blue, 0.8, orange, 1, red), called("Share"), unit("percentunit"), decimals(0),
+		field("peak_share", append(textColours(blue, 0.8, orange, 1, red), called("Share"), unit("percentunit"), whole(),
 			cellGauge(), Property{ID: "min", Value: 0}, Property{ID: "max", Value: 1})...).
 		field("peak_second", called("When"), leads(toPeak())).
 		field("near_seconds", append(textColours(text, 1, orange), called("Seconds ≥ 80 %"), unit("short"))...).
@@ -238,7 +238,7 @@ SELECT
   c.caller AS principal_arn,
   c.service,
   c.event_name,
-  `+keyName("k", "c.key_arn")+` AS key_name,
+  `+keyName("c.key_arn")+` AS key_name,
   c.key_arn,
   c.request_count,
   c.throttled_count,
@@ -252,7 +252,7 @@ ORDER BY c.request_count DESC, c.caller`)).hide("account_id", "principal_arn", "
 		field("account_name", called("Account"), leads(toAccount("account_id"))).
 		field("quota_name", called("Quota")).
 		field("caller_name", called("Caller"), leads(toPrincipal("principal_arn"))).
-		field("key_name", called("Key"), leads(toKey("key_arn"))).
+		field("key_name", called("Key"), leads(toKey())).
 		field("throttled_count", append(textColours(text, 1, red), called("Throttled"))...).
 		field("first_seen", called("First")).field("last_seen", called("Last")).field("event_id", called("Last event")).
 		widths("account_name", 140, "region", 110, "quota_name", 230, "caller_name", 200, "service", 90, "event_name", 170, "key_name", 200,
@@ -280,7 +280,7 @@ LIMIT 200`)).hide("account_id", "peak_minute").
 		field("day", unit("time:YYYY-MM-DD")).
 		field("account_name", called("Account"), leads(toAccount("account_id"))).
 		field("quota_name", called("Quota")).
-		field("peak_share", append(textColours(text, 0.8, orange, 1, red), called("Share"), unit("percentunit"), decimals(0))...).
+		field("peak_share", append(textColours(text, 0.8, orange, 1, red), called("Share"), unit("percentunit"), whole())...).
 		field("peak_second", called("When"), leads(toPeak())).
 		widths("day", 100, "account_name", 130, "region", 110, "peak_share", 70, "peak_second", 160, "throttled_count", 90)
 }

@@ -27,12 +27,14 @@ import (
 	"github.com/kmstrail/kmstrail/internal/flightsql/action"
 )
 
-// What named queries are told by.
-type (
-	NamedQuery = action.NamedQuery
-	Param      = action.Param
-	Column     = action.Column
-)
+// NamedQuery is a ready-made question of the server.
+type NamedQuery = action.NamedQuery
+
+// Param is a parameter of a named query.
+type Param = action.Param
+
+// Column is a column of a result or a table.
+type Column = action.Column
 
 // Options say where the server is.
 type Options struct {

@@ -48,7 +48,7 @@ func TestClient_forget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // nothing follows
+	defer c.Close()
 	ended := make(chan error, 1)
 	go func() {
 		_, err := c.Query(t.Context(), "SELECT ?", 1)

@@ -77,7 +77,7 @@ type instance struct {
 // compares each number with the threshold.
 func (r alertRule) evaluate(t *testing.T, at time.Time) []instance {
 	t.Helper()
-	q, raw := r.Data[0], []byte(nil)
+	q := r.Data[0]
 	raw, err := json.Marshal(q.Model)
 	if err != nil {
 		t.Fatal(err)

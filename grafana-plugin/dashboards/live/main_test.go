@@ -103,7 +103,7 @@ var (
 type selection map[string][]string
 
 func pluginContext() backend.PluginContext {
-	return backend.PluginContext{OrgID: 1, PluginID: settings.Type, DataSourceInstanceSettings: &settings}
+	return backend.PluginContext{PluginID: settings.Type, DataSourceInstanceSettings: &settings}
 }
 
 // ask runs a query as Grafana does: with the values of the dashboard's variables.

@@ -259,7 +259,7 @@ func TestQueryData_slowNotices(t *testing.T) {
 				t.Errorf("%+v", a)
 			}
 		}
-		time.Sleep(asideTime) // until the questions have ended
+		time.Sleep(asideTime) //nolint:forbidigo // the bubble's clock: until the questions have ended
 	})
 }
 
@@ -307,7 +307,7 @@ func TestQueryData_lookups(t *testing.T) {
 		if r := d.one(t, "SELECT 1"); r.Error != nil || time.Since(start) > 0 {
 			t.Errorf("after %s: %v", time.Since(start), r.Error)
 		}
-		time.Sleep(2 * asideTime)
+		time.Sleep(2 * asideTime) //nolint:forbidigo // the bubble's clock
 	})
 }
 
