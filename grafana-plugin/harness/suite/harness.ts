@@ -23,7 +23,8 @@ const unpublished = /\/public\/(fonts|build\/img\/icons)\//;
 export class Harness {
   readonly ready: Ready = JSON.parse(process.env.HARNESS_READY!);
   /** Errors that the browser has told of. */
-  readonly errors: string[] = [];
+  private readonly errors: string[] = [];
+  private readonly caused: RegExp[] = [];
 
   constructor(readonly page: Page) {
     page.on('pageerror', (err) => this.errors.push(String(err)));
@@ -34,10 +35,14 @@ export class Harness {
     });
   }
 
-  /** Takes errors that a test has caused: the browser tells of each answer that is one. */
+  /** Says which errors the test causes: the browser tells of each answer that is one, when it comes. */
   expectErrors(pattern: RegExp) {
-    const others = this.errors.splice(0).filter((error) => !pattern.test(error));
-    expect(others, 'other errors on the console').toEqual([]);
+    this.caused.push(pattern);
+  }
+
+  /** Errors that the test did not cause. */
+  unexpected(): string[] {
+    return this.errors.filter((error) => !this.caused.some((pattern) => pattern.test(error)));
   }
 
   /** Opens a view. Objects among the parameters go as JSON. */
@@ -87,7 +92,7 @@ export const test = base.extend<{ harness: Harness }>({
   harness: async ({ page }, use) => {
     const harness = new Harness(page);
     await use(harness);
-    expect(harness.errors, 'errors on the console').toEqual([]);
+    expect(harness.unexpected(), 'errors on the console').toEqual([]);
   },
 });
 
