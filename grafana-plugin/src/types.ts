@@ -121,6 +121,8 @@ export interface KmsQuery extends DataQuery {
   legend?: string;
   /** Rows at most. */
   limit?: number;
+  /** The variables that macros in the SQL use, as ${name}: so that Grafana asks again when one changes. */
+  uses?: string[];
 
   /** Put in with each request, never saved. */
   adhoc?: AdHocFilter[];

@@ -1,4 +1,4 @@
-import { filterNames, interpolateSql } from './interpolate';
+import { filterNames, macroVariables, interpolateSql } from './interpolate';
 import { Reference } from './template';
 
 const VARIABLES: Record<string, string[]> = {
@@ -91,4 +91,19 @@ describe('filterNames', () => {
   ])('%s', (sql, want) => {
     expect(filterNames(sql)).toEqual(want);
   });
+});
+
+test.each([
+  ['$__accountFilter(account_id)', ['account']],
+  ['$__regionFilter(region) and $__principalFilter(principal_arn)', ['principal', 'region']],
+  ['$__keyFilter(key_arn, other)', ['other']],
+  [`$__keyFilter(key_arn, '\${other}')`, ['other']],
+  ['$__filter(service, which, \'not in\')', ['which']],
+  ['$__filter(coalesce(service, \'a\'), which)', ['which']],
+  ['$__keyFilter(a) or $__keyFilter(b)', ['key']],
+  ['$__timeFilter(hour, grain)', []],
+  [`'$__keyFilter(key_arn)' -- $__keyFilter(key_arn)`, []],
+  ['$__keyFilter(key_arn', []],
+])('macroVariables of %s', (sql, names) => {
+  expect(macroVariables(sql)).toEqual(names);
 });

@@ -55,6 +55,42 @@ export function filterNames(sql: string): string[] {
   return [...names];
 }
 
+/**
+ * The variables that filter macros use, in order: key of $__keyFilter(key_arn), x of
+ * $__keyFilter(key_arn, x). Grafana finds none of them by itself.
+ */
+export function macroVariables(sql: string): string[] {
+  const tokens = tokenize(sql);
+  const names = tokens.flatMap((token, i) => {
+    const end = endOfFilter(tokens, i);
+    if (end === i) {
+      return [];
+    }
+    const given = /^['"]?\$?\{?(\w+)/.exec(argumentsOf(tokens.slice(i + 1, end))[1] ?? '')?.[1];
+    return given ?? /^\$__(account|region|key|principal)Filter$/.exec(token.text)?.[1] ?? [];
+  });
+  return [...new Set(names)].sort();
+}
+
+/** The arguments of a macro, of the tokens from its opening bracket up to the closing one. */
+function argumentsOf(tokens: Token[]): string[] {
+  const args = [''];
+  let depth = 0;
+  for (const { kind, text } of tokens) {
+    if (kind === 'space' || kind === 'comment') {
+      continue;
+    }
+    depth -= text === ')' ? 1 : 0;
+    if (text === ',' && depth === 1) {
+      args.push('');
+    } else if (depth > 0) {
+      args[args.length - 1] += text;
+    }
+    depth += text === '(' ? 1 : 0;
+  }
+  return args;
+}
+
 /** The index of the bracket that closes the filter macro at i; i when there is none. */
 function endOfFilter(tokens: Token[], i: number): number {
   if (tokens[i].kind !== 'macro' || !FILTER_MACRO.test(tokens[i].text)) {

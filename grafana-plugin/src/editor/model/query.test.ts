@@ -77,6 +77,13 @@ describe('normalise', () => {
   });
 });
 
+test('SQL is saved with the variables that its macros use', () => {
+  const sql = 'select 1 from t where $__keyFilter(key_arn) and $__filter(f(a, b), x) -- $__regionFilter(region)';
+  expect(prune({ refId, kind: 'sql', sql }).uses).toEqual(['${key}', '${x}']);
+  expect(prune({ refId, kind: 'sql', sql: 'select 1', uses: ['${key}'] })).not.toHaveProperty('uses');
+  expect(prune({ refId, kind: 'findings', sql, uses: ['${key}'] })).not.toHaveProperty('uses');
+});
+
 test('prune leaves no noise in what is saved', () => {
   const query: KmsQuery = {
     refId,

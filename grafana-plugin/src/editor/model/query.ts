@@ -10,6 +10,7 @@ import type {
   NamedQueryCall,
   QueryKind,
 } from '../../types';
+import { macroVariables } from '../../request/interpolate';
 
 import { valuesNeeded } from './builder';
 import { missingParam, type Param } from './params';
@@ -142,6 +143,8 @@ export function prune(query: KmsQuery): KmsQuery {
   if (query.named) {
     kept.named = { id: query.named.id, params: pruneParams(query.named.params) };
   }
+  const uses = query.kind === 'sql' ? macroVariables(query.sql ?? '').map((name) => `\${${name}}`) : [];
+  keep(kept, 'uses', uses);
   // Put in with each request by the datasource.
   delete kept.adhoc;
   delete kept.variables;
