@@ -56,7 +56,9 @@ test('a query by keyboard alone', async ({ harness, page }) => {
   await expect(page.getByRole('radio', { name: 'SQL', exact: true })).toBeChecked();
   await page.keyboard.press('ArrowLeft');
   await expect(page.getByRole('radio', { name: 'Builder' })).toBeChecked();
-  // Another table.
+  // Another table, when the server has told which there are.
+  await harness.done();
+  await expect(page.getByText(/^One row per hour/)).toBeVisible();
   await tabTo(page, (name) => name.label.startsWith('Table'));
   await page.keyboard.type('findings');
   await expect(page.getByRole('option', { name: 'findings' }).first()).toBeVisible();
