@@ -13,13 +13,13 @@ func coverage() Dashboard {
 				"Days of an account and Region without log files, or without the KMS records that should be in them. What is quiet there is not known to be quiet: see the gaps below.",
 				"no logs", "short", table(`SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (state IN ('gap', 'excluded_or_write_only')) END AS value
 FROM coverage
-WHERE `+coverageScope)).colours(blue, 1, orange),
+WHERE `+coverageScope("coverage"))).colours(blue, 1, orange),
 			stat("95 % within",
 				"After how long 95 of 100 records have been delivered. Wait that long before a day counts as known. CloudTrail delivers most records within 15 minutes and promises nothing.",
 				"no events", "m", table(`WITH steps AS (
   SELECT delay_minutes, sum(sum(kms_event_count)) OVER (ORDER BY delay_minutes) / sum(sum(kms_event_count)) OVER () AS share
   FROM arrivals
-  WHERE delay_minutes IS NOT NULL AND `+coverageScope+`
+  WHERE delay_minutes IS NOT NULL AND `+coverageScope("arrivals")+`
   GROUP BY delay_minutes
 )
 SELECT min(delay_minutes) AS value
@@ -29,7 +29,7 @@ WHERE share >= 0.95`)).decimals(0).colours(blue, 60, orange, 1440, red),
 				"Records and files that were not taken as they are, and files that could not be read. See under Quarantine where each lies and why.",
 				"no logs", "short", table(`SELECT sum(greatest(quarantined_count, failed_file_count)) AS value
 FROM coverage
-WHERE `+coverageScope)).colours(blue, 1, orange),
+WHERE `+coverageScope("coverage"))).colours(blue, 1, orange),
 			stat("Runs failed",
 				"Runs of detectors over days of the range that ended with an error. Until one succeeds, nothing is known about findings of these days.",
 				"never ran", "short", table(`SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (error IS NOT NULL) END AS value
@@ -39,8 +39,10 @@ WHERE window_start < $__timeTo() AND window_end > $__timeFrom()`)).colours(blue,
 		})
 }
 
-// coverageScope are the conditions on tables with account, Region and day.
-const coverageScope = `$__dateFilter(day) AND $__accountFilter(account_id) AND $__regionFilter(region) AND $__adhocFilters()`
+// coverageScope are the conditions on a table with account, Region and day.
+func coverageScope(table string) string {
+	return `$__dateFilter(day) AND $__accountFilter(account_id) AND $__regionFilter(region) AND $__adhocFilters(` + table + `)`
+}
 
 const noLogs = "No logs of this range and selection have been read. Is the range after the newest event? Does kmstrail status say that it reads?"
 
@@ -76,7 +78,7 @@ func coverageStates() Panel {
 		noLogs, 24, 19, series(`WITH days AS (
   SELECT day, account_id, region, CASE WHEN failed_file_count > 0 AND state <> 'gap' THEN 'failed' ELSE state END AS word
   FROM coverage
-  WHERE `+coverageScope+`
+  WHERE `+coverageScope("coverage")+`
 ),
 ranked AS (
   SELECT account_id, region, row_number() OVER (ORDER BY count(*) FILTER (word IN ('gap', 'excluded_or_write_only', 'failed')) DESC, account_id, region) AS place
@@ -102,7 +104,7 @@ func gapsTable() Panel {
   SELECT *,
     row_number() OVER (PARTITION BY account_id, region ORDER BY day) - row_number() OVER (PARTITION BY account_id, region, state, reason ORDER BY day) AS run
   FROM coverage
-  WHERE `+coverageScope+`
+  WHERE `+coverageScope("coverage")+`
 )
 SELECT
   `+accountName("a", "d.account_id")+` AS name,
@@ -226,7 +228,7 @@ func delayOverTime() Panel {
     day, delay_minutes,
     sum(sum(kms_event_count)) OVER (PARTITION BY day ORDER BY delay_minutes) / sum(sum(kms_event_count)) OVER (PARTITION BY day) AS share
   FROM arrivals
-  WHERE delay_minutes IS NOT NULL AND `+coverageScope+`
+  WHERE delay_minutes IS NOT NULL AND `+coverageScope("arrivals")+`
   GROUP BY day, delay_minutes
 )
 SELECT
@@ -258,7 +260,7 @@ func delaySteps() Panel {
   END AS delay,
   sum(kms_event_count) AS event_count
 FROM arrivals
-WHERE `+coverageScope+`
+WHERE `+coverageScope("arrivals")+`
 GROUP BY delay_minutes
 ORDER BY delay_minutes NULLS LAST`))
 }
@@ -274,7 +276,7 @@ func lateTable() Panel {
     sum(kms_event_count) AS event_count,
     max(delay_minutes) AS most_minutes
   FROM arrivals
-  WHERE `+coverageScope+`
+  WHERE `+coverageScope("arrivals")+`
   GROUP BY ALL
   HAVING sum(kms_event_count) FILTER (delay_minutes > 60) > 0
   ORDER BY late_count DESC, day DESC

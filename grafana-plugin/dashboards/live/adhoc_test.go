@@ -13,7 +13,7 @@ func TestAdHocFilters(t *testing.T) {
 		t.Run(d.UID, func(t *testing.T) {
 			chosen := choices(t, d)[0]
 			for _, p := range panels(d) {
-				for _, column := range []string{"region", "severity"} {
+				for _, column := range []string{"region", "account_name", "aliases"} {
 					t.Run(p.Title+" by "+column, func(t *testing.T) {
 						for _, q := range p.Targets {
 							filtered := struct {

@@ -151,8 +151,8 @@ func TestGolden(t *testing.T) {
 			e, err := macros.Expand(sql, macros.Env{
 				From: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 				Interval: 20 * time.Minute, MaxDataPoints: 1000, Variables: q.Variables, AdHoc: q.AdHoc,
-				Columns: func(name string) bool { _, ok := table.column(name); return ok },
-				Type:    func(name string) string { c, _ := table.column(name); return c.Type },
+				Columns: func(_, name string) bool { _, ok := table.column(name); return ok },
+				Type:    func(_, name string) string { c, _ := table.column(name); return c.Type },
 			})
 			if err != nil {
 				t.Fatal(err)

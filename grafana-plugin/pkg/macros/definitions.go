@@ -245,18 +245,19 @@ func (x *expander) variable(a argument) (string, error) {
 }
 
 func adHocFilters(x *expander, c *call) error {
-	prefix := ""
+	prefix, table := "", ""
 	if len(c.args) == 1 {
 		a := c.args[0]
 		if k := x.tokens[a.first].kind; a.last != a.first+1 || k != word && k != quoted {
 			return x.wrong(a.first, a.last, "%q is no alias of a table", x.text(a))
 		}
-		prefix = x.source(a.first) + "."
+		table = x.source(a.first)
+		prefix = table + "."
 	}
 	x.result.AdHoc = true
 	var conditions []string
 	for _, f := range x.env.AdHoc {
-		condition, err := x.adHoc(f, prefix)
+		condition, err := x.adHoc(f, prefix, unquote(table))
 		if err != nil {
 			return fmt.Errorf("ad hoc filter on %s: %w", f.Key, err)
 		}
@@ -273,15 +274,15 @@ func adHocFilters(x *expander, c *call) error {
 }
 
 // adHoc writes one ad hoc filter, "" for one that does not concern the
-// statement.
-func (x *expander) adHoc(f AdHoc, prefix string) (string, error) {
-	if f.Key == "" || x.env.Columns != nil && !x.env.Columns(f.Key) {
+// statement. The table is the one that the macro names, "" if it does not.
+func (x *expander) adHoc(f AdHoc, prefix, table string) (string, error) {
+	if f.Key == "" || x.env.Columns != nil && !x.env.Columns(table, f.Key) {
 		x.notice("The ad hoc filter on %q was left out: there is no such column here.", f.Key)
 		return "", nil
 	}
 	columnType := ""
 	if x.env.Type != nil {
-		columnType = x.env.Type(f.Key)
+		columnType = x.env.Type(table, f.Key)
 	}
 	return f.condition(prefix+Identifier(f.Key), columnType)
 }

@@ -31,11 +31,12 @@ type Env struct {
 	// AdHoc are the ad hoc filters of the dashboard.
 	AdHoc []AdHoc
 	// Columns says which columns ad hoc filters can be about; those about
-	// others are left out with a notice. With nil they are about any.
-	Columns func(name string) bool
+	// others are left out with a notice. With nil they are about any. The table
+	// is the name or alias that the macro has as argument, "" if it has none.
+	Columns func(table, name string) bool
 	// Type returns the DuckDB type of a column that ad hoc filters are about,
 	// "" when it is not known. It may be nil. Lists and maps need it.
-	Type func(name string) string
+	Type func(table, name string) string
 }
 
 // All is the value of a variable that stands for all of its values.

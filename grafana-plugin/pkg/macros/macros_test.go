@@ -397,8 +397,8 @@ func TestAdHoc(t *testing.T) {
 	}
 	for _, test := range tests {
 		e := Env{
-			AdHoc: []AdHoc{test.filter}, Columns: func(name string) bool { return types[name] != "" },
-			Type: func(name string) string { return types[name] },
+			AdHoc: []AdHoc{test.filter}, Columns: func(_, name string) bool { return types[name] != "" },
+			Type: func(_, name string) string { return types[name] },
 		}
 		got, err := Expand("$__adhocFilters()", e)
 		if err != nil {
@@ -513,6 +513,27 @@ func TestIdentifier(t *testing.T) {
 	} {
 		if got := Identifier(in); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+}
+
+// TestExpand_adHocTable: what columns there are is asked of the table that the macro
+// names.
+func TestExpand_adHocTable(t *testing.T) {
+	env := Env{
+		AdHoc:   []AdHoc{{Key: "region", Operator: "=", Value: "eu-west-1"}},
+		Columns: func(table, _ string) bool { return table == "u" },
+		Type:    func(table, _ string) string { return map[string]string{"u": "VARCHAR"}[table] },
+	}
+	for sql, want := range map[string]string{
+		"$__adhocFilters(u)":   "(u.region = 'eu-west-1')",
+		`$__adhocFilters("u")`: `("u".region = 'eu-west-1')`,
+		"$__adhocFilters(k)":   "TRUE",
+		"$__adhocFilters()":    "TRUE",
+	} {
+		e, err := Expand(sql, env)
+		if err != nil || e.SQL != want {
+			t.Errorf("%s: got %v, %v, want %s", sql, e, err, want)
 		}
 	}
 }

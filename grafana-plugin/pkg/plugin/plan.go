@@ -59,17 +59,17 @@ func newRequest(q backend.DataQuery) (request, error) {
 	return request{Query: query, span: q.TimeRange, interval: q.Interval, maxDataPoints: q.MaxDataPoints}, err
 }
 
-// env is what macros are expanded with. Ad hoc filters are about the columns of
-// tables.
-func (r request) env(tables []flightclient.Table) macros.Env {
+// env is what the macros of a statement are expanded with. Ad hoc filters are
+// about the columns of tables, or of the one table that a macro names.
+func (r request) env(tables []flightclient.Table, sql string) macros.Env {
 	env := macros.Env{
 		From: r.span.From, To: r.span.To, Interval: r.interval, MaxDataPoints: r.maxDataPoints,
 		Variables: r.Variables, AdHoc: r.AdHoc,
 	}
-	if len(tables) > 0 {
-		columns := columnsOf(tables)
-		env.Columns = func(name string) bool { _, ok := columns[name]; return ok }
-		env.Type = func(name string) string { return columns[name].Type }
+	if len(tables) > 0 && len(r.AdHoc) > 0 {
+		in := scope{all: columnsOf(tables), tables: tablesByName(tables, sql)}
+		env.Columns = in.has
+		env.Type = func(table, name string) string { return in.all[name].Type }
 	}
 	return env
 }
@@ -177,7 +177,7 @@ func (d *Datasource) planOwn(ctx context.Context, r request, sql string, err err
 // expand replaces macros.
 func expand(r request, sql string, tables []flightclient.Table) (plan, error) {
 	p := plan{typed: sql, format: r.Format, fill: frames.Fill{Mode: r.Fill}}
-	e, err := macros.Expand(sql, r.env(tables))
+	e, err := macros.Expand(sql, r.env(tables, sql))
 	if err != nil {
 		return p, err
 	}
@@ -232,7 +232,7 @@ func (p *plan) filter(r request, columns map[string]flightclient.Column) error {
 	if len(r.AdHoc) == 0 {
 		return nil
 	}
-	env := r.env([]flightclient.Table{{Columns: slices.Collect(maps.Values(columns))}})
+	env := r.env([]flightclient.Table{{Columns: slices.Collect(maps.Values(columns))}}, "")
 	e, err := macros.Expand("$__adhocFilters()", env)
 	if err != nil {
 		return err
