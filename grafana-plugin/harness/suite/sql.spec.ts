@@ -61,6 +61,12 @@ for (const [name, text, place, said] of [
   });
 }
 
+test('SQL is saved with the variables that its macros use', async ({ harness, page }) => {
+  await harness.open('query', sql(' '));
+  await typeSQL(page, 'select 1 from kms_events where $__keyFilter(key_arn) -- done');
+  await expect.poll(async () => (await harness.saved()).uses).toEqual(['${key}']);
+});
+
 test('the keyboard leaves the editor', async ({ harness, page }) => {
   await harness.open('query', sql('select 1 as one'));
   await expect(page.locator('.monaco-editor').first()).toBeVisible();
