@@ -94,7 +94,7 @@ test('SQL whose macros name a variable runs again when it changes', async ({ har
   await expect.poll(() => events(page)).toBeGreaterThan(300);
   executed.begin();
   await pick(page, 'Account', ['payments-prod']);
-  await expect.poll(executed.all).toMatch(/time_bucket[^;]*recipient_account_id IN \('111122223333'\)/);
+  await expect.poll(executed.all).toMatch(/time_bucket.*recipient_account_id = '111122223333'/);
 });
 
 test('a click on a value filters all panels', async ({ harness, page }) => {
