@@ -21,15 +21,25 @@ for (const theme of ['dark', 'light']) {
   for (const [name, view, params] of pages) {
     test(`${name}, ${theme}`, async ({ harness, page }) => {
       await harness.open(view, { ...params, theme });
-      await settled(page);
+      await settled(page, harness, name);
       await harness.shot(`${name}-${theme}`);
       expect(await violations(page, harness)).toEqual([]);
     });
   }
 }
 
-/** Waits until nothing is asked and nothing is loading. */
-async function settled(page: Page) {
+/** Runs what can be run, and waits until all that comes has come. */
+async function settled(page: Page, harness: Harness, name: string) {
+  if (['builder', 'named', 'findings', 'key-changes'].includes(name)) {
+    await page.getByRole('button', { name: 'Run query' }).click();
+    await harness.done();
+  }
+  if (name === 'builder') {
+    await expect(page.getByRole('region', { name: 'SQL preview' })).toBeVisible();
+  }
+  if (name === 'sql') {
+    await expect(page.getByText('Line 1, column 8')).toBeVisible();
+  }
   await page.waitForLoadState('networkidle');
   await expect(page.getByText(/Looking for values|Asking the server/)).toHaveCount(0);
 }
@@ -62,7 +72,14 @@ test('a query by keyboard alone', async ({ harness, page }) => {
   await tabTo(page, (name) => name.label.startsWith('Table'));
   await page.keyboard.type('findings');
   await expect(page.getByRole('option', { name: 'findings' }).first()).toBeVisible();
-  await page.keyboard.press('ArrowDown');
+  // The list follows what is typed when it comes to it: until then no option is the current one.
+  const current = () => page.locator(':focus').getAttribute('aria-activedescendant');
+  await expect(async () => {
+    if (!(await current())) {
+      await page.keyboard.press('ArrowDown');
+    }
+    expect(await current()).toBeTruthy();
+  }).toPass({ timeout: 10_000 });
   await page.keyboard.press('Enter');
   await expect.poll(async () => (await harness.saved()).builder.table).toMatch(/finding/);
   // Run it.
