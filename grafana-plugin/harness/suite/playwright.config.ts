@@ -23,6 +23,8 @@ export default defineConfig({
     viewport: { width: 1280, height: 1400 },
     timezoneId: 'Asia/Kolkata',
     locale: 'en-US',
+    // Colours that change slowly would be judged on their way.
+    contextOptions: { reducedMotion: 'reduce' },
     trace: 'off',
     screenshot: 'only-on-failure',
     launchOptions: { executablePath: chromium(), args: ['--no-sandbox', '--disable-gpu'] },
