@@ -36,6 +36,7 @@ import { SqlPreview } from './parts/SqlPreview';
 import { firstSentence } from './parts/text';
 import { TextInput } from './parts/TextInput';
 import { ValuePicker, ValuesPicker } from './parts/ValuePicker';
+import { chosen } from './parts/chosen';
 
 interface Props {
   id: string;
@@ -76,10 +77,10 @@ export function BuilderEditor(props: Props) {
             placeholder="Choose a table"
             loading={!schema}
             createCustomValue={!schema}
-            onChange={({ value }) => {
+            onChange={chosen(({ value }) => {
               const chosen = schema?.tables.find((candidate) => candidate.name === value);
               onChange(chosen ? withTable(builder, chosen) : { table: value });
-            }}
+            })}
           />
         </Cell>
         <Cell label="Show" width={180}>
@@ -146,10 +147,10 @@ function Numbers({ id, builder, table, change }: PartProps) {
               width={18}
               options={aggregates.map((value) => ({ value, ...aggregateLabels[value] }))}
               value={metric.aggregate}
-              onChange={({ value }) => {
+              onChange={chosen(({ value }) => {
                 const fits = columnsFor(value, table).some((column) => column.name === metric.column);
                 setMetric(at, { ...metric, aggregate: value, column: fits ? metric.column : undefined });
-              }}
+              })}
             />
             <HiddenLabel htmlFor={`${id}-metric-${at}`}>{`Column of number ${at + 1}`}</HiddenLabel>
             <Combobox
@@ -162,7 +163,7 @@ function Numbers({ id, builder, table, change }: PartProps) {
               value={metric.column ?? (metric.aggregate === 'count' ? '' : null)}
               placeholder="Column"
               invalid={metric.aggregate !== 'count' && !metric.column}
-              onChange={({ value }) => setMetric(at, { ...metric, column: value || undefined })}
+              onChange={chosen(({ value }) => setMetric(at, { ...metric, column: value || undefined }))}
             />
             <TextInput
               id={`${id}-alias-${at}`}
@@ -201,7 +202,7 @@ function Numbers({ id, builder, table, change }: PartProps) {
                     width={24}
                     options={columnOptions(table, times)}
                     value={builder.time.column ?? table?.timeColumn ?? null}
-                    onChange={({ value }) => change({ time: { ...builder.time, column: value } })}
+                    onChange={chosen(({ value }) => change({ time: { ...builder.time, column: value } }))}
                   />
                 </>
               )}
@@ -213,7 +214,7 @@ function Numbers({ id, builder, table, change }: PartProps) {
                 value={bucket}
                 createCustomValue
                 invalid={Boolean(wrong)}
-                onChange={({ value }) => change({ time: { ...builder.time, bucket: value } })}
+                onChange={chosen(({ value }) => change({ time: { ...builder.time, bucket: value } }))}
               />
               <IconButton name="times" tooltip="Remove the time bucket" onClick={() => change({ time: undefined })} />
             </Entry>
@@ -286,10 +287,10 @@ function Filters({ id, builder, table, change, datasource, variables, panel }: P
                 options={columnOptions(table)}
                 value={filter.column || null}
                 placeholder="Column"
-                onChange={({ value }) => {
+                onChange={chosen(({ value }) => {
                   const chosen = table?.columns.find((candidate) => candidate.name === value);
                   set(at, chosen ? withFilterColumn(filter, chosen) : { ...filter, column: value });
-                }}
+                })}
               />
               <HiddenLabel htmlFor={`${id}-operator-${at}`}>{`Operator of filter on ${name}`}</HiddenLabel>
               <Combobox
@@ -297,7 +298,7 @@ function Filters({ id, builder, table, change, datasource, variables, panel }: P
                 width={18}
                 options={operatorsFor(column?.type, filter.operator)}
                 value={filter.operator}
-                onChange={({ value }) => set(at, withOperator(filter, value))}
+                onChange={chosen(({ value }) => set(at, withOperator(filter, value)))}
               />
               {needed === 'one' && (
                 <div className={styles.value}>
@@ -360,7 +361,7 @@ function OrderAndLimit({ id, builder, table, change, mode }: PartProps & { mode:
             options={[...new Set([...options, order.column])].filter(Boolean).map((value) => ({ value, label: value }))}
             value={order.column || null}
             placeholder="Column"
-            onChange={({ value }) => change({ orderBy: replaced(orders, at, { ...order, column: value }) })}
+            onChange={chosen(({ value }) => change({ orderBy: replaced(orders, at, { ...order, column: value }) }))}
           />
           <Button
             variant="secondary"

@@ -16,6 +16,7 @@ import { NumberInput } from './parts/NumberInput';
 import { TemplatePicker } from './parts/TemplatePicker';
 import { TextInput } from './parts/TextInput';
 import { SqlEditor } from './SqlEditor';
+import { chosen } from './parts/chosen';
 
 export type Props = QueryEditorProps<DataSource, KmsQuery, KmsOptions>;
 
@@ -195,7 +196,7 @@ function Options({ id, query, onChange }: OptionsProps) {
           id={`${id}-format`}
           options={formats.filter(({ value }) => formatsOf(kind).includes(value))}
           value={format}
-          onChange={({ value }) => onChange({ ...query, format: value })}
+          onChange={chosen(({ value }) => onChange({ ...query, format: value }))}
         />
       </Cell>
       {series && (
@@ -204,7 +205,7 @@ function Options({ id, query, onChange }: OptionsProps) {
             id={`${id}-fill`}
             options={[...fills]}
             value={query.fill ?? 'none'}
-            onChange={({ value }) => onChange({ ...query, fill: value })}
+            onChange={chosen(({ value }) => onChange({ ...query, fill: value }))}
           />
         </Cell>
       )}

@@ -8,6 +8,7 @@ import { MAX_VALUES } from './find';
 import { readVariableQuery, VARIABLE_KINDS } from './kinds';
 import { KmsOptions, KmsQuery, KmsVariableQuery, SchemaTable, VariableKind } from '../types';
 import { useAnswer } from '../useAnswer';
+import { chosen } from '../editor/parts/chosen';
 
 type Props = QueryEditorProps<DataSource, KmsQuery, KmsOptions, KmsVariableQuery>;
 
@@ -41,7 +42,13 @@ function KindField({ kind, onChange }: { kind: VariableKind; onChange: (kind: Va
       htmlFor={id}
       description="Filter macros such as $__accountFilter(column) find variables named account, region, key and principal by themselves."
     >
-      <Combobox id={id} width={WIDTH} options={VARIABLE_KINDS} value={kind} onChange={({ value }) => onChange(value)} />
+      <Combobox
+        id={id}
+        width={WIDTH}
+        options={VARIABLE_KINDS}
+        value={kind}
+        onChange={chosen(({ value }) => onChange(value))}
+      />
     </Field>
   );
 }
@@ -72,7 +79,7 @@ function ColumnFields({ datasource, query, onChange }: PartProps) {
           placeholder="Choose a table"
           options={tables.map(({ name, description }) => ({ value: name, description }))}
           value={query.table ?? null}
-          onChange={({ value }) => onChange({ table: value, column: keptColumn(tables, value, query.column) })}
+          onChange={chosen(({ value }) => onChange({ table: value, column: keptColumn(tables, value, query.column) }))}
         />
       </Field>
       <Field label="Column" htmlFor={columnId}>
@@ -83,7 +90,7 @@ function ColumnFields({ datasource, query, onChange }: PartProps) {
           placeholder={query.table ? 'Choose a column' : 'Choose a table first'}
           options={(table?.columns ?? []).map(({ name, description }) => ({ value: name, description }))}
           value={query.column ?? null}
-          onChange={({ value }) => onChange({ column: value })}
+          onChange={chosen(({ value }) => onChange({ column: value }))}
         />
       </Field>
     </>

@@ -2,6 +2,7 @@ import { Combobox } from '@grafana/ui';
 import React, { useMemo } from 'react';
 
 import { type Template, templates } from '../model/templates';
+import { chosen } from './chosen';
 
 interface Props {
   id: string;
@@ -22,7 +23,7 @@ export function TemplatePicker({ id, onPick }: Props) {
       placeholder="Start from a template"
       prefixIcon="rocket"
       width={26}
-      onChange={({ value }) => onPick(templates.find((template) => template.id === value)!)}
+      onChange={chosen(({ value }) => onPick(templates.find((template) => template.id === value)!))}
     />
   );
 }
