@@ -105,6 +105,9 @@ func (d *Datasource) query(ctx context.Context, q backend.DataQuery, alert bool,
 		return frames.Result{}, badQuery(errors.New("a rule would judge a part of the data only: " + said(sentences(result.Notices))))
 	}
 	add(&result, append(await(told), texts(p.notices)...))
+	if r.alert && len(result.Frames) == 1 && p.fill.Mode != frames.FillNull {
+		result.Frames = frames.Apart(result.Frames[0])
+	}
 	return result, nil
 }
 
