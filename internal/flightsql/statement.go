@@ -60,8 +60,6 @@ func (s *Server) newQuery(ctx context.Context, t ticket) *query {
 func (s *Server) work(ctx context.Context, q *query, onlyDescribed bool, do func(context.Context) error) error {
 	ctx, q.cancel = context.WithCancelCause(ctx)
 	defer q.cancel(nil)
-	s.running.add(q)
-	defer s.running.remove(q)
 	err := s.inPlace(ctx, q, do)
 	out, err := s.outcome(ctx, err)
 	if !onlyDescribed || out != Done {
@@ -74,7 +72,10 @@ func (s *Server) work(ctx context.Context, q *query, onlyDescribed bool, do func
 	return s.answer(ctx, out, err)
 }
 
+// inPlace lists q until it is over, so that who is told of its end finds it gone.
 func (s *Server) inPlace(ctx context.Context, q *query, do func(context.Context) error) (err error) {
+	s.running.add(q)
+	defer s.running.remove(q)
 	leave, err := s.line.enter(ctx, q.principal.Name)
 	q.waited = s.now().Sub(q.began)
 	if err != nil {
