@@ -21,7 +21,7 @@ const region = { key: 'region', operator: '=', value: 'eu-west-1' };
 
 test('requests have the values of variables and the filters of the dashboard', () => {
   expect(datasource.applyTemplateVariables(sql("SELECT '$team' WHERE $__accountFilter(a)"), {}, [region])).toEqual({
-    ...sql("SELECT 'O''Brien' WHERE $__accountFilter(a)"),
+    ...sql("SELECT 'O''Brien' WHERE $__accountFilter(a)", { uses: ['${account}'] }),
     variables: { account: ['111122223333'] },
     adhoc: [region],
   });
