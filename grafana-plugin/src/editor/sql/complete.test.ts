@@ -45,6 +45,11 @@ describe('tables', () => {
 });
 
 describe('columns', () => {
+  test('names of the select list, but not the word that is being written', () => {
+    expect(labels(at('select count(*) as calls from accounts order by ca|').suggestions)).toContain('calls');
+    expect(labels(at('select approx_quan|').suggestions)).not.toContain('approx_quan');
+  });
+
   test.each([
     ['of an alias', 'select e.| from kms_events e', 'event_time', 'hour'],
     ['of an alias with AS', 'select x.| from kms_events as x join usage_hourly u on true', 'event_time', 'hour'],

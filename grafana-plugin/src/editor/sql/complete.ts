@@ -46,6 +46,9 @@ export interface Completion {
   values?: ValueRequest;
 }
 
+/** Detail of names that the select list gives. */
+const ofSelect = 'of this SELECT';
+
 const nothing = (offset: number): Completion => ({ start: offset, end: offset, suggestions: [] });
 
 /** Says what can stand at an offset of the text. */
@@ -83,7 +86,14 @@ export function complete(text: string, offset: number, vocabulary: Vocabulary): 
   if (wantsTable(before)) {
     return { start, end, suggestions: tables(text, offset, vocabulary) };
   }
-  return { start, end, suggestions: expression(text, offset, end, before.length === 0, vocabulary) };
+  const suggestions = expression(text, offset, end, before.length === 0, vocabulary);
+  // The word that is being written may be a name that the SELECT gives, and completes nothing.
+  const written = text.slice(start, end);
+  return {
+    start,
+    end,
+    suggestions: suggestions.filter(({ label, detail }) => label !== written || detail !== ofSelect),
+  };
 }
 
 /** The token that an offset lies in or at the end of, when it is one that is being written. */
@@ -289,7 +299,7 @@ function expression(text: string, offset: number, end: number, first: boolean, v
   }
   scope.sources.flatMap((source) => source.columns).forEach((column) => add(columnSuggestion(column)));
   scope.outputs.forEach((name) =>
-    add({ label: name, kind: 'column', insert: identifier(name), detail: 'of this SELECT', rank: 1 })
+    add({ label: name, kind: 'column', insert: identifier(name), detail: ofSelect, rank: 1 })
   );
   scope.sources
     .filter((source) => source.alias !== '')
