@@ -67,12 +67,12 @@ func (t *Table) Column(name string) int {
 
 // Tables lists every base table in creation order.
 func Tables() []*Table {
-	return []*Table{
+	return append([]*Table{
 		&KMSEvents, &RelatedEvents, &LogFiles, &Quarantine,
 		&Corrections, &ChangedCells,
 		&Findings, &FindingWindows, &FindingHistory, &DetectorRuns,
 		&Accounts, &TrustRules, &ContextRules, &Quotas, &Prices,
-	}
+	}, InventoryTables()...)
 }
 
 // KMSEvents holds one row per CloudTrail record of kms.amazonaws.com, unique

@@ -13,6 +13,7 @@ var layouts = map[int]string{
 	1: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	2: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	3: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
+	4: "8a68c90c72578c740aab4ab6c33eaa5bca74b723675608d2f1d1d7ecb764a303",
 }
 
 func TestVersionNamesTheTables(t *testing.T) {
@@ -57,8 +58,8 @@ func TestRowsRefuses(t *testing.T) {
 		want string
 	}{
 		{[]any{"a"}, "row 0 has 1 values"},
-		{[]any{nil, nil}, "column account_id: NULL is not allowed"},
-		{[]any{1, nil}, "column account_id: is a int, want a string"},
+		{[]any{nil, nil, nil}, "column account_id: NULL is not allowed"},
+		{[]any{1, nil, nil}, "column account_id: is a int, want a string"},
 	} {
 		_, err := Rows(&Accounts, [][]any{tt.row})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -68,7 +69,7 @@ func TestRowsRefuses(t *testing.T) {
 }
 
 func TestRowsBuildsEveryType(t *testing.T) {
-	rec, err := Rows(&Accounts, [][]any{{"111122223333", "example"}, {"444455556666", nil}})
+	rec, err := Rows(&Accounts, [][]any{{"111122223333", "example", nil}, {"444455556666", nil, ""}})
 	if err != nil {
 		t.Fatal(err)
 	}

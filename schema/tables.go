@@ -186,13 +186,15 @@ var DetectorRuns = Table{
 	},
 }
 
-// Accounts names the organisation's accounts, from the configuration.
+// Accounts names the organisation's accounts, from the configuration and the
+// newest inventory.
 var Accounts = Table{
 	Name: "accounts",
-	Doc:  "Accounts the configuration names; an account seen in the logs but not here is simply unnamed.",
+	Doc:  "Accounts that the configuration or the newest inventory of the organisation name, the configuration first; an account seen in the logs but not here is simply unnamed.",
 	Columns: []Column{
 		{Name: "account_id", Type: Varchar, NotNull: true, Doc: "Twelve digits."},
 		{Name: "account_name", Type: Varchar, Doc: "Name for people."},
+		{Name: "organizational_unit", Type: Varchar, Doc: "Path of names of the organisational units it lies in, such as Workloads/Prod; empty directly below the root. NULL where no inventory says it."},
 	},
 }
 
@@ -228,13 +230,13 @@ var ContextRules = Table{
 // Quotas holds KMS request quotas per second.
 var Quotas = Table{
 	Name: "quotas",
-	Doc:  "KMS request quotas: AWS defaults, and what the configuration overrides.",
+	Doc:  "KMS request quotas: AWS defaults, what Service Quotas said at the newest inventory, and what the configuration overrides.",
 	Columns: []Column{
 		{Name: "quota_name", Type: Varchar, NotNull: true, Doc: "Name as in kms_events.quota_name."},
 		{Name: "account_id", Type: Varchar, Doc: "Account the value holds for; NULL for every account."},
 		{Name: "region", Type: Varchar, Doc: "Region the value holds for; NULL for every region."},
 		{Name: "requests_per_second", Type: Double, NotNull: true, Doc: "Quota, in requests per second."},
-		{Name: "origin", Type: Varchar, NotNull: true, Doc: "default (AWS's published default) or override (from the configuration)."},
+		{Name: "origin", Type: Varchar, NotNull: true, Doc: "default (AWS's published default), inventory (from Service Quotas) or override (from the configuration)."},
 	},
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/status"
 )
@@ -120,6 +121,7 @@ type operator interface {
 	Rebuild(ctx context.Context, req operate.RebuildRequest, onProgress func(operate.RebuildProgress)) (operate.RebuildResult, error)
 	Backup(ctx context.Context, req operate.BackupRequest) (operate.BackupResult, error)
 	Decide(ctx context.Context, req operate.DecideRequest) ([]operate.Decided, error)
+	StoreInventory(ctx context.Context, b inventory.Batch) (operate.InventoryResult, error)
 }
 
 // workplace is a store that can be changed, and asked what came of it: by this

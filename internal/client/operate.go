@@ -12,6 +12,7 @@ import (
 
 	"github.com/kmstrail/kmstrail/internal/access"
 	"github.com/kmstrail/kmstrail/internal/httpapi"
+	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/status"
 )
@@ -49,6 +50,12 @@ func (c *Client) Maintain(ctx context.Context, req operate.MaintainRequest) (out
 // Backup has the server copy the store into its directory of backups.
 func (c *Client) Backup(ctx context.Context, req operate.BackupRequest) (out operate.BackupResult, err error) {
 	err = c.job(ctx, "/api/v1/backup", req, &out, nil)
+	return out, err
+}
+
+// StoreInventory has the server store a part of an inventory.
+func (c *Client) StoreInventory(ctx context.Context, b inventory.Batch) (out operate.InventoryResult, err error) {
+	err = c.call(ctx, http.MethodPost, "/api/v1/inventory", b, &out)
 	return out, err
 }
 

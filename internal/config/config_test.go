@@ -196,7 +196,7 @@ quotas: [{account: "111122223333", quota: cryptographic_rsa, per_second: 2000}]
 	got["quotas"] = got["quotas"][len(got["quotas"])-1:]
 	want := map[string][][]any{
 		"quotas":   {{"cryptographic_rsa", "111122223333", nil, 2000.0, "override"}},
-		"accounts": {{"111122223333", "prod"}, {"444455556666", "lake"}},
+		"accounts": {{"111122223333", "prod", nil}, {"444455556666", "lake", nil}},
 		"trust_rules": {
 			{"444455556666", nil, nil, nil, nil, "trusted_accounts"},
 			{"*", nil, "alias/shared-%", "Sharing", nil, nil},

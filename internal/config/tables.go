@@ -30,7 +30,7 @@ func (c Config) Tables() []TableRows {
 func (c Config) accountRows() [][]any {
 	var rows [][]any
 	for id, name := range c.Accounts {
-		rows = append(rows, []any{id, orNull(name)})
+		rows = append(rows, []any{id, orNull(name), nil})
 	}
 	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) })
 	return rows

@@ -8,6 +8,7 @@ import (
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/docgen"
 	"github.com/kmstrail/kmstrail/internal/golden"
+	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/queries"
 	"github.com/kmstrail/kmstrail/schema"
 )
@@ -20,6 +21,7 @@ func TestPages(t *testing.T) {
 	}{
 		{page: "data-dictionary.md", make: func() (string, error) { return schema.DataDictionary(), nil }},
 		{page: "configuration.md", make: func() (string, error) { return docgen.Configuration(), nil }},
+		{page: "inventory-format.md", make: func() (string, error) { return inventory.FormatPage(), nil }},
 		{page: "detectors.md", make: func() (string, error) {
 			list, err := detectors.Builtin()
 			return docgen.Detectors(list), err

@@ -51,7 +51,7 @@ func fillLines(t *testing.T, lines string) *casestore.Store {
 	if err := s.Ingest(t.Context(), logFiles(t, records), nil); err != nil {
 		t.Fatal(err)
 	}
-	replace(t, s, &schema.Accounts, [][]any{{cttest.Account("main"), "payments"}, {cttest.Account("foreign"), "vendor (outside)"}})
+	replace(t, s, &schema.Accounts, [][]any{{cttest.Account("main"), "payments", nil}, {cttest.Account("foreign"), "vendor (outside)", nil}})
 	replace(t, s, &schema.Quotas, schema.DefaultQuotas())
 	return s
 }

@@ -171,7 +171,7 @@ func TestMigrateAddsWhatIsMissing(t *testing.T) {
 		"CREATE VIEW left_over AS SELECT 1 AS x",
 		"CREATE MACRO old_macro(x) AS x",
 		"UPDATE meta SET value = '0' WHERE name = 'schema_version'",
-		"INSERT INTO accounts VALUES ('111122223333', 'example')")
+		"INSERT INTO accounts (account_id, account_name) VALUES ('111122223333', 'example')")
 	s := mustOpen(t, path)
 	for _, table := range schema.Tables() {
 		names := make([]string, len(table.Columns))

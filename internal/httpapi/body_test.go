@@ -40,6 +40,32 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// TestInventory: its body may be larger than others, and who only reads may not.
+func TestInventory(t *testing.T) {
+	body := func(kind, description string) string {
+		return `{"run":{"run_id":"6ba7b810-9dad-11d1-80b4-00c04fd430c8","origin":"import","status":"complete","started_at":"2026-11-01T06:00:00Z","ended_at":"2026-11-01T06:00:00Z",` +
+			`"accounts":[],"regions":[],"parts":[],"files":[],"calls":{}},"records":{"` + kind + `":[` + strings.Repeat(`{"key_arn":"arn:aws:kms:eu-west-1:111122223333:key/1","taken_at":"2026-11-01T06:00:00Z","description":"`+description+`"},`, 300) +
+			`{"key_arn":"arn:aws:kms:eu-west-1:111122223333:key/1","taken_at":"2026-11-01T06:00:00Z"}]}}`
+	}
+	for _, tt := range []struct {
+		token, body string
+		want        int
+		text        string
+	}{
+		{operateToken, body("keys", strings.Repeat("x", 8000)), 200, "6ba7b810"},
+		{operateToken, body("keyz", ""), 400, "did you mean keys?"},
+		{operateToken, body("keys", strings.Repeat("x", 9000)), 400, "description: is 9000 bytes long"},
+		{operateToken, `{}`, 400, "run_id"},
+		{readToken, body("keys", ""), 403, ""},
+	} {
+		h, _ := newTestHandler(t)
+		rec := do(t, h, newRequest(t, "POST", "/api/v1/inventory", tt.token, tt.body))
+		if rec.Code != tt.want || !strings.Contains(rec.Body.String(), tt.text) {
+			t.Errorf("got %d %.300s, want %d %s", rec.Code, rec.Body, tt.want, tt.text)
+		}
+	}
+}
+
 func TestNowhere(t *testing.T) {
 	h, _ := newTestHandler(t)
 	tests := []struct {

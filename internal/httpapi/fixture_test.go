@@ -22,6 +22,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/kmstrail/kmstrail/internal/access"
+	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/internal/metrics"
 	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/sqlfile"
@@ -169,6 +170,13 @@ func (o *fakeOperator) Maintain(context.Context, operate.MaintainRequest) (opera
 
 func (o *fakeOperator) Backup(context.Context, operate.BackupRequest) (operate.BackupResult, error) {
 	return operate.BackupResult{Path: "/backups/a.duckdb"}, nil
+}
+
+func (o *fakeOperator) StoreInventory(_ context.Context, b inventory.Batch) (operate.InventoryResult, error) {
+	if _, err := b.Rows(); err != nil {
+		return operate.InventoryResult{}, operate.Usagef("", "%v", err)
+	}
+	return operate.InventoryResult{RunID: b.Run.ID}, nil
 }
 
 func (o *fakeOperator) Decide(_ context.Context, req operate.DecideRequest) ([]operate.Decided, error) {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -146,7 +147,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(rec, r, err)
 		return
 	}
-	r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
 	h.mux.ServeHTTP(rec, r)
 }
 
@@ -155,6 +155,7 @@ func (h *Handler) serve(route *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := of(r)
 		x.route = route
+		r.Body = http.MaxBytesReader(w, r.Body, cmp.Or(route.MaxBody, maxBody))
 		err := h.admit(r, x)
 		if err == nil {
 			err = h.checkBody(r)

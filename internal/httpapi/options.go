@@ -12,6 +12,7 @@ import (
 
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/access"
+	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/internal/metrics"
 	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/sqlfile"
@@ -37,6 +38,7 @@ type Operator interface {
 	Maintain(ctx context.Context, req operate.MaintainRequest) (operate.MaintainResult, error)
 	Backup(ctx context.Context, req operate.BackupRequest) (operate.BackupResult, error)
 	Decide(ctx context.Context, req operate.DecideRequest) ([]operate.Decided, error)
+	StoreInventory(ctx context.Context, b inventory.Batch) (operate.InventoryResult, error)
 }
 
 // Guard says who asks; *access.Guard does.
@@ -149,6 +151,8 @@ const (
 	idleTime    = 2 * time.Minute
 	maxHeader   = 64 << 10
 	maxBody     = 1 << 20
+	// An inventory brings the policies of many keys, 32 KiB each at most.
+	maxInventory = 64 << 20
 )
 
 // NewServer returns a server for a handler of this package, bounded in what a

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kmstrail/kmstrail/internal/access"
+	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/status"
 )
@@ -27,6 +28,8 @@ type route struct {
 	Body, Reply any
 	Status      int
 	Type        string
+	// MaxBody is how large the body may be, in bytes; zero means maxBody.
+	MaxBody int64
 	// Result and Progress are those of the job that it starts.
 	Result, Progress any
 	// Quiet routes are not in the audit log while they are answered: something
@@ -229,6 +232,13 @@ func apiWrite() []route {
 			Method: "POST", Path: "/api/v1/backup", Action: "backup", Role: access.Operate, Body: operate.BackupRequest{}, Reply: Job{}, Status: 202,
 			Result:  operate.BackupResult{},
 			Summary: "Copy the store into the server's directory of backups", handle: (*Handler).backup,
+		},
+		{
+			Method: "POST", Path: "/api/v1/inventory", Action: "inventory", Role: access.Operate, Body: inventory.Batch{}, MaxBody: maxInventory,
+			Reply: operate.InventoryResult{}, Status: 200,
+			Summary: "Store what an inventory of keys says, or a part of it",
+			Doc:     "All of the body is stored, or nothing. The members of `records` are kinds of records, and the members of a record columns of the tables `inventory_…` (docs/inventory-format.md). A run whose `status` is `open` takes more later; one that has ended does not. The body may have 64 MiB.",
+			handle:  (*Handler).inventory,
 		},
 		{
 			Method: "DELETE", Path: "/api/v1/jobs/{id}", Action: "jobs.cancel", Role: access.Operate, Reply: Job{}, Status: 200,

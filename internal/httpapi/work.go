@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kmstrail/kmstrail/internal/access"
+	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/internal/operate"
 )
 
@@ -150,6 +151,22 @@ func (h *Handler) cancelJob(w http.ResponseWriter, r *http.Request) error {
 		return notFound("there is no job of that id; ended ones are kept for a day")
 	}
 	return reply(w, http.StatusOK, j)
+}
+
+func (h *Handler) inventory(w http.ResponseWriter, r *http.Request) error {
+	b, err := decode[inventory.Batch](r)
+	if err != nil {
+		return err
+	}
+	x := of(r)
+	x.detail = "run " + b.Run.ID + " " + b.Run.Origin + " " + b.Run.Status
+	done, err := h.opts.Operator.StoreInventory(r.Context(), b)
+	h.forget()
+	if err != nil {
+		return err
+	}
+	x.rows = int64(b.Records.Count())
+	return reply(w, http.StatusOK, done)
 }
 
 func (h *Handler) decide(w http.ResponseWriter, r *http.Request) error {

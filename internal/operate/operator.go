@@ -91,11 +91,22 @@ func take(ctx context.Context, turn chan struct{}, noWait bool) (give func(), er
 	}
 }
 
-// Configure brings the tables that come from the configuration up to date.
-// Whoever opens a store to operate on it calls it once.
+// Configure brings the tables that come from the configuration up to date, with
+// what the newest inventory says of accounts and quotas beside it. Whoever opens
+// a store to operate on it calls it once.
 func Configure(ctx context.Context, store *duck.Store, cfg config.Config) error {
 	for _, t := range cfg.Tables() {
-		if err := replaceTable(ctx, store, t); err != nil {
+		var err error
+		switch t.Table {
+		case &schema.Accounts:
+			t.Rows, err = withInventoryAccounts(ctx, store, t.Rows)
+		case &schema.Quotas:
+			t.Rows, err = withInventoryQuotas(ctx, store, cfg, t.Rows)
+		}
+		if err == nil {
+			err = replaceTable(ctx, store, t)
+		}
+		if err != nil {
 			return fmt.Errorf("write configuration to database: %w", err)
 		}
 	}
