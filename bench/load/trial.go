@@ -28,6 +28,7 @@ type trial struct {
 	server    *process
 	served    time.Time // when its clock started
 	clients   []*client.Client
+	grafana   *grafana
 	feed      *feed
 	lag       lag
 }
@@ -102,6 +103,10 @@ func (t *trial) startServer(ctx context.Context) (err error) {
 		}
 		t.clients = append(t.clients, c)
 	}
+	t.grafana, err = openGrafana(ctx, info.Flight, func() time.Time { return t.now(time.Time{}) })
+	if err != nil {
+		return errors.Join(err, t.server.stop())
+	}
 	return nil
 }
 
@@ -114,6 +119,7 @@ func (t *trial) judge(ctx context.Context) (*report, error) {
 		for _, c := range t.clients {
 			_ = c.Close() // the server ends
 		}
+		t.grafana.source.Dispose()
 	}()
 	choices, err := choose(ctx, t.clients[0])
 	if err != nil {
@@ -148,12 +154,24 @@ func (t *trial) load(ctx context.Context, choices []choice, r *report) error {
 		return t.look(working, newViewers(t.clients, choices, t.refresh()), begin, &r.loaded)
 	})
 	g.Go(func() error { return t.watch(watching, begin, r) })
+	g.Go(func() error { return t.lookAtDashboards(watching, choices, r) })
 	err := g.Wait()
 	stop()
 	if took := time.Since(begin).Seconds(); took > 1 {
 		r.cores = (t.server.cpu() - used).Seconds() / took
 	}
 	return err
+}
+
+// lookAtDashboards asks the panels of the plugin's dashboards one after another
+// until the load ends.
+func (t *trial) lookAtDashboards(ctx context.Context, choices []choice, r *report) error {
+	for i := 0; ctx.Err() == nil; i++ {
+		if err := t.grafana.round(ctx, choices[i%len(choices)], dashboardEvery, &r.dashboards); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // watch prints how it goes and measures how far behind the store is.
@@ -209,6 +227,11 @@ func (t *trial) askAlone(ctx context.Context, choices []choice, r *report) error
 	const times = 20
 	panels := allPanels()
 	r.alone.cpu = map[string]time.Duration{}
+	for i := range dashboardRounds {
+		if err := t.grafana.round(ctx, choices[i%len(choices)], 0, &r.dashboardsAlone); err != nil {
+			return err
+		}
+	}
 	for i := range times + 1 {
 		for n := range panels {
 			p := &panels[n]
@@ -217,7 +240,7 @@ func (t *trial) askAlone(ctx context.Context, choices []choice, r *report) error
 			if i == 0 && err == nil {
 				continue // the first is of a cold cache
 			}
-			r.alone.add(p, time.Since(begin), err)
+			r.alone.add(p.name, time.Since(begin), err)
 			r.alone.cpu[p.name] += (t.server.cpu() - used) / times
 			if ctx.Err() != nil {
 				return ctx.Err()

@@ -51,18 +51,18 @@ type results struct {
 	errors []error
 }
 
-func (r *results) add(p *panel, took time.Duration, err error) {
+func (r *results) add(panel string, took time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked++
 	if err != nil {
-		r.errors = append(r.errors, fmt.Errorf("%s: %w", p.name, err))
+		r.errors = append(r.errors, fmt.Errorf("%s: %w", panel, err))
 		return
 	}
 	if r.times == nil {
 		r.times = map[string][]time.Duration{}
 	}
-	r.times[p.name] = append(r.times[p.name], took)
+	r.times[panel] = append(r.times[panel], took)
 }
 
 // of returns the latencies of the panels of a kind, or of all, ascending.
@@ -111,7 +111,7 @@ func (t *trial) look(ctx context.Context, viewers []viewer, start time.Time, r *
 				}
 				queries.Go(func() {
 					err := drain(ctx, v.client, p.place(v.choice, t.now(start)))
-					r.add(p, time.Since(start)-due, err)
+					r.add(p.name, time.Since(start)-due, err)
 				})
 			}
 		}

@@ -158,9 +158,9 @@ func (p Panel) costColumns() Panel {
 // bucketKeys reads the encryption contexts of S3: with a Bucket Key they name the
 // bucket, without one the object.
 func bucketKeys() Panel {
-	return grid("Raw: S3 Bucket Keys, last day of the range",
-		"The calls of S3 on the last day of the range by bucket. With a Bucket Key the encryption context names the bucket, without one the object: off means that all calls name objects, partly that some do, such as for objects from before. Switch Bucket Keys on in the bucket's default encryption and copy the objects onto themselves. What that would save assumes that one call per caller, key and five minutes stays, at list price; DSSE-KMS has no Bucket Keys.",
-		"S3 made no calls with an encryption context on the last day of the range.",
+	return grid("S3 Bucket Keys"+lately,
+		"The calls of S3 by bucket, "+latelyOf+". With a Bucket Key the encryption context names the bucket, without one the object: off means that all calls name objects, partly that some do, such as for objects from before. Switch Bucket Keys on in the bucket's default encryption and copy the objects onto themselves. What that would save assumes that one call per caller, key and five minutes stays, at list price; DSSE-KMS has no Bucket Keys.",
+		"S3 made no calls with an encryption context "+latelyOf+".",
 		24, 11, table(`WITH s3 AS (
   SELECT
     coalesce(e.caller_account_id, e.recipient_account_id) AS account_id,
@@ -171,7 +171,7 @@ func bucketKeys() Panel {
     coalesce(e.principal_arn, e.principal_id) AS caller,
     time_bucket(INTERVAL 5 MINUTE, e.event_time) AS slot
   FROM kms_events AS e
-  WHERE $__timeFilter(e.event_time) AND e.event_time >= greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)
+  WHERE `+late("e.event_time", "u.service = 's3' AND $__accountFilter(u.paying_account_id) AND $__regionFilter(u.region)")+`
     AND e.service = 's3' AND e.record_copy IN ('single', 'caller') AND $__accountFilter(coalesce(e.caller_account_id, e.recipient_account_id))
     AND $__regionFilter(e.region) AND $__adhocFilters(e)
 ),

@@ -68,14 +68,8 @@ LIMIT 25`)),
 				"Nobody changed the key in this range.", 24, 6, table(changesWhere("$__keyFilter(c.key_arn)"))).changeColumns().hide("owner", "name"),
 			resourcesOfKey(),
 			lastEvents(" of the key", "$__keyFilter(e.key_arn)"),
-			row("Encryption contexts and single calls (reads raw events of the whole range)",
-				grid("Encryption contexts (raw)", "Which context keys the calls had, how many values, on what share of the calls. A few calls without what is nearly always there deserve a look.",
-					"No call on the key in this range takes an encryption context.", 24, 7, named("context_profile", "key_arn", "$key")).
-					hide("key_arn", "aliases").widths("side", 90, "context_key", 220, "value_count", 100, "call_count", 80, "share", 80, "caller_count", 110, "first_seen", 160, "last_seen", 160),
-				grid("What is new or gone (raw)", "The range compared with the 30 days before it: callers, services, operations, errors and contexts that are new or gone, volume that rose or fell.",
-					"Nothing is new about the key, or the logs do not reach back before the range.", 24, 8, named("key_changes", "key_arn", "$key", "max_names", "20")).
-					hide("key_arn", "aliases").field("name", short()).field("done_by", short()).widths("kind", 100, "change", 80, "done_by", 200, "before_count", 110, "window_count", 110,
-					"before_per_day", 110, "window_per_day", 110, "first_seen", 160, "last_seen", 160),
+			contextsOfKey(), newAboutKey(),
+			row("Single calls of the whole range (raw)",
 				grid("Single calls (raw)", "The newest 200 calls of the range. The event id leads to the original record.",
 					"The key was not called in this range.", 24, 12, table(rawEvents("$__keyFilter(e.key_arn)", "$__timeFrom()"))).eventColumns().hide("key")),
 		})
@@ -206,7 +200,7 @@ attempts AS (
     max(u.principal_arn) AS principal_arn, max(u.caller_account_id) AS caller_account_id,
     greatest(sum(u.caller_use_count), sum(u.use_count)) AS call_count,
     min(u.first_event_time) AS first_seen, max(u.last_event_time) AS last_seen
-  FROM usage_hourly AS u
+  FROM usage_daily AS u
   JOIN soak ON soak.key_arn = u.key_arn
   WHERE $__keyFilter(u.key_arn) AND u.operation_class = 'cryptographic' AND NOT u.is_self
     AND u.last_event_time > soak.since AND u.first_event_time < least(coalesce(soak.until, $__timeTo()), $__timeTo())
@@ -227,7 +221,7 @@ SELECT
   s.tried AS "Attempts since",
   s.callers AS "By callers",
   s.last_attempt AS "Last attempt",
-  (SELECT max(u.last_event_time) FROM usage_hourly AS u
+  (SELECT max(u.last_event_time) FROM usage_daily AS u
    WHERE $__keyFilter(u.key_arn) AND u.operation_class = 'cryptographic' AND u.error_class IS NULL AND u.last_event_time <= soak.since) AS "Last success before",
   soak.since AS "Began",
   soak.deletion_date AS "Deletion",
@@ -294,8 +288,8 @@ ORDER BY 1`, "share")).unit("percentunit").decimals(0)
 // resourcesOfKey are what the encryption contexts name: AWS services say there what
 // they encrypt.
 func resourcesOfKey() Panel {
-	return grid("Resources, last day of the range (raw)", "What the key protected on the last day of the range, as the encryption contexts name it, at most 100, those with most calls first. The row of encryption contexts looks at the whole range.",
-		"No call on the last day of the range names a resource: programs that call KMS themselves need not.", 24, 7, table(`SELECT
+	return grid("Resources"+lately, "What the key protected "+latelyOf+", as the encryption contexts name it, at most 100, those with most calls first.",
+		"No call "+latelyOf+" names a resource: programs that call KMS themselves need not.", 24, 7, table(`SELECT
   e.service,
   e.resource,
   count(*) AS call_count,
@@ -303,10 +297,72 @@ func resourcesOfKey() Panel {
 FROM (
   SELECT c.service, c.resource, c.event_time
   FROM kms_calls AS c
-  WHERE $__timeFilter(c.event_time) AND c.event_time >= $__timeTo() - INTERVAL 1 DAY
+  WHERE `+late("c.event_time", ofKey)+`
     AND $__keyFilter(c.key_arn) AND c.resource IS NOT NULL
 ) AS e
 GROUP BY ALL
 ORDER BY call_count DESC, e.resource
 LIMIT 100`)).field("resource", called("Resource")).widths("service", 140, "call_count", 90, "last_seen", 160)
+}
+
+// contextsOfKey are the keys of encryption contexts.
+func contextsOfKey() Panel {
+	return grid("Encryption contexts"+lately, "Which context keys the calls had "+latelyOf+", how many values, and how many calls; of ReEncrypt those of the source. A few calls without what is nearly always there deserve a look. For longer times: kmstrail query context_profile.",
+		"No call on the key "+latelyOf+" has an encryption context.", 24, 7, table(`SELECT
+  e.entry.key AS context_key,
+  count(DISTINCT e.entry.value) AS value_count,
+  count(*) AS call_count,
+  any_value(e.entry.value) AS example,
+  min(e.event_time) AS first_seen,
+  max(e.event_time) AS last_seen
+FROM (
+  SELECT c.event_time, unnest(map_entries(c.encryption_context)) AS entry
+  FROM kms_calls AS c
+  WHERE `+late("c.event_time", ofKey)+` AND $__keyFilter(c.key_arn)
+) AS e
+GROUP BY context_key
+ORDER BY call_count DESC, context_key
+LIMIT 100`)).field("example", inspected()).widths("context_key", 260, "value_count", 110, "call_count", 90, "first_seen", 160, "last_seen", 160)
+}
+
+// newAboutKey compares the range with the time before it.
+func newAboutKey() Panel {
+	return grid("What is new or gone", "The days of the range compared with the 30 days before it: callers, accounts, services, operations and errors that are new or gone, at most 200, new ones first, below all calls of both times. The same with contexts and volume, for scripts: kmstrail query key_changes.",
+		"No call on the key is known from before the range.", 24, 8, table(`WITH uses AS (
+  SELECT
+    u.day >= CAST($__timeFrom() AS DATE) AS is_now,
+    u.caller_id, u.caller_account_id, u.service, u.event_name, u.error_class,
+    max(u.principal_arn) AS principal_arn,
+    greatest(sum(u.caller_use_count), sum(u.use_count)) AS calls,
+    min(u.first_event_time) AS first_seen,
+    max(u.last_event_time) AS last_seen
+  FROM usage_daily AS u
+  WHERE u.day >= CAST($__timeFrom() AS DATE) - INTERVAL 30 DAY AND u.day < $__timeTo() AND `+ofKey+`
+  GROUP BY ALL
+),
+entries AS (
+  SELECT
+    unnest(['all', 'caller', 'account', 'service', 'operation', 'error']) AS kind,
+    unnest([
+      'all calls', coalesce(max(principal_arn) OVER (PARTITION BY caller_id), caller_id),
+      caller_account_id, coalesce(service, 'direct'), event_name, error_class
+    ]) AS name,
+    is_now, calls, first_seen, last_seen
+  FROM uses
+)
+SELECT
+  kind,
+  CASE WHEN bool_and(is_now) THEN 'new' WHEN bool_or(is_now) THEN 'in both' ELSE 'gone' END AS change,
+  name,
+  CAST(sum(calls) FILTER (NOT is_now) AS BIGINT) AS before_count,
+  CAST(sum(calls) FILTER (is_now) AS BIGINT) AS call_count,
+  min(first_seen) AS first_seen,
+  max(last_seen) AS last_seen
+FROM entries
+WHERE name IS NOT NULL AND (SELECT bool_or(NOT is_now) FROM uses)
+GROUP BY kind, name
+HAVING bool_and(is_now) OR NOT bool_or(is_now) OR kind = 'all'
+ORDER BY kind = 'all' DESC, change DESC, call_count DESC, before_count DESC, kind, name
+LIMIT 200`)).field("name", short()).
+		widths("kind", 110, "change", 90, "before_count", 110, "call_count", 90, "first_seen", 160, "last_seen", 160)
 }

@@ -87,3 +87,21 @@ FROM (
 ) AS sums
 HAVING max(seen) IS NOT NULL`
 }
+
+// Panels that read single records look at the end of the range only, and at less
+// of it where that has many: what they cost must not grow with the number of events.
+const (
+	lately   = ", lately (raw)"
+	latelyOf = "on the last day of the range, or in its last hour where the day has over 20,000 calls"
+)
+
+// late is the condition on a time of records that they look at; where is a condition
+// on usage u that all such calls fit. The day stands in it by itself, because what is
+// computed does not tell DuckDB what to leave out.
+func late(time, where string) string {
+	return `$__timeFilter(` + time + `) AND ` + time + ` >= $__timeTo() - INTERVAL 1 DAY
+    AND ` + time + ` >= $__timeTo() - CASE
+      WHEN (SELECT sum(greatest(u.caller_use_count, u.use_count)) FROM usage_hourly AS u WHERE u.hour >= $__timeTo() - INTERVAL 1 DAY AND u.hour < $__timeTo() AND ` + where + `) > 20000
+      THEN INTERVAL 1 HOUR ELSE INTERVAL 1 DAY
+    END`
+}

@@ -39,10 +39,9 @@ HAVING count(*) > 0`),
 				"No detector found anything about the principal in this range.", 24, 6, table(findingsWhere("$__principalFilter(findings.principal_arn)"))).findingColumns().hide("caller", "status_reason"),
 			grid("Changes to keys", "What the principal changed about keys in the range. The event id leads to the original record.",
 				"The principal changed no key in this range.", 24, 6, table(changesWhere("$__principalFilter(c.principal_arn)"))).changeColumns().hide("done_by"),
-			addressesOfPrincipal("Source addresses, last day of the range (raw)", "greatest($__timeFrom(), $__timeTo() - INTERVAL 1 DAY)", "the last day of the range"),
+			addressesOfPrincipal(),
 			lastEvents(" of the principal", eventOfPrincipal),
-			row("Whole range (reads raw events)",
-				addressesOfPrincipal("Source addresses (raw)", "$__timeFrom()", "the range"),
+			row("Single calls of the whole range (raw)",
 				grid("Single calls (raw)", "The newest 200 calls of the range. The event id leads to the original record.",
 					"The principal did not call KMS in this range.", 24, 12, table(rawEvents(eventOfPrincipal, "$__timeFrom()"))).eventColumns().hide("caller")),
 		})
@@ -148,9 +147,9 @@ ORDER BY s.error_class = 'denied' DESC, s.call_count DESC, s.key_arn, s.event_na
 		widths("error_class", 140, "event_name", 200, "owner", 140, "call_count", 80, "first_seen", 160, "last_seen", 160)
 }
 
-func addressesOfPrincipal(title, from, of string) Panel {
-	return grid(title, "Where the principal called from, in "+of+", at most 100 addresses. Names of services stand for calls that they made for it.",
-		"The principal did not call KMS in "+of+".", 24, 6, table(`SELECT
+func addressesOfPrincipal() Panel {
+	return grid("Source addresses"+lately, "Where the principal called from "+latelyOf+", at most 100 addresses. Names of services stand for calls that they made for it.",
+		"The principal did not call KMS "+latelyOf+".", 24, 6, table(`SELECT
   e.source_ip_address,
   e.vpc_endpoint_id,
   e.user_agent,
@@ -159,7 +158,7 @@ func addressesOfPrincipal(title, from, of string) Panel {
   min(e.event_time) AS first_seen,
   max(e.event_time) AS last_seen
 FROM kms_events AS e
-WHERE $__timeFilter(e.event_time) AND e.event_time >= `+from+`
+WHERE `+late("e.event_time", ofPrincipal)+`
   AND `+eventOfPrincipal+` AND e.record_copy IN ('single', 'caller')
 GROUP BY ALL
 ORDER BY call_count DESC, e.source_ip_address, e.user_agent

@@ -69,6 +69,8 @@ from grants
 left join labels on labels.key_arn = grants.key_arn
 left join accounts on accounts.account_id = split_part(grants.grantee_principal, ':', 5)
 where (grants.created_at is null or grants.created_at < $window_end)
+  -- A key asked for by ARN or id is picked before anything is put together.
+  and ($key_arn is null or $key_arn like '%alias/%' or $key_arn in (grants.key_arn, split_part(grants.key_arn, '/', 2)))
   and (grants.ended_at is null or grants.ended_at >= $window_start)
   and ($key_arn is null
     or $key_arn in (grants.key_arn, split_part(grants.key_arn, '/', 2))
