@@ -68,6 +68,17 @@ long: toolchain ## kill, fault, history and fuzz suites at full length
 demo: build ## sample bucket -> loopback S3 -> ingest -> findings -> demo/report.html
 	bin/kmstrail demo --dir demo
 
+# The sample data in Grafana: of GRAFANA_URL, GRAFANA_HOME, the PATH or Docker, else
+# the page of the harness. Ctrl-C ends it.
+DEMO_DIR ?= demo
+GRAFANA_PORT ?= 3000
+
+.PHONY: demo-grafana
+demo-grafana: build plugin-frontend harness ## sample data, kmstrail serve and a provisioned Grafana on loopback, GRAFANA_PORT=3000, until Ctrl-C (Node.js)
+	$(PACK_PLUGIN) -platforms host
+	go build -o bin/demo-grafana ./grafana-plugin/demo
+	@exec bin/demo-grafana -dir '$(DEMO_DIR)' -port '$(GRAFANA_PORT)'
+
 # Events in the large store that "make bench" fills. 50 million take about half
 # an hour and 7 GB in bench/data; a million show in two minutes that all works.
 EVENTS ?= 50000000

@@ -5,6 +5,8 @@
 //
 //	make plugin harness && bin/harness/harness
 //
+// With -server it shows one that runs already, whose token is in KMSTRAIL_TOKEN.
+//
 // It prints one line of JSON with the page's address and all that a test must
 // know, and runs until its standard input ends or it is interrupted.
 package main
@@ -36,6 +38,7 @@ const pluginID = "kmstrail-kms-datasource"
 // options are the flags. Paths are relative to the root of the repository.
 type options struct {
 	kmstrail, sample string
+	server           string
 	dist, program    string
 	page, modules    string
 	address          string
@@ -58,6 +61,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.kmstrail, "kmstrail", "bin/kmstrail", "`PROGRAM` that serves")
 	flag.StringVar(&o.sample, "sample", "sampledata", "`DIR` of the sample data")
+	flag.StringVar(&o.server, "server", "", "`URL` of a kmstrail serve that runs, instead of starting one")
 	flag.StringVar(&o.dist, "dist", "grafana-plugin/dist", "`DIR` of the built plugin")
 	flag.StringVar(&o.program, "plugin", "", "`PROGRAM` of the plugin (default the one in -dist for this machine)")
 	flag.StringVar(&o.page, "page", "bin/harness/page", "`DIR` of the built page")
@@ -82,16 +86,18 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	dir, err := os.MkdirTemp("", "kmstrail-harness-")
-	if err != nil {
-		return err
+	s := &server.Server{Address: o.server, Token: os.Getenv("KMSTRAIL_TOKEN")}
+	if o.server == "" {
+		var dir string
+		if dir, err = os.MkdirTemp("", "kmstrail-harness-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		if s, err = server.Start(ctx, server.Options{Program: o.kmstrail, Dir: dir, Sample: o.sample, Log: os.Stderr}); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s, err := server.Start(ctx, server.Options{Program: o.kmstrail, Dir: dir, Sample: o.sample, Log: os.Stderr})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
 	p, err := host.Start(host.Options{Program: o.program, Log: os.Stderr})
 	if err != nil {
 		return err
@@ -151,6 +157,12 @@ func pages(o options, api http.Handler) http.Handler {
 		"/public/build/img/":                filepath.Join(o.modules, "@grafana/ui/dist/public/img"),
 	} {
 		mux.Handle(prefix, http.StripPrefix(prefix, http.FileServer(http.Dir(dir))))
+	}
+	// Links lead to dashboards and to Explore where Grafana has them.
+	for _, path := range []string{"/d/{uid}", "/explore"} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			http.ServeFile(w, r, filepath.Join(o.page, "index.html"))
+		})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")

@@ -14,6 +14,8 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
+
+	"github.com/kmstrail/kmstrail/grafana-plugin/harness/child"
 )
 
 // Options say what to start.
@@ -45,7 +47,7 @@ func Start(o Options) (*Plugin, error) {
 	cmd := exec.Command(o.Program) //nolint:gosec,noctx // starting it is the point, and Close ends it
 	// Never nil, which would mean ours.
 	cmd.Env = append([]string{}, o.Env...)
-	cmd.SysProcAttr = endWithParent()
+	cmd.SysProcAttr = child.Attributes()
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			ProtocolVersion:  grpcplugin.ProtocolVersion,

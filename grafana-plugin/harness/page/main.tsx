@@ -1,5 +1,6 @@
 // The page: ?view=config|query|variable|annotation|dashboard, &uid= of the
-// datasource, &theme=dark|light, and what the view takes.
+// datasource, &theme=dark|light, and what the view takes. Without a view it lists
+// the dashboards, which are at /d/UID as in Grafana.
 import { AppEvents, createTheme, DataSourcePlugin, ThemeContext } from '@grafana/data';
 import { config } from '@grafana/runtime';
 import { Alert, ErrorBoundaryAlert, GlobalStyles, PortalContainer } from '@grafana/ui';
@@ -8,9 +9,12 @@ import { CompatRouter } from '@grafana/ui/router-compat';
 import { ReactNode, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { loadModule } from './amd';
+import { ContentsView, DashboardView } from './dashboards';
+import { registerOptions } from './options';
 import { panelPlugin } from './panels';
-import { appEvents, Datasource, PLUGIN_ID, setUp } from './services';
-import { AnnotationView, ConfigView, DashboardView, QueryView, VariableView, ViewProps } from './views';
+import { parameters, SHIPPED } from './routes';
+import { appEvents, Datasource, setUp } from './services';
+import { AnnotationView, ConfigView, QueryView, VariableView, ViewProps } from './views';
 
 const views: Record<string, React.ComponentType<ViewProps>> = {
   config: ConfigView,
@@ -18,6 +22,7 @@ const views: Record<string, React.ComponentType<ViewProps>> = {
   variable: VariableView,
   annotation: AnnotationView,
   dashboard: DashboardView,
+  contents: ContentsView,
 };
 
 /** What Grafana shows in a corner of its page. */
@@ -40,7 +45,7 @@ function Page({ children, theme }: { children: ReactNode; theme: 'dark' | 'light
       <GlobalStyles />
       <BrowserRouter>
         <CompatRouter>
-          <main style={{ padding: 16, maxWidth: 1200 }}>
+          <main style={{ padding: 16, maxWidth: 1600 }}>
             <h1>kmstrail</h1>
             <ErrorBoundaryAlert>{children}</ErrorBoundaryAlert>
           </main>
@@ -53,15 +58,15 @@ function Page({ children, theme }: { children: ReactNode; theme: 'dark' | 'light
 }
 
 async function main() {
-  const params = new URLSearchParams(location.search);
+  const params = parameters(location);
   const theme = params.get('theme') === 'light' ? 'light' : 'dark';
-  const View = views[params.get('view') ?? 'query'];
+  const View = views[params.get('view') ?? 'contents'];
   if (!View) {
     throw new Error(`there is no view ${params.get('view')}`);
   }
+  registerOptions();
   Object.assign(config, { theme2: createTheme({ colors: { mode: theme } }) });
-  const url = `/public/plugins/${PLUGIN_ID}/module.js`;
-  const { plugin } = await loadModule<{ plugin: DataSourcePlugin<Datasource> }>(url);
+  const { plugin } = await loadModule<{ plugin: DataSourcePlugin<Datasource> }>(`${SHIPPED}/module.js`);
   const datasource = await setUp(plugin, params.get('uid') ?? 'kmstrail', panelPlugin);
   createRoot(document.getElementById('root')!).render(
     <Page theme={theme}>

@@ -2,6 +2,7 @@
 // components, without the options. What they show of a frame (values, units,
 // names, links, filters) is what panels show.
 import {
+  cacheFieldDisplayNames,
   DataFrame,
   FieldColorModeId,
   FieldConfigProperty,
@@ -18,6 +19,7 @@ import { LegendDisplayMode, VisibilityMode, VizLegendOptions } from '@grafana/sc
 import { BigValue, BigValueColorMode, BigValueGraphMode, TimeSeries, usePanelContext, useTheme2 } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import { LogRows } from './logs';
+import { customOptions } from './options';
 
 const legend: VizLegendOptions = {
   displayMode: LegendDisplayMode.List,
@@ -27,7 +29,11 @@ const legend: VizLegendOptions = {
 };
 
 function Empty({ props }: { props: PanelProps }) {
-  return <p role="status">{props.data.state === 'Loading' ? 'Loading' : 'No data'}</p>;
+  return (
+    <p role="status">
+      {props.data.state === 'Loading' ? 'Loading' : (props.fieldConfig?.defaults.noValue ?? 'No data')}
+    </p>
+  );
 }
 
 const has = (type: FieldType) => (frame: DataFrame) => frame.fields.some((f) => f.type === type);
@@ -75,6 +81,8 @@ function TablePanel(props: PanelProps) {
   if (props.data.series.length === 0) {
     return <Empty props={props} />;
   }
+  // Its headers show what is cached.
+  cacheFieldDisplayNames(props.data.series);
   return (
     <>
       {props.data.series.map((frame, i) => (
@@ -150,7 +158,7 @@ export function panelPlugin(id: string): PanelPlugin {
       type: 'panel',
     } as unknown as PanelPluginMeta;
     // Without this, units and names of the dashboard would not be applied.
-    plugin.useFieldConfig({ disableStandardOptions: [FieldConfigProperty.Actions] });
+    plugin.useFieldConfig({ disableStandardOptions: [FieldConfigProperty.Actions], useCustomConfig: customOptions });
     loaded.set(id, plugin);
   }
   return plugin;

@@ -16,15 +16,14 @@ import {
   applyFieldOverrides,
 } from '@grafana/data';
 import { getBackendSrv, getTemplateSrv } from '@grafana/runtime';
-import { EmbeddedScene } from '@grafana/scenes';
 import { Alert, Button, Field, Input, PanelChrome, PanelContextProvider, TimeRangeInput, useTheme2 } from '@grafana/ui';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { firstValueFrom, last, Subscription } from 'rxjs';
 import { LogRows } from './logs';
 import { panelPlugin } from './panels';
+import { OCTOBER } from './routes';
 import { runRequest } from './run';
-import { dashboard, DashboardJSON } from './scene';
-import { appEvents, Datasource, setScene, variableEditor } from './services';
+import { appEvents, Datasource, variableEditor } from './services';
 
 export interface ViewProps {
   plugin: DataSourcePlugin<Datasource>;
@@ -78,8 +77,8 @@ export function ConfigView({ plugin, datasource }: ViewProps) {
 }
 
 function rangeOf(params: URLSearchParams): TimeRange {
-  const from = params.get('from') ?? '2026-10-01T00:00:00Z';
-  const to = params.get('to') ?? '2026-11-01T00:00:00Z';
+  const from = params.get('from') ?? OCTOBER.from;
+  const to = params.get('to') ?? OCTOBER.to;
   return rangeUtil.convertRawToRange({ from: dateTime(from).utc(), to: dateTime(to).utc() }, 'utc');
 }
 
@@ -173,6 +172,13 @@ export function QueryView(props: ViewProps) {
     setQuery(q as Query);
   };
   const runLatest = () => run([latest.current]);
+  // A link to Explore asks for its answer.
+  const linked = location.pathname === '/explore';
+  useEffect(() => {
+    if (linked) {
+      run([latest.current]);
+    }
+  }, [linked, run]);
   const filter = (key: string, value: string) => {
     if (datasource.toggleQueryFilter) {
       change(datasource.toggleQueryFilter(latest.current, { type: 'FILTER_FOR', options: { key, value } }));
@@ -364,20 +370,4 @@ export function AnnotationView(props: ViewProps) {
       <Panel data={data} range={range} kind="table" onFilter={() => {}} />
     </>
   );
-}
-
-/** A dashboard whose JSON is at the address in the parameter json. */
-export function DashboardView({ params }: ViewProps) {
-  const [scene, setDashboard] = useState<EmbeddedScene>();
-  useEffect(() => {
-    fetch(params.get('json') ?? 'dashboard.json')
-      .then((r) => r.json() as Promise<DashboardJSON>)
-      .then((json) => {
-        const [from, to] = [params.get('from'), params.get('to')];
-        const s = dashboard(from && to ? { ...json, time: { from, to } } : json);
-        setScene(s);
-        setDashboard(s);
-      });
-  }, [params]);
-  return scene ? <scene.Component model={scene} /> : null;
 }

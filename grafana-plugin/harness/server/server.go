@@ -4,6 +4,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kmstrail/kmstrail/grafana-plugin/harness/child"
 	"github.com/kmstrail/kmstrail/internal/instance"
 )
 
@@ -26,6 +28,10 @@ type Options struct {
 	Dir string
 	// Sample is the folder of the sample data, or "" for an empty store.
 	Sample string
+	// Filled says that Dir has the store of the sample data already.
+	Filled bool
+	// HTTP is where the web pages are served; "" for nowhere.
+	HTTP string
 	// TLSCert and TLSKey are PEM files; "" for plain text.
 	TLSCert, TLSKey string
 	// Log gets what the commands and the server print; nil for nowhere.
@@ -38,6 +44,8 @@ type Server struct {
 	Address string
 	// Token has the role read.
 	Token string
+	// HTTP is http://HOST:PORT, or "".
+	HTTP string
 
 	o     Options
 	cmd   *exec.Cmd
@@ -76,7 +84,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 func (s *Server) fill(ctx context.Context) error {
-	if s.o.Sample == "" {
+	if s.o.Sample == "" || s.o.Filled {
 		return nil
 	}
 	if _, err := s.Run(ctx, "ingest", filepath.Join(s.o.Sample, "bucket")); err != nil {
@@ -122,13 +130,13 @@ func (s *Server) NewToken(ctx context.Context, name, expires string) (string, er
 }
 
 func (s *Server) serve(ctx context.Context) error {
-	args := []string{"serve", "--http", "off", "--flight", "127.0.0.1:0"}
+	args := []string{"serve", "--http", cmp.Or(s.o.HTTP, "off"), "--flight", "127.0.0.1:0"}
 	if s.o.TLSCert != "" {
 		args = append(args, "--tls-cert", s.o.TLSCert, "--tls-key", s.o.TLSKey)
 	}
 	// Close ends it, and lets it finish: no context.
 	s.cmd = s.command(context.WithoutCancel(ctx), args...)
-	s.cmd.Stdout, s.cmd.Stderr, s.cmd.SysProcAttr = s.o.Log, s.o.Log, endWithParent()
+	s.cmd.Stdout, s.cmd.Stderr, s.cmd.SysProcAttr = s.o.Log, s.o.Log, child.Attributes()
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start kmstrail serve: %w", err)
 	}
@@ -142,7 +150,7 @@ func (s *Server) wait(ctx context.Context) error {
 	defer cancel()
 	for {
 		if info, err := instance.Find(s.db()); err == nil && info.Flight != "" {
-			s.Address = info.Flight
+			s.Address, s.HTTP = info.Flight, info.HTTP
 			return nil
 		}
 		select {
