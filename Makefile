@@ -155,7 +155,7 @@ trino: ## download Trino for the tests that need one (800 MB, once; kept in the 
 	go run ./internal/trinoserver/run -fetch
 
 # One Trino for all packages, so one after the other. UPDATE=-update rewrites
-# docs/equivalence.md.
+# docs/equivalence.md; UPDATE=-each runs every case by itself, which takes long.
 .PHONY: test-trino
 test-trino: toolchain ## the same SQL gives the same rows on DuckDB and Trino (minutes; Java 24 and Maven)
 	root=$$(mktemp -d); trap 'rm -rf "$$root"' EXIT; \

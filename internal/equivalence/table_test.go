@@ -82,7 +82,7 @@ func (t *table) page() string {
 
 const pageIntro = `# Which SQL runs on both engines
 
-Every view, detector and named query is run on DuckDB and on Trino, over the same log files, and must give the same rows in the same order, all columns included: ` + "`make test-trino`" + `, which also writes this page. *Compared* counts the cases beside the file and the sample bucket; *rows* are those that came, and were equal. Values of type DOUBLE may differ by one part in 10¹² (sums depend on the order), timestamps by half a millisecond (the precision of Hive's tables, and Athena's; the events' own are whole seconds).
+Every view, detector and named query is run on DuckDB and on Trino, over the same log files, and must give the same rows in the same order, all columns included: ` + "`make test-trino`" + `, which also writes this page. *Compared* counts the comparisons: over the sample bucket, and, with the events of all cases beside the file together, for every window and every parameters of them; *rows* are those that came, and were equal. Values of type DOUBLE may differ by one part in 10¹² (sums depend on the order), timestamps by half a millisecond (the precision of Hive's tables, and Athena's; the events' own are whole seconds).
 
 *Stages* are those of Trino's plan on the sample bucket. Trino computes a view or CTE anew wherever it is named, and refuses a query of more than 150 stages, as Athena does; the gate allows 100.
 

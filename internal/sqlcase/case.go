@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -203,6 +204,25 @@ func (c *Case) Records() ([][]byte, error) {
 		records = append(records, bytes.Clone(line))
 	}
 	return records, scan.Err()
+}
+
+// Merge puts the events of cases together that have the same configuration and no
+// state: one case for each configuration, which wants nothing. Who compares engines
+// needs no more, and loads a few stores instead of many.
+func Merge(cases []Case) []Case {
+	var out []Case
+	for _, c := range cases {
+		i := slices.IndexFunc(out, func(m Case) bool {
+			return reflect.DeepEqual(m.Config, c.Config) && reflect.DeepEqual(m.State, c.State) && reflect.DeepEqual(c.State, State{})
+		})
+		if i < 0 {
+			out = append(out, Case{File: c.File, Name: c.Name, Window: c.Window, Config: c.Config, State: c.State, events: c.events, jsonl: c.jsonl})
+			continue
+		}
+		out[i].events += "\n" + c.events
+		out[i].jsonl += "\n" + c.jsonl
+	}
+	return out
 }
 
 // Times returns the times of the case's records.

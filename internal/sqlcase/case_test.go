@@ -3,6 +3,7 @@ package sqlcase_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -101,5 +102,45 @@ func TestCompareAndRewrite(t *testing.T) {
 	want := strings.Replace(good, "{key/data},1\n", "{key/data},2.5\n,true\n", 1)
 	if diff := cmp.Diff(want, string(out)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestMerge(t *testing.T) {
+	src := `-- window --
+2026-01-04T00:00:00Z 2026-01-05T00:00:00Z
+-- fires_a/events --
+2026-01-04T01:00:00Z Decrypt key/a role/x
+-- fires_a/want.csv --
+n
+1
+-- fires_b/events --
+2026-01-04T02:00:00Z Decrypt key/b role/x
+-- fires_b/want.csv --
+n
+1
+-- fires_other/config --
+accounts:
+  - account_id: "111122223333"
+-- fires_other/events --
+2026-01-04T03:00:00Z Decrypt key/c role/x
+-- fires_other/want.csv --
+n
+1
+`
+	cases, err := sqlcase.Parse("x.txtar", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][]time.Time
+	for _, c := range sqlcase.Merge(cases) {
+		times, err := c.Times()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, times)
+	}
+	at := func(hour int) time.Time { return time.Date(2026, 1, 4, hour, 0, 0, 0, time.UTC) }
+	if want := [][]time.Time{{at(1), at(2)}, {at(3)}}; !cmp.Equal(got, want) {
+		t.Errorf("events of %v; want those of the same configuration together, %v", got, want)
 	}
 }
