@@ -109,7 +109,7 @@ func TestImports_direct(t *testing.T) {
 			because: "its traps are known and held in one place; the benchmark measures against it",
 		},
 		{
-			name: "aws", what: []string{"github.com/aws"}, onlyBy: []string{"ingest/s3source", "ingest/historysource", "internal/s3server", "bench/load"},
+			name: "aws", what: []string{"github.com/aws"}, onlyBy: []string{"ingest/s3source", "ingest/historysource", "internal/s3server", "internal/awsinventory", "bench/load"},
 			because: "the ingester knows only ingest.Source",
 		},
 		{

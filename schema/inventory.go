@@ -48,7 +48,7 @@ var InventoryRefusals = Table{
 		{Name: "api", Type: Varchar, NotNull: true, Doc: "Call, as IAM policies name it: kms:DescribeKey."},
 		{Name: "error_code", Type: Varchar, NotNull: true, Doc: "Error code of AWS, such as AccessDeniedException."},
 		{Name: "detail", Type: Varchar, NotNull: true, Doc: "What the first of them said."},
-		{Name: "refused_count", Type: Bigint, NotNull: true, Doc: "How many calls were refused so."},
+		{Name: "refused_count", Type: Bigint, NotNull: true, Doc: "How many calls were refused so; where an API only ever refuses, also those that were not made any more."},
 		{Name: "subjects", Type: StringSet, NotNull: true, Doc: "What they were about (key ARNs, role ARNs, resources), the first 20; empty for a listing."},
 	},
 }

@@ -26,7 +26,7 @@ that keys encrypt and of the roles that use them, accounts and quotas. Import
 one from files. See docs/inventory.md.`,
 	}
 	group(cmd)
-	cmd.AddCommand(inventoryImportCommand(a), inventoryExampleCommand(a))
+	cmd.AddCommand(inventorySyncCommand(a), inventoryImportCommand(a), inventoryExampleCommand(a))
 	return cmd
 }
 

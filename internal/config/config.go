@@ -30,6 +30,7 @@ type Config struct {
 	Detectors map[string]Detector `yaml:"detectors"`
 	AWS       AWS                 `yaml:"aws"`
 	Ingest    Ingest              `yaml:"ingest"`
+	Inventory Inventory           `yaml:"inventory"`
 	Retention Retention           `yaml:"retention"`
 	Limits    Limits              `yaml:"limits"`
 	Server    Server              `yaml:"server"`
@@ -111,6 +112,27 @@ type Ingest struct {
 	RequesterPays bool `yaml:"requester_pays"`
 	// FirstRun is how far back the first run on a bucket goes.
 	FirstRun time.Duration `yaml:"first_run"`
+}
+
+// Inventory says whom kmstrail inventory sync asks, and how fast.
+type Inventory struct {
+	// Accounts to ask; none for that of the credentials, unless AllAccounts asks
+	// those that Organizations lists.
+	Accounts    []string `yaml:"accounts" kind:"account"`
+	AllAccounts bool     `yaml:"all_accounts"`
+	// Regions to ask; none for that of the AWS configuration.
+	Regions []string `yaml:"regions" kind:"region"`
+	// RoleName is the role to assume in accounts other than that of the
+	// credentials, ExternalID what its trust policy wants.
+	RoleName   string `yaml:"role_name" kind:"role_name"`
+	ExternalID string `yaml:"external_id"`
+	// Parts to ask for; none for all.
+	Parts []string `yaml:"parts"`
+	// Rates override calls per second, by API: kms:DescribeKey. They hold for one
+	// account and Region.
+	Rates map[string]float64 `yaml:"rates" keykind:"api"`
+	// EndpointURL is another than AWS's, for all services that are asked.
+	EndpointURL string `yaml:"endpoint_url" kind:"url"`
 }
 
 // Retention says after how long rows are deleted, by table and by the time they
@@ -231,7 +253,7 @@ func Defaults() Config {
 		DB:     "kmstrail.duckdb",
 		Engine: "duckdb",
 		Trino:  Trino{Catalog: "hive", Schema: "kmstrail", User: "kmstrail"},
-		Ingest: Ingest{FirstRun: 7 * 24 * time.Hour},
+		Ingest: Ingest{FirstRun: 7 * 24 * time.Hour}, Inventory: Inventory{RoleName: "kmstrail-inventory"},
 		// Where work has been done and what is left of it: nobody asks after a year.
 		Retention: Retention{ChangedCells: Keep(400 * 24 * time.Hour), DetectorRuns: Keep(400 * 24 * time.Hour)},
 		Limits:    Limits{QueryTime: 10 * time.Minute},

@@ -115,6 +115,8 @@ var (
 	keyARNPattern    = regexp.MustCompile(`^arn:aws[a-z0-9-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$`)
 	principalPattern = regexp.MustCompile(`^arn:aws[a-z0-9-]*:(iam|sts)::[0-9]{12}:[a-z-]+/.+$|^arn:aws[a-z0-9-]*:iam::[0-9]{12}:root$`)
 	orgPattern       = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
+	roleNamePattern  = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{1,64}$`)
+	apiPattern       = regexp.MustCompile(`^[a-z]+:[A-Za-z]+$`)
 	sizePattern      = regexp.MustCompile(`^[1-9][0-9]*(\.[0-9]+)? ?(MB|GB|TB|MiB|GiB|TiB)$`)
 )
 
@@ -157,6 +159,14 @@ func CheckValue(kind, value string) error {
 	case "alias":
 		if !strings.HasPrefix(value, "alias/") {
 			return fmt.Errorf("%q is not an alias pattern; it begins with alias/, and * stands for any text", value)
+		}
+	case "role_name":
+		if !roleNamePattern.MatchString(value) {
+			return fmt.Errorf("%q is not the name of a role; it is the part behind the last / of its ARN", value)
+		}
+	case "api":
+		if !apiPattern.MatchString(value) {
+			return fmt.Errorf("%q is not a call; it looks like kms:DescribeKey", value)
 		}
 	case "size":
 		if !sizePattern.MatchString(value) {
