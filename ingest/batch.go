@@ -31,7 +31,7 @@ type builder struct {
 	algorithm, keySpec, keyMaterial, keyStore, enclave            *stringColumn
 	grantID, grantee, retiring, alias, policy, keyState, keyUsage *stringColumn
 	keyOrigin, remainder                                          *stringColumn
-	context, destContext, tags, grantOperations                   *listColumn
+	context, destContext, secrets, tags, grantOperations          *listColumn
 }
 
 func newBuilder() *builder {
@@ -57,7 +57,7 @@ func newBuilder() *builder {
 		"alias_name": &b.alias, "tags": &b.tags, "key_policy": &b.policy, "key_state": &b.keyState,
 		"pending_window_days": &b.pendingDays, "deletion_date": &b.deletionDate, "material_valid_to": &b.validTo,
 		"rotation_period_days": &b.rotationPeriod, "key_usage": &b.keyUsage, "key_origin": &b.keyOrigin,
-		"multi_region": &b.multiRegion, "remainder": &b.remainder,
+		"multi_region": &b.multiRegion, "remainder": &b.remainder, "context_secrets": &b.secrets,
 	} {
 		bindColumn(b.t, &schema.KMSEvents, name, dst)
 	}
@@ -198,6 +198,7 @@ func (b *builder) addKey(r int, e *event) {
 	putText(b.destAccount, r, e.destAccount)
 	putPairs(b.context, r, e.hasContext, e.context)
 	putPairs(b.destContext, r, e.hasDest, e.destContext)
+	putPairs(b.secrets, r, len(e.secrets) > 0, e.secrets)
 	putText(b.algorithm, r, e.algorithm)
 	putText(b.keySpec, r, e.keySpec)
 	putText(b.keyMaterial, r, e.keyMaterial)

@@ -9,6 +9,8 @@ func (d *decoder) derive() {
 	e.errorClass = errorClass(e.errorCode, e.errorMessage)
 	e.service = serviceOf(e)
 	e.actorKind = actorKind(e)
+	d.contextSecrets()
+	d.redactContext()
 	op := operations[string(e.name)]
 	if op == nil {
 		op = d.unknownOperation()

@@ -77,6 +77,7 @@ type event struct {
 	hasContext    bool
 	destContext   []pair
 	hasDest       bool
+	secrets       []pair // context key → kind of secret and what may be shown of it
 	algorithm     []byte
 	keySpec       []byte
 	keyMaterial   []byte
@@ -113,6 +114,7 @@ func (e *event) reset() {
 	*e = event{
 		context:         e.context[:0],
 		destContext:     e.destContext[:0],
+		secrets:         e.secrets[:0],
 		tags:            e.tags[:0],
 		grantOperations: e.grantOperations[:0],
 	}

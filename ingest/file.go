@@ -316,7 +316,7 @@ func (f *fileDecoder) relatedRecord(b []byte) {
 }
 
 func (f *fileDecoder) quarantineRecord(b []byte, start, end int, err *recordError) {
-	q := Quarantined{RecordIndex: f.index, Offset: f.offset(start), Reason: err.reason, Detail: err.detail, Excerpt: excerpt(b[start:end])}
+	q := Quarantined{RecordIndex: f.index, Offset: f.offset(start), Reason: err.reason, Detail: err.detail, Excerpt: f.excerpt(b[start:end])}
 	if v := f.o.spans[mEventID]; start == f.o.start && v.kind == kindString && int(v.end) <= len(b) {
 		q.EventID, _ = parseUUID(b[v.start:v.end])
 	}
@@ -328,9 +328,18 @@ func (f *fileDecoder) quarantineNotes(b []byte) {
 	for _, n := range f.d.notes {
 		f.quarantine(Quarantined{
 			RecordIndex: f.index, Offset: f.offset(f.o.start), Reason: n.reason, Detail: n.detail,
-			EventID: f.d.e.id, Excerpt: excerpt(b[f.o.start:f.o.end]),
+			EventID: f.d.e.id, Excerpt: f.excerpt(b[f.o.start:f.o.end]),
 		})
 	}
+}
+
+// excerpt is the part of a record that quarantine shows; none where contexts
+// are redacted, since it is the text as it was logged.
+func (f *fileDecoder) excerpt(raw []byte) []byte {
+	if len(f.d.redact) > 0 {
+		return []byte("left out because redact_context is set")
+	}
+	return excerpt(raw)
 }
 
 func (f *fileDecoder) offset(i int) int64 {

@@ -254,6 +254,10 @@ func FuzzFile(f *testing.F) {
 		f.Add(cttest.Body(sample(name, name)))
 	}
 	f.Add([]byte(`{"Records":[{"eventSource":"kms.amazonaws.com","eventID":"\ud800"}]}`))
+	f.Add(cttest.Body(relatedSample("cloudtrail", "PutEventSelectors", `{"advancedEventSelectors":[{"fieldSelectors":[{"field":"eventSource","notEquals":["kms.amazonaws.com"]}]}]}`, "")))
+	f.Add(cttest.Body(relatedSample("s3", "PutBucketEncryption", `{"ServerSideEncryptionConfiguration":{"Rule":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"aws:kms"}}]}}`, "")))
+	f.Add(cttest.Body(relatedSample("dynamodb", "CreateTable", `{"sSESpecification":{"enabled":true}}`, `{"tableDescription":{"sSEDescription":{}}}`)))
+	f.Add([]byte(`{"Records":[{"eventSource":"kms.amazonaws.com","requestParameters":{"encryptionContext":{"a":"4111 1111-1111 1111","eyJ":"-----BEGIN PRIVATE KEY-----"}}}]}`))
 	f.Add([]byte(`{"Events":[{"CloudTrailEvent":"{\"eventSource\":\"kms.amazonaws.com\"}"}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		acc, file := decodeFile(body)

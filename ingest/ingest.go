@@ -33,8 +33,13 @@ func Run(ctx context.Context, opts Options) (Summary, error) {
 	if err := o.validate(); err != nil {
 		return Summary{}, err
 	}
+	redact, err := compilePatterns(o.RedactContext)
+	if err != nil {
+		return Summary{}, fmt.Errorf("redact encryption contexts: %w", err)
+	}
 	r := newRun(&o)
-	err := r.run(ctx)
+	r.redact = redact
+	err = r.run(ctx)
 	r.summary.Progress = r.snapshot()
 	r.summary.Duration = time.Since(start)
 	return r.summary, err
@@ -59,7 +64,8 @@ type fetched struct {
 // decode, one commits. The channels between them are short, and a pool bounds
 // the batches in flight, so memory does not grow with the input.
 type run struct {
-	o *Options
+	o      *Options
+	redact []contextRedaction
 
 	sink   sync.Mutex // held during each call of the sink
 	nextID int64
@@ -307,6 +313,7 @@ func (r *run) startDecoders(g *errgroup.Group, bodies <-chan fetched, full chan<
 // when it has waited long enough, and at the end.
 func (r *run) decodeAll(bodies <-chan fetched, full chan<- *accumulator, pool <-chan *accumulator, stop <-chan struct{}) {
 	f := newFileDecoder(r.o.SelfPrincipals, r.o.MaxJSONBytes)
+	f.d.redact = r.redact
 	var acc *accumulator
 	flush := func() bool {
 		select {

@@ -62,6 +62,8 @@ type Options struct {
 	KeepAll bool
 	// SelfPrincipals are the role or user ARNs kmstrail itself runs under.
 	SelfPrincipals []string
+	// RedactContext says what of encryption contexts is not stored.
+	RedactContext []ContextPattern
 
 	// MaxObjectBytes and MaxJSONBytes bound one object, stored and
 	// decompressed; 0 is the default.

@@ -141,7 +141,8 @@ func (d *decoder) pairs(dst []pair, name, v value) ([]pair, bool) {
 		}
 	}
 	d.done(&scan)
-	if kept {
+	// The whole text would hold what is to be redacted.
+	if kept && len(d.redact) == 0 {
 		d.keep(name, v)
 	}
 	return dst, true

@@ -234,7 +234,8 @@ type decoder struct {
 	notes []note
 	err   *recordError
 
-	self map[string]bool // role and user ARNs of kmstrail itself
+	self   map[string]bool // role and user ARNs of kmstrail itself
+	redact []contextRedaction
 
 	// Facts of the record needed by more than one step.
 	keys           []keyRef // resources that are keys, in order

@@ -27,9 +27,12 @@ var relatedNames = func() map[string]map[string]bool {
 	add("cloudtrail.amazonaws.com", "CreateTrail", "UpdateTrail", "DeleteTrail", "StartLogging", "StopLogging",
 		"PutEventSelectors", "PutInsightSelectors")
 	add("s3.amazonaws.com", "CreateBucket", "PutBucketTagging", "DeleteBucketTagging", "PutBucketEncryption", "DeleteBucketEncryption")
-	add("ec2.amazonaws.com", "CreateTags", "DeleteTags", "CreateVolume", "EnableEbsEncryptionByDefault",
-		"DisableEbsEncryptionByDefault", "ModifyEbsDefaultKmsKeyId", "ResetEbsDefaultKmsKeyId")
-	add("rds.amazonaws.com", "CreateDBInstance", "CreateDBCluster", "AddTagsToResource", "RemoveTagsFromResource")
+	add("ec2.amazonaws.com", "CreateTags", "DeleteTags", "CreateVolume", "CreateSnapshot", "CopySnapshot",
+		"EnableEbsEncryptionByDefault", "DisableEbsEncryptionByDefault", "ModifyEbsDefaultKmsKeyId", "ResetEbsDefaultKmsKeyId")
+	add("rds.amazonaws.com", "CreateDBInstance", "CreateDBCluster", "CreateDBInstanceReadReplica", "CopyDBSnapshot",
+		"CopyDBClusterSnapshot", "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime",
+		"RestoreDBClusterFromSnapshot", "RestoreDBClusterToPointInTime", "AddTagsToResource", "RemoveTagsFromResource")
+	add("redshift.amazonaws.com", "CreateCluster")
 	add("dynamodb.amazonaws.com", "CreateTable", "UpdateTable", "TagResource", "UntagResource")
 	add("secretsmanager.amazonaws.com", "CreateSecret", "TagResource", "UntagResource")
 	add("ssm.amazonaws.com", "AddTagsToResource", "RemoveTagsFromResource")
@@ -57,6 +60,9 @@ type relatedBuilder struct {
 	source, name, region, recipient, caller   *stringColumn
 	principal, errorCode, key, resource, text *stringColumn
 	tags                                      *listColumn
+
+	trailEvents, encryption, responseKey *stringColumn
+	logValidation, encrypted             *boolColumn
 }
 
 func newRelatedBuilder() *relatedBuilder {
@@ -66,6 +72,8 @@ func newRelatedBuilder() *relatedBuilder {
 		"event_source": &b.source, "event_name": &b.name, "region": &b.region, "recipient_account_id": &b.recipient,
 		"caller_account_id": &b.caller, "principal_arn": &b.principal, "error_code": &b.errorCode, "key_arn": &b.key,
 		"resource_arn": &b.resource, "tags": &b.tags, "record": &b.text,
+		"trail_kms_events": &b.trailEvents, "trail_log_validation": &b.logValidation,
+		"encrypted": &b.encrypted, "encryption_type": &b.encryption, "response_key_arn": &b.responseKey,
 	} {
 		bindColumn(b.t, &schema.RelatedEvents, name, dst)
 	}
@@ -94,6 +102,11 @@ func (b *relatedBuilder) add(e *event, r *relatedRecord, logFile int64, index in
 	putText(b.key, n, r.key)
 	putText(b.resource, n, r.resource)
 	putPairs(b.tags, n, r.hasTags, r.tags)
+	putName(b.trailEvents, n, r.trailEvents)
+	putFlag(b.logValidation, n, r.logValidation)
+	putFlag(b.encrypted, n, r.encrypted)
+	putText(b.encryption, n, r.encryption)
+	putText(b.responseKey, n, r.responseKey)
 	b.text.set(n, r.record)
 	b.size += len(r.record) + 200
 	return true
@@ -114,6 +127,11 @@ type relatedRecord struct {
 	tags                  []pair
 	hasTags               bool
 	record                []byte
+
+	trailEvents             string // which KMS records a trail takes; see selectedEvents
+	logValidation           flag
+	encrypted               flag
+	encryption, responseKey []byte
 }
 
 // related decodes a record on the keep-list. These are few, so the request is
@@ -141,24 +159,26 @@ func (d *decoder) related(b []byte, o *outline) (relatedRecord, *recordError) {
 		r.record = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 		d.note("invalid_utf8", "the record is not valid UTF-8; what is invalid was replaced by U+FFFD")
 	}
-	if v := o.spans[mRequestParameters]; v.kind == kindObject {
-		r.read(b[v.start:v.end], string(d.e.name))
-	}
+	request, response := objectOf(b, o.spans[mRequestParameters]), objectOf(b, o.spans[mResponseElements])
+	r.read(request, string(d.e.name))
+	r.readResponse(response, string(d.e.name))
+	r.readTrail(request, response, string(d.e.name))
+	r.readStorage(request, response)
 	return r, d.err
 }
 
+// objectOf reads a member of the record; nil when it is no object.
+func objectOf(b []byte, v value) map[string]any {
+	var members map[string]any
+	if v.kind != kindObject || json.Unmarshal(b[v.start:v.end], &members) != nil {
+		return nil
+	}
+	return members
+}
+
 // read takes resource, tags and key out of the request.
-func (r *relatedRecord) read(request []byte, eventName string) {
-	var params map[string]any
-	if json.Unmarshal(request, &params) != nil {
-		return
-	}
+func (r *relatedRecord) read(params map[string]any, eventName string) {
 	r.resource = resourceOf(params)
-	for _, name := range []string{"kmsKeyId", "KmsKeyId", "kmsMasterKeyId", "kmsKeyArn"} {
-		if s, ok := params[name].(string); ok && s != "" {
-			r.key = []byte(s)
-		}
-	}
 	tags, found := tagsOf(params)
 	for _, t := range tags {
 		if r.hasTags = true; t.key != nil && !hasKey(r.tags, t.key) && len(r.tags) < maxPairs {
@@ -173,7 +193,7 @@ func (r *relatedRecord) read(request []byte, eventName string) {
 var resourceMembers = []string{
 	"resourceArn", "resourceARN", "ResourceArn", "ResourceARN", "arn", "resource", "resourceName", "secretId",
 	"resourceId", "logGroupName", "queueUrl", "streamName", "tableName", "fileSystemId", "dBInstanceIdentifier",
-	"dBClusterIdentifier", "trailName", "name",
+	"dBClusterIdentifier", "clusterIdentifier", "trailName", "name",
 }
 
 // resourceOf names the resource a request is about: an ARN, where the request
@@ -219,7 +239,7 @@ func first(list []any) any {
 // tagMembers are the names under which requests carry tags to set, and
 // removedMembers those with keys to remove.
 var (
-	tagMembers     = []string{"tags", "Tags", "tagSet", "tagging", "Tagging"}
+	tagMembers     = []string{"tags", "Tags", "tagSet", "tagSpecificationSet", "tagging", "Tagging"}
 	removedMembers = []string{"tagKeys", "TagKeys", "tagKeyList"}
 )
 

@@ -57,7 +57,7 @@ func newCell(p *plan, index int, a *account, r region) *cell {
 
 // emit renders a record at the current time and lets a little time pass.
 func (c *cell) emit(e cttest.Event) {
-	if e.Source == "" && c.plan.excluded(c.id, c.region, c.now) {
+	if e.Source == "" && c.plan.excluded(c.id, c.region, c.now) || c.plan.stopped(c.id, c.region, c.now) {
 		return
 	}
 	e.Time = c.now

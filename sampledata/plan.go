@@ -64,6 +64,7 @@ func newPlan(cfg Config) *plan {
 	p.contexts()
 	p.rates()
 	p.oddities()
+	p.guardrails()
 	return p
 }
 
@@ -74,7 +75,13 @@ func (p *plan) silent(account, region string, day int) bool {
 
 // excluded says where KMS records are left out by the trail's configuration.
 func (p *plan) excluded(account, region string, at time.Time) bool {
-	return account == webDev && region == "eu-central-1" && !at.Before(p.at(20, "10:00:00"))
+	return account == webDev && region == "eu-central-1" && !at.Before(p.at(20, "10:00:00")) ||
+		account == sandbox && region == "us-west-2" && !at.Before(p.at(24, "10:00:00")) && at.Before(p.at(24, "12:00:00"))
+}
+
+// stopped says where a trail does not log at all.
+func (p *plan) stopped(account, region string, at time.Time) bool {
+	return account == sandbox && region == "eu-central-1" && !at.Before(p.at(26, "03:00:00")) && at.Before(p.at(26, "05:00:00"))
 }
 
 // day turns day 1 to 30 of the story into a day of the configured span.

@@ -177,5 +177,6 @@ var KMSEvents = Table{
 		{Name: "multi_region", Type: Boolean, Source: "requestParameters.multiRegion", Doc: "CreateKey: true for a multi-Region key."},
 
 		{Name: "remainder", Type: Varchar, Doc: "JSON object with every member of the record that no column above holds; NULL when nothing is left. Columns and remainder together are the whole record."},
+		{Name: "context_secrets", Type: StringMap, Judged: true, Doc: "By context key (* where it is a key itself), what looks like a secret in the encryption contexts: its kind (card_number, email, jwt, access_key_id, private_key, high_entropy), a blank, and what may be shown of it. NULL when nothing does, and in records ingested before layout 4."},
 	},
 }

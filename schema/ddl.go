@@ -11,7 +11,8 @@ import (
 //	1  first layout
 //	2  rollups have their sums apart from the parts that commits append
 //	3  changes that are no grants are kept apart too, as key_setting_records
-//	4  inventories: the tables inventory_…; accounts know their organisational unit
+//	4  inventories: the tables inventory_…; accounts know their organisational unit;
+//	   columns for what detectors need of trails, storage and secrets in contexts
 const Version = 4
 
 // CreateSQL returns the table's CREATE TABLE statement for DuckDB.

@@ -13,7 +13,7 @@ var layouts = map[int]string{
 	1: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	2: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	3: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
-	4: "8a68c90c72578c740aab4ab6c33eaa5bca74b723675608d2f1d1d7ecb764a303",
+	4: "aecf3b694865a3cc454783e90bfca4ff9d6172e89c60f1efa8f87f17f46067d4",
 }
 
 func TestVersionNamesTheTables(t *testing.T) {

@@ -16,10 +16,15 @@ var RelatedEvents = Table{
 		{Name: "caller_account_id", Type: Varchar, Source: "userIdentity.accountId", Doc: "Account of the caller."},
 		{Name: "principal_arn", Type: Varchar, Doc: "Role ARN, else caller ARN."},
 		{Name: "error_code", Type: Varchar, Source: "errorCode", Doc: "Error code as logged; NULL on success."},
-		{Name: "key_arn", Type: Varchar, Doc: "KMS key the request names, when it does."},
-		{Name: "resource_arn", Type: Varchar, Doc: "ARN (or, where the request has only that, the id or name) of the resource concerned."},
+		{Name: "key_arn", Type: Varchar, Doc: "KMS key the request names, when it does: an ARN, id or alias, as written there."},
+		{Name: "resource_arn", Type: Varchar, Doc: "ARN (or, where request and answer have only that, the id or name) of the resource concerned."},
 		{Name: "tags", Type: StringMap, Doc: "Tags the request sets; a removed tag key has a NULL value. NULL when the request is not about tags."},
 		{Name: "record", Type: Varchar, NotNull: true, Doc: "The whole record as JSON text."},
+		{Name: "trail_kms_events", Type: Varchar, Doc: "PutEventSelectors: which KMS records the trail takes from then on: all, read_only, write_only, excluded (KMS is left out) or none (no management events at all)."},
+		{Name: "trail_log_validation", Type: Boolean, Doc: "CreateTrail, UpdateTrail: whether log file validation is switched on; NULL when the request leaves it as it is."},
+		{Name: "encrypted", Type: Boolean, Doc: "Whether the storage that the call makes is encrypted, by the answer; by the request only where no account default can overrule it. NULL when neither tells."},
+		{Name: "encryption_type", Type: Varchar, Doc: "Kind of encryption that the request names, as the service spells it: aws:kms, AES256, KMS, …"},
+		{Name: "response_key_arn", Type: Varchar, Doc: "KMS key that the answer names, when it does: of storage the key that it is encrypted under."},
 	},
 }
 

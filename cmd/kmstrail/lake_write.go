@@ -87,7 +87,7 @@ func (a *app) lakeWrite(cmd *cobra.Command, location string, f *lakeWriteFlags) 
 	}
 	run := lakeWriteRun{a: a, source: cfg.Ingest.Source, opts: lake.WriteOptions{
 		Bucket: bucket, Source: source, Selection: selection(cfg, a.lakeStart(cfg, source, from, to), to), Version: "kmstrail " + version,
-		Concurrency: cfg.Ingest.Concurrency, SelfPrincipals: cfg.SelfPrincipals, Wait: wait, Now: a.now, Logger: a.detailLogger(),
+		Concurrency: cfg.Ingest.Concurrency, SelfPrincipals: cfg.SelfPrincipals, RedactContext: operate.ContextPatterns(cfg), Wait: wait, Now: a.now, Logger: a.detailLogger(),
 	}}
 	return run.run(ctx, cfg)
 }

@@ -24,6 +24,8 @@ type Config struct {
 	Quotas []Quota `yaml:"quotas"`
 	// ContextRules says how encryption contexts and key tags must agree.
 	ContextRules []ContextRule `yaml:"context_rules"`
+	// RedactContext says what of encryption contexts is not stored.
+	RedactContext []RedactContext `yaml:"redact_context"`
 	// SelfPrincipals are the ARNs kmstrail itself reads the log bucket with.
 	SelfPrincipals []string `yaml:"self_principals" kind:"principal"`
 	// Detectors tunes detectors, by detector id.
@@ -82,6 +84,15 @@ type ContextRule struct {
 	Comparison string `yaml:"comparison"`
 	Key        string `yaml:"key" kind:"key_arn"`
 	Alias      string `yaml:"alias" kind:"alias"`
+}
+
+// RedactContext takes secrets out of encryption contexts as records are read.
+type RedactContext struct {
+	// Key is a context key, in any case; * stands for any text.
+	Key string `yaml:"key"`
+	// Value is a regular expression for the part of the value to take out;
+	// empty means all of it.
+	Value string `yaml:"value"`
 }
 
 // Detector tunes one detector.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ func validate(c *Config, errs *Error) {
 	validateTrust(c, errs)
 	validateQuotas(c, errs)
 	validateContextRules(c, errs)
+	validateRedactContext(c, errs)
 	if c.Engine == "trino" && c.Trino.URL == "" {
 		errs.add(c.place("engine"), "engine is trino and trino.url is empty; give Trino's address, such as https://trino.example.com")
 	}
@@ -158,6 +160,21 @@ func validateContextRules(c *Config, errs *Error) {
 			r.TagKey = r.ContextKey
 		case r.Kind == "required" && r.TagKey != "":
 			errs.add(c.place(p+".tag_key"), "%s: tag_key has no meaning with kind required", p)
+		}
+	}
+}
+
+func validateRedactContext(c *Config, errs *Error) {
+	for i, r := range c.RedactContext {
+		p := fmt.Sprintf("redact_context[%d]", i)
+		if r.Key == "" {
+			errs.add(c.place(p), "%s has no key; name the context key, or * for all of them", p)
+		}
+		if r.Key == "*" && r.Value == "" {
+			errs.add(c.place(p), "%s would take out every encryption context; say by value what to take out", p)
+		}
+		if _, err := regexp.Compile(r.Value); err != nil {
+			errs.add(c.place(p+".value"), "%s.value is no regular expression: %v", p, err)
 		}
 	}
 }

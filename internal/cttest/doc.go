@@ -98,6 +98,7 @@
 //	ip=… agent=…     sourceIPAddress, userAgent
 //	id=NAME          the event id is EventID(NAME) (with xN: NAME/0, NAME/1, …)
 //	bucket=B resource=R  records of other services: what they act upon
+//	request=JSON response=JSON  requestParameters and responseElements
 //	extra=JSON       further top-level members, without the braces
 //
 // A record of another service is written SERVICE:EVENT, such as

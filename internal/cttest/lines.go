@@ -423,7 +423,10 @@ func (l *line) other(service, name string) Event {
 	o.ID, o.Extra, o.ErrorCode, o.ErrorMessage = e.ID, e.Extra, e.ErrorCode, e.ErrorMessage
 	o.Failure, o.Key = e.Failure, e.Key
 	if e.Request != "" {
-		o.Request = e.Request
+		o.Request, o.Response = e.Request, ""
+	}
+	if e.Response != "" {
+		o.Response = e.Response
 	}
 	return o
 }

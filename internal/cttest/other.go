@@ -109,7 +109,13 @@ func CreateVolume(at time.Time, caller Identity, region, keyARN string) Event {
 		request += `true,"kmsKeyId":"` + keyARN + `"}`
 	}
 	e := Other(at, caller, region, "ec2", "CreateVolume", request)
-	e.Version = "1.10"
+	id := HexID(17, "volume", caller.Account, region, at.String())
+	e.Response = `{"requestId":"` + UUID("ec2", id) + `","volumeId":"vol-` + id + `","size":"100","zone":"` + region + `a","status":"creating","volumeType":"gp3","encrypted":`
+	if keyARN == "" {
+		e.Response += `false}`
+	} else {
+		e.Response += `true,"kmsKeyId":"` + keyARN + `"}`
+	}
 	return e
 }
 

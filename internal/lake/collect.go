@@ -104,7 +104,7 @@ func collect(ctx context.Context, o *WriteOptions, p *plan) (*collected, error) 
 	source := &planSource{Source: o.Source, plan: p, failed: map[string]error{}}
 	c := &collected{collector: collector{plan: p}, byID: make(map[int64]*ingest.LogFile, len(p.Files))}
 	summary, err := ingest.Run(ctx, ingest.Options{
-		Source: source, Sink: &c.collector, KeepAll: true, SelfPrincipals: p.SelfPrincipals,
+		Source: source, Sink: &c.collector, KeepAll: true, SelfPrincipals: p.SelfPrincipals, RedactContext: p.RedactContext,
 		Concurrency: o.Concurrency, Logger: o.Logger,
 	})
 	if err != nil {

@@ -115,11 +115,13 @@ type plan struct {
 	Unit   string `json:"unit"`
 	Number int    `json:"number"`
 	// Day is that of delivery; in undated units the one of the last change.
-	Day            string        `json:"day"`
-	PlannedAt      time.Time     `json:"planned_at"`
-	PlannedBy      string        `json:"planned_by"`
-	SelfPrincipals []string      `json:"self_principals,omitempty"`
-	Files          []plannedFile `json:"files"`
+	Day            string    `json:"day"`
+	PlannedAt      time.Time `json:"planned_at"`
+	PlannedBy      string    `json:"planned_by"`
+	SelfPrincipals []string  `json:"self_principals,omitempty"`
+	// RedactContext is kept so that every worker writes the same rows.
+	RedactContext []ingest.ContextPattern `json:"redact_context,omitempty"`
+	Files         []plannedFile           `json:"files"`
 }
 
 // plannedFile is a log file as it was listed.

@@ -283,7 +283,7 @@ func (p *planner) newPlan(u *unit, list []ingest.Object) *plan {
 	}
 	next := &plan{
 		Format: planFormat, Source: p.source, Unit: u.name, Number: u.next, Day: dayOf(&list[0]),
-		PlannedAt: at, PlannedBy: p.o.maker(), SelfPrincipals: p.o.SelfPrincipals, Files: make([]plannedFile, len(list)),
+		PlannedAt: at, PlannedBy: p.o.maker(), SelfPrincipals: p.o.SelfPrincipals, RedactContext: p.o.RedactContext, Files: make([]plannedFile, len(list)),
 	}
 	for i, o := range list {
 		next.Files[i] = plannedFile{

@@ -31,6 +31,8 @@ type WriteOptions struct {
 	Selection ingest.Selection
 	// SelfPrincipals are the role or user ARNs kmstrail itself runs under.
 	SelfPrincipals []string
+	// RedactContext says what of encryption contexts is not written.
+	RedactContext []ingest.ContextPattern
 	// Concurrency is how many log files are read at once; 0 is the default.
 	Concurrency int
 	// Version is that of the program.

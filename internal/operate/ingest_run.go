@@ -42,7 +42,7 @@ func (o *Operator) Ingest(ctx context.Context, req IngestRequest, onProgress fun
 			From: from, To: to, DeliveredFrom: req.DeliveredFrom, DeliveredTo: req.DeliveredTo, Except: req.Except,
 		},
 		Concurrency: cfg.Ingest.Concurrency, Reconcile: req.Reconcile, LeaveFailed: req.LeaveFailed, Seen: &o.seen,
-		SelfPrincipals: cfg.SelfPrincipals, Logger: o.opts.Details,
+		SelfPrincipals: cfg.SelfPrincipals, RedactContext: ContextPatterns(cfg), Logger: o.opts.Details,
 	}}
 	err = r.run(ctx)
 	return r.result, err
@@ -256,4 +256,14 @@ func (r *ingestRun) tell(read *ingest.Progress) {
 // since leaves out the requests that were made before this run.
 func (r *ingestRun) since(all ingest.Requests) ingest.Requests {
 	return ingest.Requests{List: all.List - r.asked.List, Get: all.Get - r.asked.Get}
+}
+
+// ContextPatterns returns what the configuration wants taken out of encryption
+// contexts.
+func ContextPatterns(cfg config.Config) []ingest.ContextPattern {
+	var patterns []ingest.ContextPattern
+	for _, r := range cfg.RedactContext {
+		patterns = append(patterns, ingest.ContextPattern(r))
+	}
+	return patterns
 }
