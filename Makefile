@@ -101,6 +101,10 @@ load: toolchain ## dashboards of 50 viewers on a server that ingests 2,000 event
 test-clients: build ## Flight SQL with clients of others: Go, Python, JDBC (300 MB once; Python 3, Java 17, Maven)
 	go test -count=1 -timeout 15m -tags '$(GOTAGS) clients' ./internal/flightsql/clients
 
+.PHONY: test-inventory
+test-inventory: build ## kmstrail inventory against moto, an emulator of AWS (100 MB once; Python 3)
+	go test -count=1 -timeout 10m -tags '$(GOTAGS) moto' ./internal/awsinventory/moto
+
 # The same sources give the same plugin: its date is that of the commit.
 PACK_PLUGIN := go run ./grafana-plugin/pack -version '$(VERSION)' -time $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 

@@ -131,6 +131,7 @@ func (a *app) concludeInventory(ctx context.Context, result awsinventory.Result,
 	if result.Resumed >= 0 {
 		a.say("went on with the sync of %s, which had %s", output.Time(result.Run.StartedAt), output.Plural(int64(result.Resumed), "key"))
 	}
+	delete(result.Stored, "scopes") // what is whole shows in what is refused
 	if text := storedText(result.Stored); text != "" {
 		var calls int64
 		for _, n := range result.Run.Calls {
