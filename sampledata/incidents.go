@@ -34,7 +34,8 @@ func (p *plan) pendingOrders() {
 	p.series(nil, batch, p.at(2, "09:00:00"), 3, 24*time.Hour)
 	scheduled := p.at(8, "10:00:00")
 	p.series(nil, batch, scheduled.Add(-time.Second), 1, 0)
-	p.put(cttest.Event{Time: scheduled, Name: "ScheduleKeyDeletion", Key: key, Caller: admin, Days: 7, Console: true})
+	p.found("deletion-orders", idScheduled, cttest.Event{Time: scheduled, Name: "ScheduleKeyDeletion", Key: key, Caller: admin, Days: 7, Console: true},
+		"a key is scheduled for deletion in seven days, a second after it was used and without being disabled first")
 
 	batch.Failure = "pending_deletion"
 	f := p.finding(Finding{
@@ -78,10 +79,10 @@ func (p *plan) pendingByText() {
 // pendingReplica: a multi-Region primary waits for its replicas to go.
 func (p *plan) pendingReplica() {
 	key := cttest.KeyARN(dataPlat, "us-west-2", "mrk-planted-ledger")
-	p.put(cttest.Event{
+	p.found("deletion-replica", idScheduled, cttest.Event{
 		Time: p.at(6, "08:00:00"), Name: "ScheduleKeyDeletion", Key: key, Days: 30, KeyState: "PendingReplicaDeletion",
 		Caller: cttest.SSORole(dataPlat, "Admin", "eve@example.com"),
-	})
+	}, "a multi-Region primary key is scheduled for deletion; its replicas go first")
 	f := p.finding(Finding{
 		Scenario: "pending-replica", DetectorID: idPending, AccountID: dataPlat, Region: "us-west-2",
 		KeyARN: key, PrincipalARN: roleARN(dataPlat, "ledger"),
@@ -106,7 +107,8 @@ func (p *plan) pendingCrossAccount() {
 func (p *plan) pendingNearMisses() {
 	key := plantedKey(payments, "us-west-2", "cancelled")
 	admin := cttest.SSORole(payments, "Admin", "ann@example.com")
-	p.put(cttest.Event{Time: p.at(5, "12:00:00"), Name: "ScheduleKeyDeletion", Key: key, Caller: admin, Days: 30})
+	p.found("deletion-cancelled", idScheduled, cttest.Event{Time: p.at(5, "12:00:00"), Name: "ScheduleKeyDeletion", Key: key, Caller: admin, Days: 30},
+		"a deletion that is cancelled the day after was scheduled all the same")
 	p.put(cttest.Event{Time: p.at(6, "12:00:00"), Name: "CancelKeyDeletion", Key: key, Caller: admin})
 	p.put(cttest.Event{Time: p.at(6, "12:01:00"), Name: "EnableKey", Key: key, Caller: admin})
 	p.series(nil, cttest.Event{Name: "Decrypt", Key: key, Caller: role(payments, "refunds")}, p.at(7, "07:00:00"), 5, time.Hour)
@@ -118,8 +120,13 @@ func (p *plan) pendingNearMisses() {
 	p.nearMiss(NearMiss{"pending-denied", idPending, webProd, "eu-west-1", key, roleARN(webProd, "basket"), "the scheduling was denied, so the key is not pending deletion"})
 
 	key = plantedKey(dataPlat, "eu-west-1", "disabled")
-	p.put(cttest.Event{Time: p.at(3, "09:00:00"), Name: "DisableKey", Key: key, Caller: cttest.SSORole(dataPlat, "Admin", "eve@example.com")})
-	p.series(nil, cttest.Event{Name: "Decrypt", Key: key, Caller: role(dataPlat, "old-job"), Failure: "disabled"}, p.at(3, "10:00:00"), 3, time.Hour)
+	p.found("disabled-unused", idDisabled, cttest.Event{Time: p.at(3, "09:00:00"), Name: "DisableKey", Key: key, Caller: cttest.SSORole(dataPlat, "Admin", "eve@example.com")},
+		"a key that nobody used shortly before is disabled")
+	f := p.finding(Finding{
+		Scenario: "unavailable-old-job", DetectorID: idUnavailable, AccountID: dataPlat, Region: "eu-west-1",
+		KeyARN: key, PrincipalARN: roleARN(dataPlat, "old-job"), What: "a job that runs seldom needs the disabled key",
+	})
+	p.series(f, cttest.Event{Name: "Decrypt", Key: key, Caller: role(dataPlat, "old-job"), Failure: "disabled"}, p.at(3, "10:00:00"), 3, time.Hour)
 	p.nearMiss(NearMiss{"pending-disabled", idPending, dataPlat, "eu-west-1", key, roleARN(dataPlat, "old-job"), "the key is disabled, not pending deletion"})
 }
 

@@ -36,7 +36,9 @@ func (p *plan) parade() {
 		}
 		e.Version = versions[i%len(versions)]
 		p.put(e)
+		p.ofParade(e)
 	}
+	var failed []cttest.Event
 	for i, name := range cttest.Failures() {
 		if strings.HasPrefix(name, "pending_") && !strings.HasPrefix(name, "pending_import") || name == "throttled" {
 			continue
@@ -44,7 +46,9 @@ func (p *plan) parade() {
 		e := cttest.Sample("Decrypt", paymentsQA, at.Add(3*time.Hour+time.Duration(i)*time.Minute))
 		e.Key, e.Context, e.Failure = plantedKey(paymentsQA, "us-east-1", "failures"), nil, name
 		p.put(e)
+		failed = append(failed, e)
 	}
+	p.ofFailures(failed)
 }
 
 // callers has every type of userIdentity.

@@ -65,6 +65,7 @@ func newPlan(cfg Config) *plan {
 	p.rates()
 	p.oddities()
 	p.guardrails()
+	p.lifecycle()
 	return p
 }
 

@@ -44,20 +44,31 @@ func TestUpgrade(t *testing.T) {
 	}
 	// A question migrates it as well.
 	events, _ := kmstrail(0, "sql", "--format", "csv", "select count(*) as events from kms_events")
-	// Findings and what was decided about them, by detector and key.
+	// Findings of the detectors that the earlier version had, and what was
+	// decided about them.
+	var had map[string]bool
 	findings := func() map[string]string {
 		t.Helper()
 		out, _ := kmstrail(0, "findings", "list", "--status", "all", "--format", "json")
 		var list []struct {
-			ID     string `json:"finding_id"`
-			Status string `json:"status"`
+			ID       string `json:"finding_id"`
+			Detector string `json:"detector_id"`
+			Status   string `json:"status"`
 		}
 		if err := json.Unmarshal([]byte(out), &list); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
+		if had == nil {
+			had = map[string]bool{}
+			for _, f := range list {
+				had[f.Detector] = true
+			}
+		}
 		got := map[string]string{}
 		for _, f := range list {
-			got[f.ID] = f.Status
+			if had[f.Detector] {
+				got[f.ID] = f.Status
+			}
 		}
 		return got
 	}

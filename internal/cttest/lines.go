@@ -301,6 +301,8 @@ func (l *line) applyOption(o option) error {
 		e.DryRun = true
 	case "days":
 		e.Days, err = strconv.Atoi(o.value)
+	case "validto":
+		e.ValidTo, err = time.Parse(time.RFC3339, o.value)
 	case "untag":
 		e.TagKeys = append(e.TagKeys, o.value)
 	case "ops":

@@ -56,7 +56,7 @@ func TestReportsAndBackups(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if n := numbers(t, s, consistent); n[0] != 437 || !equal(n) {
+	if n := numbers(t, s, consistent); n[0] != sampleEvents(t) || !equal(n) {
 		t.Errorf("the backup has %v events", n)
 	}
 }

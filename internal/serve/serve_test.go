@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -187,6 +188,22 @@ func get(t *testing.T, c *http.Client, url, authorization string) (int, string) 
 	return res.StatusCode, string(body)
 }
 
+// sampleEvents is the number of KMS events in the sample bucket.
+func sampleEvents(t *testing.T) int64 {
+	t.Helper()
+	b, err := os.ReadFile("../../sampledata/truth.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var truth struct {
+		KMSEvents int64 `json:"kms_events"`
+	}
+	if err := json.Unmarshal(b, &truth); err != nil {
+		t.Fatal(err)
+	}
+	return truth.KMSEvents
+}
+
 // TestServe ingests the sample bucket, finds what is in it, and answers by both
 // protocols, with a token and without.
 func TestServe(t *testing.T) {
@@ -194,7 +211,7 @@ func TestServe(t *testing.T) {
 	c := r.local(t)
 	eventually(t, "the bucket is ingested", func() bool {
 		n, err := count(t.Context(), c, "select count(*) from kms_events")
-		return err == nil && n == 437
+		return err == nil && n == sampleEvents(t)
 	})
 	if _, err := c.Detect(t.Context(), detectOne, nil); err != nil {
 		t.Fatal(err)
@@ -214,7 +231,7 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer remote.Close()
-	if n, err := count(t.Context(), remote, "select count(*) from kms_events"); err != nil || n != 437 {
+	if n, err := count(t.Context(), remote, "select count(*) from kms_events"); err != nil || n != sampleEvents(t) {
 		t.Errorf("over the network: %d events, %v", n, err)
 	}
 	if _, err := remote.Detect(t.Context(), detectOne, nil); err == nil {
@@ -222,7 +239,7 @@ func TestServe(t *testing.T) {
 	}
 	_, metrics := get(t, plain, r.HTTP+"/metrics", "Bearer "+r.token(t, access.Operate))
 	for _, want := range []string{
-		"kmstrail_events_total 437", "kmstrail_stored_events 437", `kmstrail_log_files_total{outcome="failed"} 2`,
+		fmt.Sprintf("kmstrail_events_total %d", sampleEvents(t)), fmt.Sprintf("kmstrail_stored_events %d", sampleEvents(t)), `kmstrail_log_files_total{outcome="failed"} 2`,
 		`kmstrail_queries_total{outcome="done",protocol="flight"}`, `kmstrail_findings_open{severity="critical"}`,
 		`kmstrail_detector_runs_total{detector="cross_account_decrypt",outcome="ok"}`, "kmstrail_polls_total",
 		`kmstrail_access_refused_total{protocol="http",reason="no_token"} 1`,
