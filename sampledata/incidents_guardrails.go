@@ -15,6 +15,8 @@ const (
 	idUnencrypted = "unencrypted_storage_created"
 	idInContext   = "secret_in_encryption_context"
 	idManagedKey  = "aws_managed_key_used"
+	idUntagged    = "untagged_key_created"
+	idShared      = "key_shared_by_services"
 	idOtherClass  = "key_of_other_data_class"
 )
 
@@ -32,6 +34,7 @@ func (p *plan) guardrails() {
 	p.unencryptedStorage()
 	p.secretsInContexts()
 	p.keysOfClasses()
+	p.keyStandards()
 }
 
 // trail plants a call to CloudTrail.
@@ -232,4 +235,37 @@ func (p *plan) keysOfClasses() {
 	}).hit(at)
 	p.database(p.at(14, "11:00:00"), role(dataPlat, "report-builder"), "eu-west-1", "reports", "Public", key)
 	p.nearMiss(NearMiss{"public-under-public", idOtherClass, dataPlat, "eu-west-1", key, roleARN(dataPlat, "report-builder"), "Public and public are one class"})
+}
+
+// keyStandards: a key without tags, and one that everything uses.
+func (p *plan) keyStandards() {
+	key := plantedKey(sandbox, "us-east-1", "scratch")
+	create := cttest.Event{Time: p.at(5, "15:00:00"), Name: "CreateKey", Key: key, Caller: role(sandbox, "experiment"), Policy: cttest.KeyPolicy(sandbox)}
+	p.finding(Finding{
+		Scenario: "key-untagged", DetectorID: idUntagged, AccountID: sandbox, Region: "us-east-1", KeyARN: key, PrincipalARN: roleARN(sandbox, "experiment"),
+		What: "a key is made without any tag",
+	}).hit(create.Time)
+	p.put(create)
+	create.Time, create.Key, create.Caller = p.at(5, "16:00:00"), plantedKey(sandbox, "us-east-1", "scratch-tagged"), role(sandbox, "terraform")
+	create.Tags = cttest.Pairs("owner", "sandbox")
+	p.put(create)
+	p.nearMiss(NearMiss{"key-tagged", idUntagged, sandbox, "us-east-1", create.Key, roleARN(sandbox, "terraform"), "the key is tagged as it is made"})
+
+	key = plantedKey(backup, "eu-west-1", "everything")
+	f := p.finding(Finding{
+		Scenario: "key-shared", DetectorID: idShared, AccountID: backup, Region: "eu-west-1", KeyARN: key,
+		What: "on one day a key is used through three services and directly",
+	})
+	direct := cttest.Event{Name: "Decrypt", Key: key, Caller: role(backup, "app")}
+	calls := []cttest.Event{direct, cttest.Via(direct, "s3", "backup-data/a.bin"), cttest.Via(direct, "sqs", "restores"), cttest.Via(direct, "dynamodb", "jobs")}
+	for i, e := range calls {
+		p.series(f, e, p.at(6, "09:00:00").Add(time.Duration(i)*time.Hour), 1, 0)
+	}
+	key = plantedKey(backup, "eu-west-1", "few")
+	direct.Key = key
+	calls = []cttest.Event{direct, cttest.Via(direct, "s3", "backup-data/a.bin"), cttest.Via(direct, "sqs", "restores")}
+	for i, e := range calls {
+		p.series(nil, e, p.at(6, "10:00:00").Add(time.Duration(i)*time.Hour), 1, 0)
+	}
+	p.nearMiss(NearMiss{"key-shared-by-three", idShared, backup, "eu-west-1", key, "", "three are as many as the parameter allows"})
 }

@@ -135,6 +135,19 @@ func TestFindings(t *testing.T) {
 			t.Errorf("%d incidents for %s", perDetector[id], id)
 		}
 	}
+	missed := map[string]int{}
+	for _, m := range truth.NearMisses {
+		missed[m.DetectorID]++
+	}
+	for _, id := range []string{
+		"aws_managed_key_used", "encryption_default_disabled", "key_of_other_data_class", "key_shared_by_services", "kms_excluded_from_trail",
+		"secret_in_encryption_context", "trail_log_validation_disabled", "trail_logging_stopped", "trail_write_only",
+		"unencrypted_storage_created", "untagged_key_created",
+	} {
+		if perDetector[id] == 0 || missed[id] == 0 {
+			t.Errorf("%d incidents and %d near-misses for %s, want at least one of each", perDetector[id], missed[id], id)
+		}
+	}
 	for _, name := range cttest.Operations() {
 		if truth.KMSByEvent[name] == 0 {
 			t.Errorf("no %s", name)
