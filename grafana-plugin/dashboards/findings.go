@@ -47,7 +47,7 @@ ORDER BY list_position(['new', 'in_progress', 'suppressed', 'resolved', 'withdra
 				"No findings in this range and selection. Whether everything was looked at is under Verdicts.", 24, 12,
 				table(findingsWhere(findingScope))).findingColumns(),
 			evidence(), findingDetails(),
-			grid("Verdicts", "What each detector says of each account and Region: FAIL means open findings, PASS that there are none and all was looked at, UNKNOWN that it could not know, and why. End the range at the last logs: days after them count as missing.",
+			grid("Verdicts", "What each detector says of each account and Region, whichever are chosen above: the named query takes one account or all of them, and filters of its columns do narrow it. FAIL means open findings, PASS that there are none and all was looked at, UNKNOWN that it could not know, and why. End the range at the last logs: days after them count as missing.",
 				"No detector ran in this range.", 24, 9, verdicts()).
 				hide("account_id").option("sortBy", []any{map[string]any{"displayName": "Verdict", "desc": false}}).
 				field("detector_id", leads(toFindings())).
@@ -186,7 +186,7 @@ func verdicts() Query {
 }
 
 func notKnownTile() Panel {
-	p := stat("Unknown", "Detectors, by account and Region, that found nothing but could not see everything: logs are missing, or they did not run. The table Verdicts says why.",
+	p := stat("Unknown", "Detectors, by account and Region, that found nothing but could not see everything: logs are missing, or they did not run. Of all accounts, whichever are chosen above; the table Verdicts says why.",
 		"0", "short", verdicts()).colours(blue, 1, orange).says("verdicts not possible")
 	p.Transformations = []Transformation{{ID: "filterByValue", Options: map[string]any{
 		"type": "include", "match": "all",

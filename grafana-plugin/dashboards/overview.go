@@ -78,7 +78,7 @@ WHERE u.error_class IN ('pending_deletion', 'disabled') AND `+inScope)).
 
 func quotaTile() Panel {
 	return stat("Quota peak",
-		"How near the busiest second of the range came to its request quota, over all accounts, Regions and quotas. From 80 % on ask for more or spread the load; over 100 % calls are throttled.",
+		"How near the busiest second of the range came to its request quota, over all accounts, Regions and quotas. From 80 % on ask for more or spread the load; over 100 % calls are throttled. A single request is never near a quota of one a second.",
 		"no calls", "percentunit", table(`WITH peaks AS (
   SELECT account_id, region, quota_name, max(peak_count) AS peak
   FROM request_rate
@@ -96,7 +96,7 @@ limits AS (
 )
 SELECT max(peak / nullif(requests_per_second, 0)) AS value
 FROM limits
-WHERE choice = 1`)).decimals(0).colours(blue, 0.8, orange, 1, red).says("in the busiest second")
+WHERE choice = 1 AND (peak > 1 OR requests_per_second > 1)`)).decimals(0).colours(blue, 0.8, orange, 1, red).says("in the busiest second")
 }
 
 func deniedTile() Panel {

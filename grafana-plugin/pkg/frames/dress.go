@@ -76,24 +76,37 @@ var acronyms = map[string]string{
 	"arn": "ARN", "id": "ID", "ip": "IP", "kms": "KMS", "mfa": "MFA", "tls": "TLS", "usd": "USD", "vpc": "VPC", "url": "URL",
 }
 
+// The palette of values, which stand on their colour. Grafana writes on it in black or
+// white, by how bright it is; by name it would take shades on which neither is read
+// well.
+const (
+	deepRed = "#9C0A1F"
+	red     = "#D62C3F"
+	orange  = "#FFB357"
+	yellow  = "#FADE2A"
+	green   = "#2F7A26"
+	blue    = "#1F60C4"
+	gray    = "#6E6E78"
+)
+
 // colors are those of values that a column can have, in the order of legends.
 var colors = map[string][]colored{
 	"severity": {
-		{"critical", "dark-red"}, {"high", "red"}, {"medium", "orange"}, {"low", "yellow"}, {"info", "blue"},
+		{"critical", deepRed}, {"high", red}, {"medium", orange}, {"low", yellow}, {"info", blue},
 	},
 	"status": {
-		{"new", "red"}, {"in_progress", "orange"}, {"suppressed", "gray"}, {"resolved", "green"}, {"withdrawn", "gray"},
+		{"new", red}, {"in_progress", orange}, {"suppressed", gray}, {"resolved", green}, {"withdrawn", gray},
 	},
 	"state": {
-		{"proven", "green"}, {"observed", "green"}, {"silent", "yellow"}, {"gap", "red"}, {"excluded_or_write_only", "orange"},
-		{"Enabled", "green"}, {"Disabled", "orange"}, {"PendingImport", "yellow"},
-		{"PendingDeletion", "red"}, {"PendingReplicaDeletion", "red"}, {"Deleted", "gray"},
+		{"proven", green}, {"observed", green}, {"silent", yellow}, {"gap", red}, {"excluded_or_write_only", orange},
+		{"Enabled", green}, {"Disabled", orange}, {"PendingImport", yellow},
+		{"PendingDeletion", red}, {"PendingReplicaDeletion", red}, {"Deleted", gray},
 	},
 	"key_state": {
-		{"Enabled", "green"}, {"Disabled", "orange"}, {"PendingImport", "yellow"},
-		{"PendingDeletion", "red"}, {"PendingReplicaDeletion", "red"}, {"Deleted", "gray"},
+		{"Enabled", green}, {"Disabled", orange}, {"PendingImport", yellow},
+		{"PendingDeletion", red}, {"PendingReplicaDeletion", red}, {"Deleted", gray},
 	},
-	"verdict": {{"PASS", "green"}, {"FAIL", "red"}, {"UNKNOWN", "yellow"}},
+	"verdict": {{"PASS", green}, {"FAIL", red}, {"UNKNOWN", yellow}},
 }
 
 type colored struct{ value, color string }
@@ -138,7 +151,7 @@ func (d dresser) cell(c *column) *data.FieldConfig {
 	config.SetFilterable(true)
 	if values := colors[c.source]; values != nil {
 		config.Mappings = mappings(values)
-		config.Custom = map[string]any{"cellOptions": map[string]any{"type": "color-text"}}
+		config.Custom = map[string]any{"cellOptions": map[string]any{"type": "pill"}}
 	}
 	config.Links = d.describe(c.source).Links
 	if config.Links == nil {

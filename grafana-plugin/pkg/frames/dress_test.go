@@ -65,7 +65,7 @@ func TestCell_colors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"displayNameFromDS":"Severity","filterable":true,"mappings":[{"type":"value","options":{"critical":{"color":"dark-red"},"high":{"color":"red","index":1},"info":{"color":"blue","index":4},"low":{"color":"yellow","index":3},"medium":{"color":"orange","index":2}}}],"custom":{"cellOptions":{"type":"color-text"}}}`
+	want := `{"displayNameFromDS":"Severity","filterable":true,"mappings":[{"type":"value","options":{"critical":{"color":"#9C0A1F"},"high":{"color":"#D62C3F","index":1},"info":{"color":"#1F60C4","index":4},"low":{"color":"#FADE2A","index":3},"medium":{"color":"#FFB357","index":2}}}],"custom":{"cellOptions":{"type":"pill"}}}`
 	if diff := cmp.Diff(want, string(b)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
