@@ -1,5 +1,7 @@
 package dashboards
 
+import "github.com/kmstrail/kmstrail/grafana-plugin/pkg/palette"
+
 // cost is what KMS requests cost, and what S3 Bucket Keys would save.
 func cost() Dashboard {
 	return kmsDashboard(costUID, "KMS cost and Bucket Keys",
@@ -212,13 +214,7 @@ LEFT JOIN prices AS p ON p.price_tier = b.price_tier
 LEFT JOIN keys AS k ON k.key_arn = b.key_arn
 LEFT JOIN accounts AS a ON a.account_id = b.account_id
 ORDER BY b.object_calls DESC, b.bucket, b.key_arn`)).hide("account_id", "key_arn").
-		field("bucket_key", called("Bucket Key"), colouredText(), Property{ID: "mappings", Value: []Mapping{{
-			Type: "value", Options: map[string]any{
-				"off":    map[string]any{"color": orange, "index": 0},
-				"partly": map[string]any{"color": "yellow", "index": 1},
-				"on":     map[string]any{"color": green, "index": 2},
-			},
-		}}}).
+		field("bucket_key", append(marked("off", palette.Orange, "partly", palette.Yellow, "on", palette.Green), called("Bucket Key"))...).
 		field("bucket", called("Bucket")).
 		field("account_name", called("Account"), leads(toAccount("account_id"))).
 		field("key_name", called("Key"), leads(toKey())).

@@ -1,6 +1,10 @@
 package dashboards
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/palette"
+)
 
 // coverage shows what was looked at, and whether what is quiet can be believed.
 func coverage() Dashboard {
@@ -124,13 +128,7 @@ LIMIT 500`)).hide("account_id").
 		field("name", called("Account"), leads(toAccount("account_id"))).
 		field("first_day", called("From"), unit("time:YYYY-MM-DD")).field("last_day", called("To"), unit("time:YYYY-MM-DD")).
 		field("days", called("Days")).
-		field("gap", called("What"), colouredText(), Property{ID: "mappings", Value: []Mapping{{
-			Type: "value", Options: map[string]any{
-				"gap":          map[string]any{"color": red, "index": 0},
-				"KMS left out": map[string]any{"color": orange, "index": 1},
-				"files failed": map[string]any{"color": orange, "index": 2},
-			},
-		}}}).
+		field("gap", append(marked("gap", palette.Red, "KMS left out", palette.Orange, "files failed", palette.Orange), called("What"))...).
 		field("reason", called("Why")).
 		widths("name", 130, "region", 110, "first_day", 100, "last_day", 100, "days", 65, "gap", 105)
 }
@@ -183,13 +181,7 @@ SELECT
 FROM runs AS r
 CROSS JOIN days AS d
 ORDER BY r.failed_count DESC, r.detector_id`)).
-		field("health", called("Health"), colouredText(), Property{ID: "mappings", Value: []Mapping{{
-			Type: "value", Options: map[string]any{
-				"failing": map[string]any{"color": red, "index": 0},
-				"behind":  map[string]any{"color": orange, "index": 1},
-				"ok":      map[string]any{"color": green, "index": 2},
-			},
-		}}}).
+		field("health", append(marked("failing", palette.Red, "behind", palette.Orange, "ok", palette.Green), called("Health"))...).
 		field("detector_id", called("Detector"), leads(toFindings())).
 		field("run_days", called("Days run"), unit("short")).
 		field("missed_count", append(textColours(text, 1, orange), called("Days missed"))...).

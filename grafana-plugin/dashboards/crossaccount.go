@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/palette"
 	"maps"
 
 	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/builder"
@@ -192,7 +193,7 @@ LIMIT 500`)).hide("caller_account_id", "key_account_id").trustColours().
 		field("key_count", called("Keys")).field("caller_count", called("Callers")).field("call_count", called("Calls")).
 		field("denied_count", append(textColours(text, 1, orange), called("Denied"))...).
 		field("first_ever", called("First call of all")).
-		field("is_new", called("In range"), coloured(orange), colouredText()).
+		field("is_new", called("In range"), coloured(palette.Orange), pill).
 		field("last_seen", called("Last call")).
 		widths("trust", 140, "caller_name", 190, "owner_name", 190, "direction", 90, "key_count", 80, "caller_count", 90, "call_count", 80,
 			"denied_count", 90, "first_ever", 170, "is_new", 90)
@@ -237,19 +238,7 @@ LIMIT 500`)).hide("key_arn", "key_account_id", "caller_account_id", "principal_a
 
 // trustColours are those of the column trust.
 func (p Panel) trustColours() Panel {
-	return p.field("trust", called("Trust"), colouredText(), Property{ID: "mappings", Value: []Mapping{{
-		Type: "value", Options: map[string]any{
-			"untrusted":         map[string]any{"color": red, "index": 0},
-			"untrusted in part": map[string]any{"color": red, "index": 1},
-			"trusted":           map[string]any{"color": green, "index": 2},
-			"not needed":        map[string]any{"color": grey, "index": 3},
-		},
-	}}})
-}
-
-// colouredText has the text of cells in its colour.
-func colouredText() Property {
-	return Property{ID: "custom.cellOptions", Value: map[string]any{"type": "color-text"}}
+	return p.field("trust", append(marked("untrusted", palette.Red, "untrusted in part", palette.Red, "trusted", palette.Green, "not needed", palette.Gray), called("Trust"))...)
 }
 
 func crossFindings() Panel {

@@ -41,7 +41,7 @@ LIMIT 25`)),
 				hide("key_arn", "aliases", "caller_account_id", "caller_id").
 				field("principal_arn", short(), leads(principalItself())).
 				field("caller_account_name", called("Account"), leads(toAccount("caller_account_id"))).
-				field("services", pills()).field("operations", pills()).
+				field("services", pills()...).field("operations", pills()...).
 				widths("principal_arn", 260, "caller_account_name", 130, "actor_kind", 100, "services", 140, "call_count", 80, "error_count", 75,
 					"denied_count", 75, "first_seen", 160, "last_seen", 160, "last_used", 160),
 			bars("Failed calls", "Failed calls on the key by class of the error. pending_deletion and disabled mean that somebody still needs it.",
@@ -57,7 +57,7 @@ LIMIT 25`)),
 				"The logs name no grant of the key that held in this range.", 24, 6, named("grants_of_key", "key_arn", "$key")).
 				hide("key_arn", "aliases", "grantee_account_id", "retiring_principal").
 				field("grantee_principal", short(), leads(principalItself())).field("created_by", short(), leads(principalItself())).field("ended_by", short(), leads(principalItself())).
-				field("grant_operations", pills()).
+				field("grant_operations", pills()...).
 				field("grantee_account_name", called("Account")).
 				widths("grant_id", 100, "holds", 70, "grantee_principal", 180, "grantee_account_name", 120, "created_at", 160, "created_by", 160, "ended_at", 160,
 					"ended_by", 130, "end_name", 110, "event_id", 280),

@@ -1,5 +1,7 @@
 package dashboards
 
+import "github.com/kmstrail/kmstrail/grafana-plugin/pkg/palette"
+
 // Names instead of ids, in SQL. Joins are to tables that hold little: accounts
 // from the configuration, and keys.
 
@@ -29,8 +31,18 @@ func short() Property {
 }
 
 // pills shows lists.
-func pills() Property {
-	return Property{ID: "custom.cellOptions", Value: map[string]any{"type": "pill"}}
+func pills() []Property { return []Property{pill, coloured(palette.Blue)} }
+
+// pill has values stand on their colour, which is one of the palette.
+var pill = Property{ID: "custom.cellOptions", Value: map[string]any{"type": "pill"}}
+
+// marked gives words their colours: word, colour, word, colour, the worst first.
+func marked(words ...string) []Property {
+	options := map[string]any{}
+	for i := 0; i+1 < len(words); i += 2 {
+		options[words[i]] = map[string]any{"color": words[i+1], "index": i / 2}
+	}
+	return []Property{pill, {ID: "mappings", Value: []Mapping{{Type: "value", Options: options}}}}
 }
 
 // usage is the table of who used a key for what, by the hour, or by the day where

@@ -116,7 +116,7 @@ ORDER BY s.call_count DESC, s.key_arn`)).hide("key_arn").
 		field("name", called("Key"), leads(toKey())).
 		field("new", append(textColours(orange), called("New"), width(60))...).
 		field("owner", called("Owner")).field("failed_count", called("Failed otherwise")).
-		field("services", pills()).field("operations", pills()).
+		field("services", pills()...).field("operations", pills()...).
 		widths("owner", 130, "call_count", 80, "denied_count", 75, "failed_count", 120, "first_seen", 160, "last_seen", 160)
 }
 

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/palette"
 )
 
 // pluginType is what Grafana knows the data source by.
@@ -76,37 +78,24 @@ var acronyms = map[string]string{
 	"arn": "ARN", "id": "ID", "ip": "IP", "kms": "KMS", "mfa": "MFA", "tls": "TLS", "usd": "USD", "vpc": "VPC", "url": "URL",
 }
 
-// The palette of values, which stand on their colour. Grafana writes on it in black or
-// white, by how bright it is; by name it would take shades on which neither is read
-// well.
-const (
-	deepRed = "#9C0A1F"
-	red     = "#D62C3F"
-	orange  = "#FFB357"
-	yellow  = "#FADE2A"
-	green   = "#2F7A26"
-	blue    = "#1F60C4"
-	gray    = "#6E6E78"
-)
-
 // colors are those of values that a column can have, in the order of legends.
 var colors = map[string][]colored{
 	"severity": {
-		{"critical", deepRed}, {"high", red}, {"medium", orange}, {"low", yellow}, {"info", blue},
+		{"critical", palette.DeepRed}, {"high", palette.Red}, {"medium", palette.Orange}, {"low", palette.Yellow}, {"info", palette.Blue},
 	},
 	"status": {
-		{"new", red}, {"in_progress", orange}, {"suppressed", gray}, {"resolved", green}, {"withdrawn", gray},
+		{"new", palette.Orange}, {"in_progress", palette.Blue}, {"suppressed", palette.Gray}, {"resolved", palette.Green}, {"withdrawn", palette.Gray},
 	},
 	"state": {
-		{"proven", green}, {"observed", green}, {"silent", yellow}, {"gap", red}, {"excluded_or_write_only", orange},
-		{"Enabled", green}, {"Disabled", orange}, {"PendingImport", yellow},
-		{"PendingDeletion", red}, {"PendingReplicaDeletion", red}, {"Deleted", gray},
+		{"proven", palette.Green}, {"observed", palette.Green}, {"silent", palette.Yellow}, {"gap", palette.Red}, {"excluded_or_write_only", palette.Orange},
+		{"Enabled", palette.Green}, {"Disabled", palette.Orange}, {"PendingImport", palette.Yellow},
+		{"PendingDeletion", palette.Red}, {"PendingReplicaDeletion", palette.Red}, {"Deleted", palette.Gray},
 	},
 	"key_state": {
-		{"Enabled", green}, {"Disabled", orange}, {"PendingImport", yellow},
-		{"PendingDeletion", red}, {"PendingReplicaDeletion", red}, {"Deleted", gray},
+		{"Enabled", palette.Green}, {"Disabled", palette.Orange}, {"PendingImport", palette.Yellow},
+		{"PendingDeletion", palette.Red}, {"PendingReplicaDeletion", palette.Red}, {"Deleted", palette.Gray},
 	},
-	"verdict": {{"PASS", green}, {"FAIL", red}, {"UNKNOWN", yellow}},
+	"verdict": {{"PASS", palette.Green}, {"FAIL", palette.Red}, {"UNKNOWN", palette.Yellow}},
 }
 
 type colored struct{ value, color string }
