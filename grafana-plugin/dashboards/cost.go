@@ -9,16 +9,16 @@ func cost() Dashboard {
 		"now-30d", append(accountAndRegion(), filters()), nil,
 		[]Panel{
 			costStat("Cost", "What the requests of the range cost: "+listPrice,
-				"sum(usd)", "currencyUSD"),
+				"sum(usd)", "currencyUSD").says("at list price"),
 			costStat("In 30 days", "What thirty days like those of the range cost: "+listPrice,
-				"sum(usd) * 30 * 86400 / date_diff('second', $__timeFrom(), $__timeTo())", "currencyUSD"),
+				"sum(usd) * 30 * 86400 / date_diff('second', $__timeFrom(), $__timeTo())", "currencyUSD").says("cost, at this rate"),
 			costChange(),
 			costStat("Requests", "Requests that AWS bills. Those of AWS services with a principal of their own count in the account in whose trail they are.",
-				"sum(requests)", "short"),
+				"sum(requests)", "short").says("requests billed"),
 			costStat("By S3", "The share of the cost that comes through Amazon S3. S3 Bucket Keys can take away most of it: see below.",
-				"sum(usd) FILTER (service = 's3') / nullif(sum(usd), 0)", "percentunit").decimals(0),
+				"sum(usd) FILTER (service = 's3') / nullif(sum(usd), 0)", "percentunit").decimals(0).says("of the cost, by S3"),
 			costStat("By kmstrail", "The share of the cost that kmstrail itself causes by reading an encrypted log bucket.",
-				"coalesce(sum(usd) FILTER (service = 'kmstrail'), 0) / nullif(sum(usd), 0)", "percentunit").decimals(1),
+				"coalesce(sum(usd) FILTER (service = 'kmstrail'), 0) / nullif(sum(usd), 0)", "percentunit").decimals(1).says("of the cost, by kmstrail"),
 			costBars("Cost by service",
 				"What requests cost by the AWS service they came through; direct are those of programs and people. A step up is a new user, or a cache that was lost. "+listPrice,
 				"service", 24, 9).paint("direct", "dark-blue", "s3", blue, "secretsmanager", "light-blue", "ssm", "super-light-blue",
@@ -81,7 +81,7 @@ func costChange() Panel {
 )
 SELECT sum(call_count * usd_per_10000) FILTER (is_now) / nullif(sum(call_count * usd_per_10000) FILTER (NOT is_now), 0) - 1 AS value
 FROM past
-JOIN prices ON prices.price_tier = past.price_tier`)).decimals(0).colours(blue, 0.5, orange)
+JOIN prices ON prices.price_tier = past.price_tier`)).decimals(0).colours(blue, 0.5, orange).says("change of the cost")
 }
 
 func costBars(title, description, by string, w, h int) Panel {

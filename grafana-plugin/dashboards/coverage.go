@@ -17,7 +17,7 @@ func coverage() Dashboard {
 				"Days of an account and Region without log files, or without the KMS records that should be in them. What is quiet there is not known to be quiet: see the gaps below.",
 				"no logs", "short", table(`SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (state IN ('gap', 'excluded_or_write_only')) END AS value
 FROM coverage
-WHERE `+coverageScope("coverage"))).colours(blue, 1, orange),
+WHERE `+coverageScope("coverage"))).colours(blue, 1, orange).says("days of an account missing"),
 			stat("95 % within",
 				"After how long 95 of 100 records have been delivered. Wait that long before a day counts as known. CloudTrail delivers most records within 15 minutes and promises nothing.",
 				"no events", "m", table(`WITH steps AS (
@@ -28,17 +28,17 @@ WHERE `+coverageScope("coverage"))).colours(blue, 1, orange),
 )
 SELECT min(delay_minutes) AS value
 FROM steps
-WHERE share >= 0.95`)).decimals(0).colours(blue, 60, orange, 1440, red),
+WHERE share >= 0.95`)).decimals(0).colours(blue, 60, orange, 1440, red).says("for 95 % of the events"),
 			stat("Not taken",
 				"Records and files that were not taken as they are, and files that could not be read. See under Quarantine where each lies and why.",
 				"no logs", "short", table(`SELECT sum(greatest(quarantined_count, failed_file_count)) AS value
 FROM coverage
-WHERE `+coverageScope("coverage"))).colours(blue, 1, orange),
+WHERE `+coverageScope("coverage"))).colours(blue, 1, orange).says("records put aside"),
 			stat("Runs failed",
 				"Runs of detectors over days of the range that ended with an error. Until one succeeds, nothing is known about findings of these days.",
 				"never ran", "short", table(`SELECT CASE WHEN count(*) > 0 THEN count(*) FILTER (error IS NOT NULL) END AS value
 FROM detector_runs
-WHERE window_start < $__timeTo() AND window_end > $__timeFrom()`)).colours(blue, 1, red),
+WHERE window_start < $__timeTo() AND window_end > $__timeFrom()`)).colours(blue, 1, red).says("runs of detectors"),
 			coverageStates(), gapsTable(), verdictsTable(), detectorsTable(), filesOverTime(), delayOverTime(), delaySteps(), lateTable(), quarantineTable(),
 		})
 }
@@ -56,7 +56,7 @@ func newestFileTile() Panel {
 		"no logs", "s", table(`SELECT greatest(0, date_diff('second', max(delivered_at), $__timeTo())) AS value
 FROM log_files
 WHERE delivered_at < $__timeTo() AND $__accountFilter(account_id) AND $__regionFilter(region)
-HAVING max(delivered_at) IS NOT NULL`)).decimals(0).colours(blue, 1800, orange, 7200, red)
+HAVING max(delivered_at) IS NOT NULL`)).decimals(0).colours(blue, 1800, orange, 7200, red).says("since the newest log file")
 }
 
 // coverageState are the states as numbers, as state timelines want them, the worst

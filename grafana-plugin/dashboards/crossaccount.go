@@ -16,20 +16,20 @@ func crossAccount() Dashboard {
 		[]Panel{
 			crossTile("Untrusted",
 				"Pairs of caller and owner of which a call used a key without a rule of trust for it. Ask the owner of the key: take the account out of the key policy, or add it to trusted_accounts.",
-				"count(DISTINCT (caller_account_id, key_account_id)) FILTER (call_trust = 'untrusted')").colours(blue, 1, red),
+				"count(DISTINCT (caller_account_id, key_account_id)) FILTER (call_trust = 'untrusted')").colours(blue, 1, red).says("pairs, not trusted"),
 			crossTile("New pairs",
 				"Pairs of caller and owner whose first call of all lies in the range. In a range that begins before the logs do, all are new.",
-				"count(DISTINCT (caller_account_id, key_account_id)) FILTER (is_new)").colours(blue, 1, orange),
+				"count(DISTINCT (caller_account_id, key_account_id)) FILTER (is_new)").colours(blue, 1, orange).says("pairs, never seen before"),
 			crossTile("Denied",
 				"Calls on keys of another account that were refused. Only the caller's account logs them, so attempts of strangers are not in it.",
-				"coalesce(sum(calls) FILTER (error_class = 'denied'), 0)").colours(blue, 1, orange),
+				"coalesce(sum(calls) FILTER (error_class = 'denied'), 0)").colours(blue, 1, orange).says("calls refused"),
 			crossFindingsTile(),
 			crossTile("Pairs",
 				"Different pairs of the account that calls and the account that owns the key.",
-				"count(DISTINCT (caller_account_id, key_account_id))"),
+				"count(DISTINCT (caller_account_id, key_account_id))").says("pairs of accounts"),
 			crossTile("Calls",
 				"Calls on keys of another account, each counted once, from the side that knows more of them.",
-				"sum(calls)"),
+				"sum(calls)").says("calls across accounts"),
 			crossBars(), pairsTable(), ledgerTable(), crossFindings(), trustTable(),
 		})
 }
@@ -118,7 +118,7 @@ WHERE detector_id = '`+crossDetector+`' AND status IN ('new', 'in_progress')
   AND first_seen < $__timeTo() AND last_seen >= $__timeFrom()
   AND $__accountFilter(account_id) AND $__regionFilter(region) AND $__keyFilter(key_arn)
 HAVING (SELECT count(*) FROM detector_runs WHERE detector_id = '`+crossDetector+`') > 0`)).
-		colours(blue, 1, red).to("Findings", dashboardURL(findingsUID, append(same("account", "region"), "var-detector="+crossDetector)...))
+		colours(blue, 1, red).to("Findings", dashboardURL(findingsUID, append(same("account", "region"), "var-detector="+crossDetector)...)).says("open, of untrusted use")
 }
 
 func crossBars() Panel {

@@ -11,10 +11,10 @@ WHERE $__principalFilter(principal_arn) AND first_seen < $__timeTo() AND last_se
 ORDER BY first_seen
 LIMIT 200`})},
 		[]Panel{
-			principalTile("Calls", "Calls that the principal made in the range.", "sum(u.call_count)", "short"),
+			principalTile("Calls", "Calls that the principal made in the range.", "sum(u.call_count)", "short").says("calls made"),
 			principalTile("Denied calls", "Calls that were refused for lack of permission. The table Denied and failed calls has them by key.",
-				"coalesce(sum(u.call_count) FILTER (u.error_class = 'denied'), 0)", "short").colours(blue, 1, orange),
-			principalTile("Keys called", "Different keys that the principal called in the range, whatever the outcome.", "count(DISTINCT u.key_arn)", "short"),
+				"coalesce(sum(u.call_count) FILTER (u.error_class = 'denied'), 0)", "short").colours(blue, 1, orange).says("calls refused"),
+			principalTile("Keys called", "Different keys that the principal called in the range, whatever the outcome.", "count(DISTINCT u.key_arn)", "short").says("keys called"),
 			stat("New keys", "Keys that the principal called in the range for the first time since the logs begin. A new key that nobody can explain is worth a question.", "0", "short",
 				table(`SELECT count(*) AS value
 FROM key_use

@@ -14,17 +14,17 @@ func quota() Dashboard {
 			stat("Nearest", "How near the busiest second of all came to its quota. From 80 % on ask AWS for more or spread the calls, over 100 % AWS refuses calls.",
 				"no requests", "percentunit", table(`WITH `+rates("", rateScope)+`
 SELECT CASE WHEN count(*) > 0 THEN coalesce(max(share), 0) END AS value
-FROM headroom`)).decimals(0).colours(blue, 0.8, orange, 1, red),
+FROM headroom`)).decimals(0).colours(blue, 0.8, orange, 1, red).says("of the nearest quota"),
 			quotaStat("Quotas near", "Quotas of an account and Region of which a second used 80 % or more. The table below has them first.",
-				"count(DISTINCT (account_id, region, quota_name, custom_key_store_id)) FILTER (near_seconds > 0 AND "+busy+")", "short").colours(blue, 1, orange),
+				"count(DISTINCT (account_id, region, quota_name, custom_key_store_id)) FILTER (near_seconds > 0 AND "+busy+")", "short").colours(blue, 1, orange).says("quotas at 80 % or more"),
 			quotaStat("Seconds", "Seconds with 80 % of a quota or more, over all accounts, Regions and quotas.",
-				"coalesce(sum(near_seconds) FILTER ("+busy+"), 0)", "short").colours(blue, 1, orange),
+				"coalesce(sum(near_seconds) FILTER ("+busy+"), 0)", "short").colours(blue, 1, orange).says("seconds at 80 % or more"),
 			quotaStat("Throttled", "Requests that were refused because a quota was used up. Not all of them are logged. Programs should wait and try again; many of them need a higher quota.",
-				"sum(throttled_count)", "short").colours(blue, 1, red),
+				"sum(throttled_count)", "short").colours(blue, 1, red).says("requests refused"),
 			quotaStat("Peak rate", "Requests in the busiest second of all, whatever the quota.",
-				"max(peak_count)", "reqps").decimals(0),
+				"max(peak_count)", "reqps").decimals(0).says("in the busiest second"),
 			quotaStat("Requests", "Requests that count against a quota.",
-				"sum(request_count)", "short"),
+				"sum(request_count)", "short").says("requests in the range"),
 			peaksOverTime(), headroomTable(), peakCallers(), dailyPeaks(), throttledOverTime(),
 		})
 }
