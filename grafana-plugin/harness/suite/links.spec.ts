@@ -10,7 +10,10 @@ test('from the list to a record', async ({ harness, page }) => {
   const findings = page.getByRole('region', { name: 'Open findings' });
   // Names and units are those of the dashboard.
   await expect(findings.getByRole('columnheader', { name: 'Severity' })).toBeVisible();
-  await findings.getByRole('link', { name: /called/ }).first().click();
+  await findings
+    .getByRole('link', { name: /called/ })
+    .first()
+    .click();
   await expect(page).toHaveURL(/\/d\/kmstrail-findings\?.*var-finding=[0-9a-f-]{36}/);
   await page.locator('a[href^="/explore"]').first().click();
   await expect(page).toHaveURL(/\/explore\?/);
