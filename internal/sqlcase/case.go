@@ -43,13 +43,17 @@ type Config struct {
 	SelfPrincipals []string         `yaml:"self_principals"`
 }
 
-// State is what runs of detectors left in the store, in rows of the tables.
+// State is what runs of detectors and inventories left in the store, in rows of
+// the tables.
 // Columns that a row does not name are empty.
 type State struct {
 	DetectorRuns   []map[string]any `yaml:"detector_runs"`
 	Findings       []map[string]any `yaml:"findings"`
 	FindingWindows []map[string]any `yaml:"finding_windows"`
 	ChangedCells   []map[string]any `yaml:"changed_cells"`
+	// What inventories said.
+	InventoryScopes []map[string]any `yaml:"inventory_scopes"`
+	InventoryKeys   []map[string]any `yaml:"inventory_keys"`
 }
 
 // Fires reports whether rows are wanted, by the case's name.

@@ -70,6 +70,8 @@ func (c *Case) loadState(ctx context.Context, s Store) error {
 		{&schema.Findings, c.State.Findings},
 		{&schema.FindingWindows, c.State.FindingWindows},
 		{&schema.ChangedCells, c.State.ChangedCells},
+		{&schema.InventoryScopes, c.State.InventoryScopes},
+		{&schema.InventoryKeys, c.State.InventoryKeys},
 	} {
 		if t.rows == nil {
 			continue
@@ -166,6 +168,22 @@ func convert(v any, t schema.Type) any {
 	case schema.Timestamp:
 		if at, err := time.Parse(time.RFC3339, fmt.Sprint(v)); err == nil {
 			return at.UTC()
+		}
+	case schema.StringSet:
+		if list, ok := v.([]any); ok {
+			texts := make([]string, len(list))
+			for i, x := range list {
+				texts[i] = fmt.Sprint(x)
+			}
+			return texts
+		}
+	case schema.StringMap:
+		if m, ok := v.(map[string]any); ok {
+			texts := map[string]string{}
+			for key, x := range m {
+				texts[key] = fmt.Sprint(x)
+			}
+			return texts
 		}
 	case schema.UUID:
 		if v != nil {

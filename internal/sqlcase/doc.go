@@ -23,9 +23,9 @@
 //	params        YAML: parameters by name
 //	config        YAML: rows of accounts, trust_rules, context_rules and quotas
 //	              (which go before the defaults), and self_principals
-//	state         YAML: rows of detector_runs, findings, finding_windows and
-//	              changed_cells, which take the place of what the ingest wrote;
-//	              ids are names
+//	state         YAML: rows of detector_runs, findings, finding_windows,
+//	              changed_cells, inventory_scopes and inventory_keys, which take
+//	              the place of what the ingest wrote; ids are names
 //	want.csv      the columns to compare, and the rows in order; {key/alpha},
 //	              {role/app} and the like stand for ARNs. Without it, or with
 //	              nothing below the header, no row may come
