@@ -41,9 +41,9 @@ triage:
   - text: See which aliases and tags the new key had, and who changed them.
     query: key_timeline
     params: {key_arn: "{{.key_arn}}"}
-  - text: See who still uses the old key.
-    query: key_users
-    params: {key_arn: "{{.old_key_arn}}"}
+  - text: See who still encrypts under the old key.
+    query: rollover_progress
+    params: {alias_name: "{{.alias_name}}"}
 columns:
   alias_name: The alias, alias/….
   old_key_arn: Key it pointed to before.
