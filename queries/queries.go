@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kmstrail/kmstrail/internal/sqlfile"
 )
@@ -83,8 +84,14 @@ func BuiltinFS() fs.FS {
 	return sub
 }
 
-// Builtin returns the queries that are part of the program, ordered by id.
-func Builtin() ([]*Query, error) { return Load(BuiltinFS()) }
+// Builtin returns the queries that are part of the program, ordered by id. They are
+// read once, and nobody changes them.
+func Builtin() ([]*Query, error) {
+	list, err := loadBuiltin()
+	return slices.Clone(list), err
+}
+
+var loadBuiltin = sync.OnceValues(func() ([]*Query, error) { return Load(BuiltinFS()) })
 
 // IDs returns the ids of queries.
 func IDs(list []*Query) []string {

@@ -36,14 +36,7 @@ GROUP BY ALL
 ORDER BY call_count DESC, service
 LIMIT 25`)),
 			keyTimeline(), deletionSoak(), deletionAttempts(),
-			grid("Callers", "Who uses the key, for what, and with what outcome. All of them are affected when the key is disabled, deleted or its policy narrowed.",
-				"Nobody called the key in this range.", 24, 8, named("key_users", "key_arn", "$key")).
-				hide("key_arn", "aliases", "caller_account_id", "caller_id").
-				field("principal_arn", short(), leads(principalItself())).
-				field("caller_account_name", called("Account"), leads(toAccount("caller_account_id"))).
-				field("services", pills()...).field("operations", pills()...).
-				widths("principal_arn", 260, "caller_account_name", 130, "actor_kind", 100, "services", 140, "call_count", 80, "error_count", 75,
-					"denied_count", 75, "first_seen", 160, "last_seen", 160, "last_used", 160),
+			callersOfKey(),
 			bars("Failed calls", "Failed calls on the key by class of the error. pending_deletion and disabled mean that somebody still needs it.",
 				"No call on the key failed in this range.", 12, 8,
 				series(top("u.error_class", "greatest(u.caller_use_count, u.use_count)", ofKey+" AND u.error_class IS NOT NULL"), "{{name}}")).errors(),
@@ -283,6 +276,45 @@ ORDER BY 1`, "share")).unit("percentunit").decimals(0)
 	p.FieldConfig.Defaults.Min, p.FieldConfig.Defaults.Max = number(0), number(1)
 	p.Options["legend"] = map[string]any{"showLegend": false, "displayMode": "list", "placement": "bottom"}
 	return p
+}
+
+// callersOfKey counts each call once, from the side of which more is logged.
+func callersOfKey() Panel {
+	return grid("Callers", "Who uses the key, for what, and with what outcome, at most 500. All of them are affected when the key is disabled, deleted or its policy narrowed. The same, for scripts: kmstrail query key_users.",
+		"Nobody called the key in this range.", 24, 8, table(`SELECT
+  coalesce(max(s.principal_arn), s.caller_id) AS principal_arn,
+  coalesce(max(a.account_name), s.caller_account_id) AS caller_account_name,
+  s.caller_account_id,
+  max(s.actor_kind) AS actor_kind,
+  list_sort(list(DISTINCT s.service) FILTER (s.service IS NOT NULL)) AS services,
+  list_sort(list(DISTINCT s.event_name)) AS operations,
+  sum(s.calls) AS call_count,
+  coalesce(sum(s.calls) FILTER (s.error_class <> 'dry_run'), 0) AS error_count,
+  coalesce(sum(s.calls) FILTER (s.error_class = 'denied'), 0) AS denied_count,
+  min(s.first_seen) AS first_seen,
+  max(s.last_seen) AS last_seen,
+  max(s.last_seen) FILTER (s.operation_class = 'cryptographic' AND s.error_class IS NULL) AS last_used
+FROM (
+  SELECT
+    u.caller_id, u.caller_account_id, u.service, u.event_name, u.operation_class, u.error_class,
+    max(u.principal_arn) AS principal_arn,
+    max(u.actor_kind) AS actor_kind,
+    greatest(sum(u.caller_use_count), sum(u.use_count)) AS calls,
+    min(u.first_event_time) AS first_seen,
+    max(u.last_event_time) AS last_seen
+  FROM `+usage+` AS u
+  WHERE `+ofKey+`
+  GROUP BY ALL
+) AS s
+LEFT JOIN accounts AS a ON a.account_id = s.caller_account_id
+GROUP BY s.caller_id, s.caller_account_id
+ORDER BY call_count DESC, principal_arn
+LIMIT 500`)).hide("caller_account_id").
+		field("principal_arn", short(), leads(principalItself())).
+		field("caller_account_name", called("Account"), leads(toAccount("caller_account_id"))).
+		field("services", pills()...).field("operations", pills()...).
+		widths("principal_arn", 260, "caller_account_name", 130, "actor_kind", 100, "services", 140, "call_count", 80, "error_count", 75,
+			"denied_count", 75, "first_seen", 160, "last_seen", 160, "last_used", 160)
 }
 
 // resourcesOfKey are what the encryption contexts name: AWS services say there what
