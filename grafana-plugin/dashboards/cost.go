@@ -1,6 +1,10 @@
 package dashboards
 
-import "github.com/kmstrail/kmstrail/grafana-plugin/pkg/palette"
+import (
+	"strings"
+
+	"github.com/kmstrail/kmstrail/grafana-plugin/pkg/palette"
+)
 
 // cost is what KMS requests cost, and what S3 Bucket Keys would save.
 func cost() Dashboard {
@@ -40,6 +44,10 @@ const noCost = "No billed requests in this range and selection."
 // costs has CTEs with one row per account, service, price class and whatever else
 // of usage u, or time, it is grouped by.
 func costs(columns string) string {
+	source := totals
+	if strings.Contains(columns, "u.time") {
+		source = usage
+	}
 	if columns != "" {
 		columns += ", "
 	}
@@ -50,7 +58,7 @@ func costs(columns string) string {
     u.price_tier,
     sum(u.call_count) AS requests,
     sum(u.call_count) * any_value(p.usd_per_10000) / 1e4 AS usd
-  FROM ` + usage + ` AS u
+  FROM ` + source + ` AS u
   LEFT JOIN prices AS p ON p.price_tier = u.price_tier
   WHERE u.price_tier IS NOT NULL AND u.call_count > 0 AND $__accountFilter(u.paying_account_id) AND $__regionFilter(u.region)
   GROUP BY ALL

@@ -30,7 +30,7 @@ WHERE $__keyFilter(key_arn) AND status IN ('new', 'in_progress')
 				"The key was not called in this range.", 16, 9, series(top("u.event_name", "greatest(u.caller_use_count, u.use_count)", ofKey), "{{name}}")).operations(),
 			ranking("AWS services behind the calls", "Calls on the key by the service that made them for somebody; direct are those that programs and people made themselves.",
 				"The key was not called in this range.", 8, 9, table(`SELECT coalesce(u.service, 'direct') AS service, sum(greatest(u.caller_use_count, u.use_count)) AS call_count
-FROM `+usage+` AS u
+FROM `+totals+` AS u
 WHERE `+ofKey+`
 GROUP BY ALL
 ORDER BY call_count DESC, service
@@ -77,7 +77,7 @@ func keyTile(title, description, numberOf, unit string) Panel {
 	return stat(title, description, "0", unit, table(`SELECT `+numberOf+` AS value
 FROM (
   SELECT u.caller_id, u.event_name, u.error_class, sum(u.caller_use_count) AS calls, sum(u.use_count) AS uses
-  FROM `+usage+` AS u
+  FROM `+totals+` AS u
   WHERE `+ofKey+`
   GROUP BY ALL
 ) AS s`))
@@ -302,7 +302,7 @@ FROM (
     greatest(sum(u.caller_use_count), sum(u.use_count)) AS calls,
     min(u.first_event_time) AS first_seen,
     max(u.last_event_time) AS last_seen
-  FROM `+usage+` AS u
+  FROM `+totals+` AS u
   WHERE `+ofKey+`
   GROUP BY ALL
 ) AS s

@@ -60,6 +60,34 @@ const usage = `(
   WHERE $__interval_ms > 43200000 AND $__dateFilter(day) AND $__adhocFilters(usage_daily)
 )`
 
+// totals is usage for panels that do not group it by time, and has no column for
+// that: of many days whole months are taken by the month, which is a twentieth of
+// the rows.
+const totals = `(
+  SELECT * EXCLUDE (hour)
+  FROM usage_hourly
+  WHERE $__interval_ms <= 43200000 AND $__timeFilter(hour, 1h) AND $__adhocFilters(usage_hourly)
+  UNION ALL BY NAME
+  SELECT * EXCLUDE (day)
+  FROM usage_daily
+  WHERE $__interval_ms > 43200000 AND $__dateFilter(day) AND day < ` + firstMonth + ` AND $__adhocFilters(usage_daily)
+  UNION ALL BY NAME
+  SELECT * EXCLUDE (month)
+  FROM usage_monthly
+  WHERE $__interval_ms > 43200000 AND month >= ` + firstMonth + ` AND month < ` + lastMonth + ` AND $__adhocFilters(usage_monthly)
+  UNION ALL BY NAME
+  SELECT * EXCLUDE (day)
+  FROM usage_daily
+  WHERE $__interval_ms > 43200000 AND $__dateFilter(day) AND day >= greatest(` + firstMonth + `, ` + lastMonth + `) AND $__adhocFilters(usage_daily)
+)`
+
+// The months of which the range touches every day begin at firstMonth and end
+// before lastMonth; there are none when that is the earlier of the two.
+const (
+	firstMonth = "CAST(date_trunc('month', CAST($__timeFrom() AS DATE) - INTERVAL 1 DAY) + INTERVAL 1 MONTH AS DATE)"
+	lastMonth  = "CAST(date_trunc('month', CAST($__timeTo() - INTERVAL 1 MICROSECOND AS DATE) + INTERVAL 1 DAY) AS DATE)"
+)
+
 // inScope are the conditions on usage u: calls by or on keys of the accounts that
 // are chosen.
 const inScope = `($__accountFilter(u.paying_account_id) OR $__accountFilter(u.key_account_id)) AND $__regionFilter(u.region)`

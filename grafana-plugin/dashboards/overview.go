@@ -36,7 +36,7 @@ func overview() Dashboard {
 // overviewSums is one number of all calls in scope.
 func overviewSums(number string) string {
 	return `SELECT ` + number + ` AS value
-FROM ` + usage + ` AS u
+FROM ` + totals + ` AS u
 WHERE ` + inScope
 }
 
@@ -71,7 +71,7 @@ func dyingKeysTile() Panel {
 	return stat("Dying keys",
 		"Keys that refused calls because they are disabled or pending deletion: somebody still needs them. Cancel the deletion, or move the callers, before the data is lost.",
 		"0", "short", table(`SELECT count(DISTINCT u.key_arn) AS value
-FROM `+usage+` AS u
+FROM `+totals+` AS u
 WHERE u.error_class IN ('pending_deletion', 'disabled') AND `+inScope)).
 		colours(blue, 1, red).says("shut off, still called").to("Findings", dashboardURL(findingsUID, append(same("account", "region"), "var-detector=pending_deletion_key_use")...))
 }
@@ -103,7 +103,7 @@ func deniedTile() Panel {
 	return stat("Denied",
 		"Calls that were refused for lack of permission. A few are normal; a new caller among them is an application that a change broke, or somebody who tries.",
 		"0", "short", table(`SELECT sum(u.call_count) AS value
-FROM `+usage+` AS u
+FROM `+totals+` AS u
 WHERE u.error_class = 'denied' AND `+inScope)).colours(blue).says("calls refused")
 }
 
@@ -158,7 +158,7 @@ FROM (
     sum(u.call_count) FILTER (u.error_class IS NOT NULL AND u.error_class NOT IN ('denied', 'dry_run')) AS failed_count,
     count(DISTINCT u.key_arn) AS key_count,
     count(DISTINCT u.caller_id) AS caller_count
-  FROM `+usage+` AS u
+  FROM `+totals+` AS u
   WHERE `+inScope+`
   GROUP BY ALL
   HAVING sum(u.call_count) > 0
@@ -190,7 +190,7 @@ FROM (
     greatest(sum(u.caller_use_count), sum(u.use_count)) AS call_count,
     sum(greatest(u.caller_use_count, u.use_count)) FILTER (u.error_class <> 'dry_run') AS failed_count,
     count(DISTINCT u.caller_id) AS caller_count
-  FROM `+usage+` AS u
+  FROM `+totals+` AS u
   WHERE u.key_arn IS NOT NULL AND `+inScope+`
   GROUP BY ALL
   ORDER BY call_count DESC, u.key_arn
@@ -224,7 +224,7 @@ FROM (
     sum(u.call_count) FILTER (u.error_class = 'denied') AS denied_count,
     count(DISTINCT u.key_arn) AS key_count,
     max(u.last_event_time) AS last_seen
-  FROM `+usage+` AS u
+  FROM `+totals+` AS u
   WHERE `+inScope+`
   GROUP BY u.caller_id
   HAVING sum(u.call_count) > 0
@@ -243,7 +243,7 @@ func servicesRanking() Panel {
 		"Calls by the AWS service that made them for somebody; direct are those that programs and people made themselves.",
 		"No calls in this range and selection.",
 		8, 9, table(`SELECT coalesce(u.service, 'direct') AS service, sum(u.call_count) AS call_count
-FROM `+usage+` AS u
+FROM `+totals+` AS u
 WHERE `+inScope+`
 GROUP BY ALL
 HAVING sum(u.call_count) > 0

@@ -57,7 +57,7 @@ const (
 
 func principalTile(title, description, numberOf, unit string) Panel {
 	return stat(title, description, "0", unit, table(`SELECT `+numberOf+` AS value
-FROM `+usage+` AS u
+FROM `+totals+` AS u
 WHERE `+ofPrincipal))
 }
 
@@ -67,7 +67,7 @@ func principalEnd(title, description, sql string) Panel {
 
 func principalRanking(title, description, by string) Panel {
 	return ranking(title, description, "The principal did not call KMS in this range.", 8, 7, table(`SELECT `+by+` AS name, sum(u.call_count) AS call_count
-FROM `+usage+` AS u
+FROM `+totals+` AS u
 WHERE `+ofPrincipal+`
 GROUP BY ALL
 HAVING sum(u.call_count) > 0
@@ -98,7 +98,7 @@ FROM (
     sum(u.caller_use_count) FILTER (u.error_class = 'denied') AS denied_count,
     sum(u.caller_use_count) FILTER (u.error_class NOT IN ('denied', 'dry_run')) AS failed_count,
     max(u.last_event_time) AS last_seen
-  FROM `+usage+` AS u
+  FROM `+totals+` AS u
   WHERE `+ofPrincipal+` AND u.key_arn IS NOT NULL
   GROUP BY ALL
   ORDER BY call_count DESC, u.key_arn
@@ -134,7 +134,7 @@ func failuresOfPrincipal() Panel {
 FROM (
   SELECT u.error_class, u.event_name, u.key_arn, u.key_account_id, sum(u.call_count) AS call_count,
     min(u.first_event_time) AS first_seen, max(u.last_event_time) AS last_seen
-  FROM `+usage+` AS u
+  FROM `+totals+` AS u
   WHERE `+ofPrincipal+` AND u.error_class IS NOT NULL
   GROUP BY ALL
   ORDER BY call_count DESC

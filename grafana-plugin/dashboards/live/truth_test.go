@@ -309,3 +309,27 @@ func TestPrincipalTellsTheTruth(t *testing.T) {
 	}
 	equal(t, "Calls", calls, one(t, ask(t, sql("SELECT count(*) AS value FROM kms_calls WHERE principal_arn = '"+denied.PrincipalARN+"'"), month, nil)))
 }
+
+// TestMonthsCountAsTheirDays: sums take whole months by the month; the days around
+// them are neither left out nor counted twice.
+func TestMonthsCountAsTheirDays(t *testing.T) {
+	day := func(month time.Month, day int) time.Time { return time.Date(2026, month, day, 0, 0, 0, 0, time.UTC) }
+	for _, over := range []span{
+		{day(10, 1), day(11, 1), 24 * time.Hour},                        // a month
+		{day(9, 17), day(11, 20), 60 * time.Hour},                       // one in the middle
+		{day(10, 1), day(10, 31).Add(time.Hour), 24 * time.Hour},        // touched to its last day
+		{day(10, 2), day(11, 1), 24 * time.Hour},                        // all but the first
+		{day(10, 1), day(10, 31), 24 * time.Hour},                       // all but the last
+		{day(10, 5), day(10, 20), 24 * time.Hour},                       // within one
+		{day(9, 1), day(10, 12).Add(time.Minute), 48 * time.Hour},       // the months before, and some days
+		{day(10, 30).Add(time.Minute), day(12, 1), 36 * time.Hour},      // some days, and the months after
+		{day(10, 1).Add(time.Hour), day(12, 31), 100 * time.Hour},       // begun on the first
+		{day(1, 1).AddDate(-1, 0, 0), day(12, 31), 15 * 24 * time.Hour}, // all there is
+	} {
+		want := one(t, ask(t, sql("SELECT sum(call_count) AS value FROM usage_daily WHERE $__dateFilter(day)"), over, nil))
+		if want == 0 {
+			t.Fatalf("no calls from %s to %s", over.from, over.to)
+		}
+		equal(t, fmt.Sprintf("calls from %s to %s", over.from, over.to), one(t, shown(t, "kmstrail-overview", "Calls", over, nil)), want)
+	}
+}
