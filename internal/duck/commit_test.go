@@ -367,7 +367,7 @@ func TestLedger(t *testing.T) {
 func TestRelatedEventsAreStoredOnce(t *testing.T) {
 	s := mustOpen(t, Memory)
 	row := []any{int64(1), int64(0), id(1), at(1), "s3.amazonaws.com", "PutBucketTagging", "eu-central-1", "111122223333",
-		nil, nil, nil, nil, nil, map[string]string{"a": "b"}, "{}"}
+		nil, nil, nil, nil, nil, map[string]string{"a": "b"}, "{}", nil, nil, nil, nil, nil}
 	for range 2 {
 		rec, err := schema.Rows(&schema.RelatedEvents, [][]any{row})
 		if err != nil {

@@ -265,7 +265,7 @@ func TestWriteTable(t *testing.T) {
 	b := newMemory()
 	table := TableNamed("accounts").Of
 	for i, want := range []bool{true, false, true, false} {
-		rows := [][]any{{"111122223333", "main"}}
+		rows := [][]any{{"111122223333", "main", nil}}
 		if i > 1 {
 			rows = nil
 		}
