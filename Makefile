@@ -45,7 +45,7 @@ test: toolchain ## run all tests
 # Left out under the race detector, where each takes minutes: cases and scripts
 # that do one thing after the other, large samples, processes that are killed, long histories, and
 # the faults of lake workers, which do not end in CI's time. "make test" runs them.
-NO_RACE := Cases|DerivedTablesAreExact|Findings_doNotDependOnTheOrder|FullDisk|GenerateBench[A-Za-z]*|HostileSQL|Killed[A-Za-z]*|Kills|MaintainThatFailsAnywhere|Queries_server|Script|Terminated|Truth|Upgrade|Write_faults|Write_kills
+NO_RACE := Cases|DerivedTablesAreExact|Export[A-Za-z_]*|Findings_doNotDependOnTheOrder|FullDisk|GenerateBench[A-Za-z]*|HostileSQL|Killed[A-Za-z]*|Kills|MaintainThatFailsAnywhere|Queries_server|Script|Terminated|Truth|Upgrade|Write_faults|Write_kills|Write_otherMakers
 
 .PHONY: race
 race: toolchain ## run the tests of concurrent code under the race detector
