@@ -41,11 +41,7 @@ LIMIT 25`)),
 				"No call on the key failed in this range.", 12, 8,
 				series(top("u.error_class", "greatest(u.caller_use_count, u.use_count)", ofKey+" AND u.error_class IS NOT NULL"), "{{name}}")).errors(),
 			shareOfRequests(),
-			grid("Cross-account use", "Calls on the key from other accounts, trusted or not, from either side's logs. Each caller here should be one that you know.",
-				"No other account used the key in this range.", 24, 6, named("cross_account_calls", "key_arn", "$key")).
-				hide("key_arn", "aliases", "key_account_id", "caller_account_id").
-				field("principal_arn", short(), leads(principalItself())).
-				field("caller_account_name", called("Caller's account"), leads(toAccount("caller_account_id"))),
+			strangersOfKey(),
 			grid("Grants", "Grants of the key that held or ended in the range: who may use it by them, for what, and who made them. Grants of AWS services come and go; those of people deserve a look.",
 				"The logs name no grant of the key that held in this range.", 24, 6, named("grants_of_key", "key_arn", "$key")).
 				hide("key_arn", "aliases", "grantee_account_id", "retiring_principal").
@@ -315,6 +311,28 @@ LIMIT 500`)).hide("caller_account_id").
 		field("services", pills()...).field("operations", pills()...).
 		widths("principal_arn", 260, "caller_account_name", 130, "actor_kind", 100, "services", 140, "call_count", 80, "error_count", 75,
 			"denied_count", 75, "first_seen", 160, "last_seen", 160, "last_used", 160)
+}
+
+// strangersOfKey are the callers of other accounts.
+func strangersOfKey() Panel {
+	return grid("Cross-account use", "Calls on the key from other accounts, trusted or not, from either side's logs, at most 500. Each caller here should be one that you know. The same, for scripts: kmstrail query cross_account_calls.",
+		"No other account used the key in this range.", 24, 6, table(`SELECT
+  coalesce(max(a.account_name), u.caller_account_id) AS caller_account_name,
+  u.caller_account_id,
+  coalesce(max(u.principal_arn), u.caller_id) AS principal_arn,
+  u.event_name,
+  u.error_class,
+  greatest(sum(u.caller_use_count), sum(u.use_count)) AS call_count,
+  min(u.first_event_time) AS first_seen,
+  max(u.last_event_time) AS last_seen
+FROM `+totals+` AS u
+LEFT JOIN accounts AS a ON a.account_id = u.caller_account_id
+WHERE `+ofKey+` AND u.caller_account_id <> u.key_account_id
+GROUP BY u.caller_account_id, u.caller_id, u.event_name, u.error_class
+ORDER BY call_count DESC, principal_arn, u.event_name, u.error_class
+LIMIT 500`)).hide("caller_account_id").
+		field("principal_arn", short(), leads(principalItself())).
+		field("caller_account_name", called("Caller's account"), leads(toAccount("caller_account_id")))
 }
 
 // resourcesOfKey are what the encryption contexts name: AWS services say there what
