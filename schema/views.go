@@ -58,7 +58,7 @@ const (
 var viewOrder = []string{
 	"kms_calls", "encryption_context", "context_resources",
 	"key_change_records", "key_setting_records", "key_changes", "key_timeline", "grants", "resource_tags",
-	"usage_hourly", "usage_daily", "usage_monthly", "key_use", "keys",
+	"usage_hourly", "usage_daily", "usage_monthly", "key_use", "keys", "key_names",
 	"log_file_days", "arrivals", "coverage",
 	"quota_calls", "request_seconds", "request_rate",
 }

@@ -122,7 +122,7 @@ SELECT
   sum(c.usd) AS cost_usd,
   sum(c.usd) / nullif(sum(sum(c.usd)) OVER (), 0) AS cost_share
 FROM costs AS c
-LEFT JOIN keys AS k ON k.key_arn = c.key_arn
+LEFT JOIN key_names AS k ON k.key_arn = c.key_arn
 LEFT JOIN accounts AS a ON a.account_id = c.key_account_id
 GROUP BY k.aliases, c.key_arn, a.account_name, c.key_account_id
 ORDER BY cost_usd DESC, c.key_arn
@@ -219,7 +219,7 @@ SELECT
   b.saved * 30 * p.usd_per_10000 / 1e4 AS saved_usd
 FROM buckets AS b
 LEFT JOIN prices AS p ON p.price_tier = b.price_tier
-LEFT JOIN keys AS k ON k.key_arn = b.key_arn
+LEFT JOIN key_names AS k ON k.key_arn = b.key_arn
 LEFT JOIN accounts AS a ON a.account_id = b.account_id
 ORDER BY b.object_calls DESC, b.bucket, b.key_arn`)).hide("account_id", "key_arn").
 		field("bucket_key", append(marked("off", palette.Orange, "partly", palette.Yellow, "on", palette.Green), called("Bucket Key"))...).

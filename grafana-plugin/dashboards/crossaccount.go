@@ -37,17 +37,22 @@ func crossAccount() Dashboard {
 // noCrossCalls is why there may be nothing.
 const noCrossCalls = "No account called a key of another account in this range and selection."
 
-// across has one row per key, caller and outcome, and by time when the query
-// groups by it. A rule of trust counts that held for the key at any time in the
-// range; the detector looks at the moment of each call.
-const across = `across AS (
+// across has CTEs with one row per key, caller and outcome, of usage by time or of
+// totals. A rule of trust counts that held for the key at any time in the range; the
+// detector looks at the moment of each call.
+func across(calls string) string {
+	time := ""
+	if calls == usage {
+		time = "u.time, "
+	}
+	return `across AS (
   SELECT
-    u.time, u.key_arn, u.key_account_id, u.region, u.caller_account_id, u.caller_id, u.event_name, u.operation_class, u.error_class,
+    ` + time + `u.key_arn, u.key_account_id, u.region, u.caller_account_id, u.caller_id, u.event_name, u.operation_class, u.error_class,
     max(u.principal_arn) AS principal_arn,
     greatest(sum(u.caller_use_count), sum(u.use_count)) AS calls,
     min(u.first_event_time) AS first_seen,
     max(u.last_event_time) AS last_seen
-  FROM ` + usage + ` AS u
+  FROM ` + calls + ` AS u
   WHERE u.caller_account_id <> u.key_account_id AND NOT u.is_self
     AND ($__accountFilter(u.caller_account_id) OR $__accountFilter(u.key_account_id))
     AND $__regionFilter(u.region) AND $__keyFilter(u.key_arn)
@@ -78,7 +83,7 @@ wanted AS (
 ),
 ledger AS (
   SELECT
-    u.time, u.key_arn, u.key_account_id, u.region, u.caller_account_id, u.caller_id, u.event_name, u.error_class, u.principal_arn,
+    ` + time + `u.key_arn, u.key_account_id, u.region, u.caller_account_id, u.caller_id, u.event_name, u.error_class, u.principal_arn,
     u.calls, u.first_seen, u.last_seen, f.first_ever,
     f.first_ever >= $__timeFrom() AS is_new,
     CASE
@@ -90,6 +95,7 @@ ledger AS (
   LEFT JOIN firsts AS f ON f.caller_account_id = u.caller_account_id AND f.key_account_id = u.key_account_id
   LEFT JOIN wanted AS w ON w.key_arn = u.key_arn AND w.caller_account_id = u.caller_account_id AND w.event_name = u.event_name
 )`
+}
 
 // worstTrust is one word for many calls.
 const worstTrust = `CASE
@@ -101,7 +107,7 @@ const worstTrust = `CASE
 
 // crossTile is one number of the ledger; none at all when nobody called.
 func crossTile(title, description, number string) Panel {
-	return stat(title, description, "none", "short", table(`WITH `+across+`
+	return stat(title, description, "none", "short", table(`WITH `+across(totals)+`
 SELECT CASE WHEN count(*) > 0 THEN `+number+` END AS value
 FROM ledger`))
 }
@@ -124,7 +130,7 @@ HAVING (SELECT count(*) FROM detector_runs WHERE detector_id = '`+crossDetector+
 func crossBars() Panel {
 	return bars("Calls across accounts, by pair",
 		"Calls by who calls whose keys, twelve pairs by name, untrusted ones first: red ones are untrusted, blue ones trusted, grey ones only look keys up. A pair that was not there before is a new access path: look it up in the table below.",
-		noCrossCalls, 24, 8, series(`WITH `+across+`,
+		noCrossCalls, 24, 8, series(`WITH `+across(usage)+`,
 sums AS (
   SELECT
     $__timeGroup(l.time, auto(1h), zero) AS time,
@@ -159,7 +165,7 @@ func (p Panel) legendWidth(px int) Panel {
 func pairsTable() Panel {
 	return grid("Pairs of accounts",
 		"Who calls whose keys. in: a stranger, whose logs are not here, uses our key; out: one of ours uses a stranger's key; inside: both are ours. Trust is not needed for looking a key up. Start with what is untrusted and new.",
-		noCrossCalls, 24, 9, table(`WITH `+across+`,
+		noCrossCalls, 24, 9, table(`WITH `+across(totals)+`,
 ours AS (SELECT DISTINCT account_id FROM arrivals WHERE account_id IS NOT NULL)
 SELECT
   `+worstTrust+` AS trust,
@@ -202,7 +208,7 @@ LIMIT 500`)).hide("caller_account_id", "key_account_id").trustColours().
 func ledgerTable() Panel {
 	return grid("Keys and callers across accounts",
 		"Each key with those from other accounts who called it, and for what. The owner's records do not name a stranger: then the caller is the unique id of the principal. Key and caller lead to all about them.",
-		noCrossCalls, 24, 11, table(`WITH `+across+`
+		noCrossCalls, 24, 11, table(`WITH `+across(totals)+`
 SELECT
   `+worstTrust+` AS trust,
   `+keyName("l.key_arn")+` AS key_name,
@@ -222,7 +228,7 @@ SELECT
 FROM ledger AS l
 LEFT JOIN accounts AS c ON c.account_id = l.caller_account_id
 LEFT JOIN accounts AS o ON o.account_id = l.key_account_id
-LEFT JOIN keys AS k ON k.key_arn = l.key_arn
+LEFT JOIN key_names AS k ON k.key_arn = l.key_arn
 GROUP BY k.aliases, l.key_arn, o.account_name, l.key_account_id, l.region, c.account_name, l.caller_account_id, l.caller_id
 ORDER BY trust = 'trusted', trust = 'not needed', call_count DESC, l.key_arn, l.caller_id
 LIMIT 500`)).hide("key_arn", "key_account_id", "caller_account_id", "principal_arn").trustColours().
@@ -258,7 +264,7 @@ func trustTable() Panel {
 	return grid("Rules of trust",
 		"The rules of the configuration, and the calls across accounts that they cover in the range. A rule that nobody needs for months can go.",
 		"The configuration trusts no account: all use of keys across accounts is reported. Name accounts under trusted_accounts or trust.",
-		24, 7, table(`WITH `+across+`
+		24, 7, table(`WITH `+across(totals)+`
 SELECT
   `+accountName("a", "r.account_id")+` AS name,
   r.account_id,

@@ -114,7 +114,7 @@ func findingsWhere(where string) string {
   CAST(findings.finding_id AS VARCHAR) AS finding_id
 FROM findings
 LEFT JOIN accounts AS a ON a.account_id = findings.account_id
-LEFT JOIN keys AS k ON k.key_arn = findings.key_arn
+LEFT JOIN key_names AS k ON k.key_arn = findings.key_arn
 WHERE findings.first_seen < $__timeTo() AND findings.last_seen >= $__timeFrom()
   AND ` + where + `
 ORDER BY list_position(['critical', 'high', 'medium', 'low', 'info'], findings.severity), findings.last_seen DESC, findings.finding_id

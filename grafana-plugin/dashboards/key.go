@@ -265,7 +265,7 @@ func shareOfRequests() Panel {
   CAST(sum(u.caller_use_count) FILTER (`+ofKey+`) AS DOUBLE) / nullif(sum(u.caller_use_count), 0) AS share
 FROM `+usage+` AS u
 WHERE u.operation_class = 'cryptographic'
-  AND EXISTS (SELECT 1 FROM keys AS k WHERE $__keyFilter(k.key_arn) AND k.account_id = u.paying_account_id AND k.region = u.region)
+  AND (u.paying_account_id, u.region) IN (SELECT (k.key_account_id, k.region) FROM usage_monthly AS k WHERE $__keyFilter(k.key_arn))
 GROUP BY 1
 ORDER BY 1`, "share")).unit("percentunit").decimals(0)
 	p.FieldConfig.Defaults.Color = &Color{Mode: "fixed", FixedColor: blue}

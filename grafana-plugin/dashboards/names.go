@@ -5,7 +5,7 @@ import "github.com/kmstrail/kmstrail/grafana-plugin/pkg/palette"
 // Names instead of ids, in SQL. Joins are to tables that hold little: accounts
 // from the configuration, and keys.
 
-// keyName is an alias of the key, else its id, where k is the table keys.
+// keyName is an alias of the key, else its id, where k is the view key_names.
 func keyName(arn string) string {
 	return "coalesce(k.aliases, regexp_extract(" + arn + ", '[^/]*$'), 'no key')"
 }
@@ -132,7 +132,7 @@ HAVING max(seen) IS NOT NULL`
 // of it where that has many: what they cost must not grow with the number of events.
 const (
 	lately   = ", lately (raw)"
-	latelyOf = "on the last day of the range, or in its last hour where the day has over 20,000 calls"
+	latelyOf = "on the last day of the range, or in its last hour where the day has over 20,000 calls, or in its last minute where that hour has over 100,000"
 )
 
 // late is the condition on a time of records that they look at; where is a condition
@@ -140,8 +140,13 @@ const (
 // computed does not tell DuckDB what to leave out.
 func late(time, where string) string {
 	return `$__timeFilter(` + time + `) AND ` + time + ` >= $__timeTo() - INTERVAL 1 DAY
-    AND ` + time + ` >= $__timeTo() - CASE
-      WHEN (SELECT sum(greatest(u.caller_use_count, u.use_count)) FROM usage_hourly AS u WHERE u.hour >= $__timeTo() - INTERVAL 1 DAY AND u.hour < $__timeTo() AND ` + where + `) > 20000
-      THEN INTERVAL 1 HOUR ELSE INTERVAL 1 DAY
-    END`
+    AND ` + time + ` >= $__timeTo() - (
+      SELECT CASE
+        WHEN sum(greatest(u.caller_use_count, u.use_count)) FILTER (u.hour >= $__timeTo() - INTERVAL 1 HOUR) > 100000 THEN INTERVAL 1 MINUTE
+        WHEN sum(greatest(u.caller_use_count, u.use_count)) > 20000 THEN INTERVAL 1 HOUR
+        ELSE INTERVAL 1 DAY
+      END
+      FROM usage_hourly AS u
+      WHERE u.hour >= $__timeTo() - INTERVAL 1 DAY AND u.hour < $__timeTo() AND ` + where + `
+    )`
 }

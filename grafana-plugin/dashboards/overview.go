@@ -274,7 +274,7 @@ func changesWhere(where string) string {
   CAST(c.event_id AS VARCHAR) AS event
 FROM key_changes AS c
 LEFT JOIN accounts AS a ON a.account_id = c.account_id
-LEFT JOIN keys AS k ON k.key_arn = c.key_arn
+LEFT JOIN key_names AS k ON k.key_arn = c.key_arn
 WHERE $__timeFilter(c.event_time) AND ` + where + `
 ORDER BY c.event_time DESC, c.change_rank DESC, c.event_id
 LIMIT 500`

@@ -111,7 +111,7 @@ LEFT JOIN (
   GROUP BY key_arn
 ) AS f ON f.key_arn = s.key_arn
 LEFT JOIN accounts AS a ON a.account_id = s.key_account_id
-LEFT JOIN keys AS k ON k.key_arn = s.key_arn
+LEFT JOIN key_names AS k ON k.key_arn = s.key_arn
 ORDER BY s.call_count DESC, s.key_arn`)).hide("key_arn").
 		field("name", called("Key"), leads(toKey())).
 		field("new", append(textColours(orange), called("New"), width(60))...).
@@ -141,7 +141,7 @@ FROM (
   LIMIT 100
 ) AS s
 LEFT JOIN accounts AS a ON a.account_id = s.key_account_id
-LEFT JOIN keys AS k ON k.key_arn = s.key_arn
+LEFT JOIN key_names AS k ON k.key_arn = s.key_arn
 ORDER BY s.error_class = 'denied' DESC, s.call_count DESC, s.key_arn, s.event_name`)).hide("key_arn").
 		field("name", called("Key"), leads(toKey())).field("owner", called("Owner")).
 		widths("error_class", 140, "event_name", 200, "owner", 140, "call_count", 80, "first_seen", 160, "last_seen", 160)

@@ -15,8 +15,14 @@ func quota() Dashboard {
 				"no requests", "percentunit", table(`WITH `+rates("", rateScope)+`
 SELECT CASE WHEN count(*) > 0 THEN coalesce(max(share), 0) END AS value
 FROM headroom`)).decimals(0).colours(blue, 0.8, orange, 1, red).says("of the nearest quota"),
-			quotaStat("Quotas near", "Quotas of an account and Region of which a second used 80 % or more. The table below has them first.",
-				"count(DISTINCT (account_id, region, quota_name, custom_key_store_id)) FILTER (near_seconds > 0 AND "+busy+")", "short").colours(blue, 1, orange).says("quotas at 80 % or more"),
+			stat("Quotas near", "Quotas of an account and Region of which a second used 80 % or more. The table below has them first.",
+				"no requests", "short", table(`SELECT count(*) AS value
+FROM (
+  SELECT DISTINCT account_id, region, quota_name, custom_key_store_id
+  FROM request_rate
+  WHERE `+rateScope+` AND near_seconds > 0 AND `+busy+`
+) AS near
+HAVING EXISTS (SELECT 1 FROM request_rate WHERE `+rateScope+`)`)).colours(blue, 1, orange).says("quotas at 80 % or more"),
 			quotaStat("Seconds", "Seconds with 80 % of a quota or more, over all accounts, Regions and quotas.",
 				"coalesce(sum(near_seconds) FILTER ("+busy+"), 0)", "short").colours(blue, 1, orange).says("seconds at 80 % or more"),
 			quotaStat("Throttled", "Requests that were refused because a quota was used up. Not all of them are logged. Programs should wait and try again; many of them need a higher quota.",
@@ -247,7 +253,7 @@ SELECT
   c.event_id
 FROM calls AS c
 LEFT JOIN accounts AS a ON a.account_id = c.account_id
-LEFT JOIN keys AS k ON k.key_arn = c.key_arn
+LEFT JOIN key_names AS k ON k.key_arn = c.key_arn
 ORDER BY c.request_count DESC, c.caller`)).hide("account_id", "principal_arn", "key_arn").
 		field("account_name", called("Account"), leads(toAccount("account_id"))).
 		field("quota_name", called("Quota")).

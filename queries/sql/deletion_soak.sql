@@ -161,7 +161,7 @@ judged as (              -- one row per key that is on its way, with its calls a
 )
 select
     judged.key_arn,
-    keys.aliases,
+    key_names.aliases,
     judged.account_id,
     accounts.account_name,
     judged.region,
@@ -190,6 +190,6 @@ select
     end as reason
 from judged
 left join resources on resources.key_arn = judged.key_arn
-left join keys on keys.key_arn = judged.key_arn
+left join key_names on key_names.key_arn = judged.key_arn
 left join accounts on accounts.account_id = judged.account_id
 order by call_count desc, judged.deletion_date nulls last, judged.key_arn

@@ -23,7 +23,7 @@ select
     max(accounts.account_name) as caller_account_name,
     calls.principal_arn,
     calls.key_arn,
-    max(keys.aliases) as aliases,
+    max(key_names.aliases) as aliases,
     calls.event_name,
     calls.service,
     calls.error_message,
@@ -31,7 +31,7 @@ select
     min(calls.event_time) as first_seen,
     max(calls.event_time) as last_seen
 from kms_calls as calls
-left join keys on keys.key_arn = calls.key_arn
+left join key_names on key_names.key_arn = calls.key_arn
 left join accounts on accounts.account_id = calls.caller_account_id
 where calls.event_time >= $window_start
   and calls.event_time < $window_end

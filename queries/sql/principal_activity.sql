@@ -98,7 +98,7 @@ select
     uses.caller_account_id,
     caller_accounts.account_name as caller_account_name,
     uses.key_arn,
-    keys.aliases,
+    key_names.aliases,
     uses.key_account_id,
     owners.account_name as key_account_name,
     uses.event_name,
@@ -108,7 +108,7 @@ select
     uses.first_seen,
     uses.last_seen
 from uses
-left join keys on keys.key_arn = uses.key_arn
+left join key_names on key_names.key_arn = uses.key_arn
 left join accounts as caller_accounts on caller_accounts.account_id = uses.caller_account_id
 left join accounts as owners on owners.account_id = uses.key_account_id
 order by call_count desc, uses.caller_id, uses.key_arn, uses.event_name, uses.service, uses.error_class

@@ -71,7 +71,7 @@ touched as (             -- those about the resource asked for
 )
 select
     touched.key_arn,
-    max(keys.aliases) as aliases,
+    max(key_names.aliases) as aliases,
     max(touched.key_account_id) as key_account_id,
     max(owners.account_name) as key_account_name,
     max(touched.principal_arn) as principal_arn,
@@ -87,7 +87,7 @@ select
     min(touched.event_time) as first_seen,
     max(touched.event_time) as last_seen
 from touched
-left join keys on keys.key_arn = touched.key_arn
+left join key_names on key_names.key_arn = touched.key_arn
 left join accounts as owners on owners.account_id = touched.key_account_id
 left join accounts as callers on callers.account_id = touched.caller_account_id
 group by touched.key_arn, touched.caller_id, touched.caller_account_id, touched.service

@@ -75,14 +75,14 @@ select
     uses.key_account_id,
     max(accounts.account_name) as key_account_name,
     uses.key_arn,
-    max(keys.aliases) as aliases,
+    max(key_names.aliases) as aliases,
     coalesce(uses.service, 'direct') as service,
     cast(sum(uses.calls) as bigint) as call_count,
     cast(sum(case when uses.error_class <> 'dry_run' then uses.calls else 0 end) as bigint) as error_count,
     count(distinct uses.caller_id) as caller_count,
     max(uses.last_seen) as last_seen
 from uses
-left join keys on keys.key_arn = uses.key_arn
+left join key_names on key_names.key_arn = uses.key_arn
 left join accounts on accounts.account_id = uses.key_account_id
 group by uses.key_account_id, uses.key_arn, uses.service
 order by uses.key_account_id, uses.key_arn, call_count desc, service

@@ -37,7 +37,7 @@ func FindingsSQL(f Findings) (string, error) {
   accounts.account_name,
   findings.region,
   findings.key_arn,
-  keys.aliases,
+  key_names.aliases,
   findings.principal_arn,
   findings.event_count,
   findings.first_seen,
@@ -46,7 +46,7 @@ func FindingsSQL(f Findings) (string, error) {
   findings.finding_id
 FROM findings
 LEFT JOIN accounts ON accounts.account_id = findings.account_id
-LEFT JOIN keys ON keys.key_arn = findings.key_arn
+LEFT JOIN key_names ON key_names.key_arn = findings.key_arn
 WHERE findings.first_seen < $__timeTo()
   AND findings.last_seen >= $__timeFrom()%s
   AND $__adhocFilters(findings)
@@ -76,7 +76,7 @@ func LifecycleSQL(l Lifecycle) (string, error) {
   accounts.account_name,
   key_changes.region,
   key_changes.key_arn,
-  keys.aliases,
+  key_names.aliases,
   key_changes.principal_arn,
   key_changes.alias_name,
   key_changes.tags,
@@ -86,7 +86,7 @@ func LifecycleSQL(l Lifecycle) (string, error) {
   key_changes.event_id
 FROM key_changes
 LEFT JOIN accounts ON accounts.account_id = key_changes.account_id
-LEFT JOIN keys ON keys.key_arn = key_changes.key_arn
+LEFT JOIN key_names ON key_names.key_arn = key_changes.key_arn
 WHERE $__timeFilter(key_changes.event_time)%s
   AND $__adhocFilters(key_changes)
 ORDER BY key_changes.event_time DESC, key_changes.change_rank DESC, key_changes.event_id

@@ -43,6 +43,7 @@ var kinds = map[string]Table{
 	"request_seconds":     {TimeColumn: "second", Grain: time.Second, sum: "request_count"},
 	"request_rate":        {TimeColumn: "minute", Grain: time.Minute, sum: "request_count"},
 	"keys":                {rows: "key_count"},
+	"key_names":           {rows: "key_count"},
 	"accounts":            {rows: "account_count"},
 	"inventory_runs":      {TimeColumn: "started_at", EndColumn: "ended_at", rows: "run_count"},
 	"inventory_scopes":    {TimeColumn: "taken_at", rows: "scope_count"},

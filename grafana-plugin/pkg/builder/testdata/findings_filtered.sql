@@ -7,7 +7,7 @@ SELECT
   accounts.account_name,
   findings.region,
   findings.key_arn,
-  keys.aliases,
+  key_names.aliases,
   findings.principal_arn,
   findings.event_count,
   findings.first_seen,
@@ -16,7 +16,7 @@ SELECT
   findings.finding_id
 FROM findings
 LEFT JOIN accounts ON accounts.account_id = findings.account_id
-LEFT JOIN keys ON keys.key_arn = findings.key_arn
+LEFT JOIN key_names ON key_names.key_arn = findings.key_arn
 WHERE findings.first_seen < $__timeTo()
   AND findings.last_seen >= $__timeFrom()
   AND findings.severity IN ('medium', 'high')

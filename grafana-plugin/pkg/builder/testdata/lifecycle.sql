@@ -5,7 +5,7 @@ SELECT
   accounts.account_name,
   key_changes.region,
   key_changes.key_arn,
-  keys.aliases,
+  key_names.aliases,
   key_changes.principal_arn,
   key_changes.alias_name,
   key_changes.tags,
@@ -15,7 +15,7 @@ SELECT
   key_changes.event_id
 FROM key_changes
 LEFT JOIN accounts ON accounts.account_id = key_changes.account_id
-LEFT JOIN keys ON keys.key_arn = key_changes.key_arn
+LEFT JOIN key_names ON key_names.key_arn = key_changes.key_arn
 WHERE $__timeFilter(key_changes.event_time)
   AND $__adhocFilters(key_changes)
 ORDER BY key_changes.event_time DESC, key_changes.change_rank DESC, key_changes.event_id
