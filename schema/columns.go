@@ -71,7 +71,7 @@ func Tables() []*Table {
 		&KMSEvents, &RelatedEvents, &LogFiles, &Quarantine,
 		&Corrections, &ChangedCells,
 		&Findings, &FindingWindows, &FindingHistory, &DetectorRuns,
-		&Accounts, &TrustRules, &ContextRules, &Quotas, &Prices,
+		&Accounts, &TrustRules, &ContextRules, &RotationPolicy, &Quotas, &Prices,
 	}, InventoryTables()...)
 }
 

@@ -232,6 +232,17 @@ var ContextRules = Table{
 	},
 }
 
+// RotationPolicy says how keys are to be rotated.
+var RotationPolicy = Table{
+	Name: "rotation_policy",
+	Doc:  "How keys are to be rotated by the class of their data, from the configuration. Of a key that no row is for nothing is asked.",
+	Columns: []Column{
+		{Name: "data_class", Type: Varchar, Doc: "Class of data, lower case, as a tag of the key says it; NULL for every key whose class no other row names."},
+		{Name: "rotation", Type: Varchar, NotNull: true, Doc: "automatic (KMS rotates the key's material), rollover (its alias moves to a newer key) or none."},
+		{Name: "days", Type: Integer, Doc: "After how many days at the latest; NULL for none."},
+	},
+}
+
 // Quotas holds KMS request quotas per second.
 var Quotas = Table{
 	Name: "quotas",

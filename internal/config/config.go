@@ -24,6 +24,8 @@ type Config struct {
 	Quotas []Quota `yaml:"quotas"`
 	// ContextRules says how encryption contexts and key tags must agree.
 	ContextRules []ContextRule `yaml:"context_rules"`
+	// RotationPolicy says how keys are to be rotated, by the class of their data.
+	RotationPolicy []RotationPolicy `yaml:"rotation_policy"`
 	// RedactContext says what of encryption contexts is not stored.
 	RedactContext []RedactContext `yaml:"redact_context"`
 	// SelfPrincipals are the ARNs kmstrail itself reads the log bucket with.
@@ -85,6 +87,20 @@ type ContextRule struct {
 	Key        string `yaml:"key" kind:"key_arn"`
 	Alias      string `yaml:"alias" kind:"alias"`
 }
+
+// RotationPolicy says how keys of one class of data are to be rotated.
+type RotationPolicy struct {
+	// DataClass is the value of a tag of the key; empty means every key that no
+	// other policy is for.
+	DataClass string `yaml:"data_class"`
+	// Rotation is automatic, rollover or none.
+	Rotation string `yaml:"rotation"`
+	// Days is after how many days at the latest; DefaultRotationDays if not given.
+	Days int `yaml:"days"`
+}
+
+// DefaultRotationDays is KMS's own rotation period.
+const DefaultRotationDays = 365
 
 // RedactContext takes secrets out of encryption contexts as records are read.
 type RedactContext struct {

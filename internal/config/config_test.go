@@ -54,6 +54,12 @@ func TestLoad_problems(t *testing.T) {
 		"bad_key_arn":        {src: "trust:\n  - account: \"111122223333\"\n    key: alias/x\n", want: `kmstrail.yaml:3: trust[0].key: "alias/x" is not a key ARN; it looks like arn:aws:kms:REGION:ACCOUNT:key/ID`},
 		"trust_everything":   {src: "trust:\n  - account: \"*\"\n", want: `kmstrail.yaml:2: trust[0] trusts every account with every key; add key, alias or tag_key`},
 		"comparison":         {src: "context_rules:\n  - context_key: a\n    comparison: equals\n", want: `kmstrail.yaml:3: context_rules[0].comparison: unknown "equals"; did you mean equal?`},
+		"rotation_missing":   {src: "rotation_policy:\n  - data_class: a\n", want: `kmstrail.yaml:2: rotation_policy[0] has no rotation; it is automatic, rollover or none`},
+		"rotation_unknown":   {src: "rotation_policy:\n  - rotation: automatc\n", want: `kmstrail.yaml:2: rotation_policy[0].rotation: unknown "automatc"; did you mean automatic?`},
+		"rotation_days":      {src: "rotation_policy:\n  - rotation: rollover\n    days: 3000\n", want: `kmstrail.yaml:3: rotation_policy[0].days is 3000; the most is 2560`},
+		"rotation_none_days": {src: "rotation_policy:\n  - rotation: none\n    days: 90\n", want: `kmstrail.yaml:3: rotation_policy[0]: days has no meaning with rotation none`},
+		"rotation_twice":     {src: "rotation_policy:\n  - data_class: Public\n    rotation: none\n  - data_class: public\n    rotation: automatic\n", want: `kmstrail.yaml:4: rotation_policy[1] is for the data class "public", as rotation_policy[0] is; keep one of them`},
+		"rotation_defaults":  {src: "rotation_policy:\n  - rotation: none\n  - rotation: automatic\n", want: `kmstrail.yaml:3: rotation_policy[1] is for keys of no class that is named, as rotation_policy[0] is; keep one of them`},
 		"redact_key":         {src: "redact_context:\n  - value: x\n", want: `kmstrail.yaml:2: redact_context[0] has no key; name the context key, or * for all of them`},
 		"redact_everything":  {src: "redact_context:\n  - key: \"*\"\n", want: `kmstrail.yaml:2: redact_context[0] would take out every encryption context; say by value what to take out`},
 		"redact_expression":  {src: "redact_context:\n  - key: a\n    value: (\n", want: "kmstrail.yaml:3: redact_context[0].value is no regular expression: error parsing regexp: missing closing ): `(`"},
@@ -182,6 +188,7 @@ trust: [{account: "*", alias: alias/shared-*, tag_key: Sharing}]
 accounts: {"444455556666": lake, "111122223333": prod}
 context_rules: [{context_key: tenant}, {kind: required, context_key: app}]
 quotas: [{account: "111122223333", quota: cryptographic_rsa, per_second: 2000}]
+rotation_policy: [{data_class: " Confidential", rotation: automatic}, {data_class: public, rotation: none}, {rotation: rollover, days: 730}]
 `
 	c, problems := load(t, src, nil)
 	if problems != "" {
@@ -208,6 +215,7 @@ quotas: [{account: "111122223333", quota: cryptographic_rsa, per_second: 2000}]
 			{int64(1), "match", "tenant", "tenant", "equal", nil, nil},
 			{int64(2), "required", "app", nil, "equal", nil, nil},
 		},
+		"rotation_policy": {{"confidential", "automatic", int64(365)}, {"public", "none", nil}, {nil, "rollover", int64(730)}},
 	}
 	for name, rows := range want {
 		if diff := cmp.Diff(rows, got[name]); diff != "" {

@@ -15,13 +15,14 @@ type TableRows struct {
 }
 
 // Tables returns all rows of the tables that hold configuration: accounts,
-// trust_rules, context_rules, and quotas and prices with AWS's published
+// trust_rules, context_rules, rotation_policy, and quotas and prices with AWS's published
 // defaults.
 func (c Config) Tables() []TableRows {
 	return []TableRows{
 		{&schema.Accounts, c.accountRows()},
 		{&schema.TrustRules, c.trustRows()},
 		{&schema.ContextRules, c.contextRows()},
+		{&schema.RotationPolicy, c.rotationRows()},
 		{&schema.Quotas, append(schema.DefaultQuotas(), c.quotaRows()...)},
 		{&schema.Prices, schema.DefaultPrices()},
 	}
@@ -55,6 +56,18 @@ func (c Config) contextRows() [][]any {
 		rows = append(rows, []any{
 			int64(i + 1), r.Kind, r.ContextKey, orNull(r.TagKey), r.Comparison, orNull(r.Key), orNull(likePattern(r.Alias)),
 		})
+	}
+	return rows
+}
+
+func (c Config) rotationRows() [][]any {
+	var rows [][]any
+	for _, p := range c.RotationPolicy {
+		var days any
+		if p.Rotation != rotationNone {
+			days = int64(p.Days)
+		}
+		rows = append(rows, []any{orNull(p.DataClass), p.Rotation, days})
 	}
 	return rows
 }

@@ -20,6 +20,7 @@ func validate(c *Config, errs *Error) {
 	validateTrust(c, errs)
 	validateQuotas(c, errs)
 	validateContextRules(c, errs)
+	validateRotationPolicy(c, errs)
 	validateRedactContext(c, errs)
 	if c.Engine == "trino" && c.Trino.URL == "" {
 		errs.add(c.place("engine"), "engine is trino and trino.url is empty; give Trino's address, such as https://trino.example.com")
@@ -160,6 +161,43 @@ func validateContextRules(c *Config, errs *Error) {
 			r.TagKey = r.ContextKey
 		case r.Kind == "required" && r.TagKey != "":
 			errs.add(c.place(p+".tag_key"), "%s: tag_key has no meaning with kind required", p)
+		}
+	}
+}
+
+const rotationNone = "none"
+
+var rotations = []string{"automatic", "rollover", rotationNone}
+
+// maxRotationDays is the longest rotation period that KMS has.
+const maxRotationDays = 2560
+
+func validateRotationPolicy(c *Config, errs *Error) {
+	first := map[string]int{}
+	for i := range c.RotationPolicy {
+		r := &c.RotationPolicy[i]
+		p := fmt.Sprintf("rotation_policy[%d]", i)
+		r.DataClass = strings.ToLower(strings.TrimSpace(r.DataClass))
+		if before, twice := first[r.DataClass]; twice {
+			class := "keys of no class that is named"
+			if r.DataClass != "" {
+				class = fmt.Sprintf("the data class %q", r.DataClass)
+			}
+			errs.add(c.place(p), "%s is for %s, as rotation_policy[%d] is; keep one of them", p, class, before)
+			continue
+		}
+		first[r.DataClass] = i
+		switch {
+		case r.Rotation == "":
+			errs.add(c.place(p), "%s has no rotation; it is automatic, rollover or none", p)
+		case !slices.Contains(rotations, r.Rotation):
+			errs.add(c.place(p+".rotation"), "%s.rotation: unknown %q%s", p, r.Rotation, didYouMean(r.Rotation, rotations))
+		case r.Rotation == rotationNone && r.Days != 0:
+			errs.add(c.place(p+".days"), "%s: days has no meaning with rotation none", p)
+		case r.Days > maxRotationDays:
+			errs.add(c.place(p+".days"), "%s.days is %d; the most is %d", p, r.Days, maxRotationDays)
+		case r.Rotation != rotationNone && r.Days == 0:
+			r.Days = DefaultRotationDays
 		}
 	}
 }

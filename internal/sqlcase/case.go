@@ -39,6 +39,7 @@ type Config struct {
 	Accounts       []map[string]any `yaml:"accounts"`
 	TrustRules     []map[string]any `yaml:"trust_rules"`
 	ContextRules   []map[string]any `yaml:"context_rules"`
+	RotationPolicy []map[string]any `yaml:"rotation_policy"`
 	Quotas         []map[string]any `yaml:"quotas"`
 	SelfPrincipals []string         `yaml:"self_principals"`
 }

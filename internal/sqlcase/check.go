@@ -40,6 +40,7 @@ func (c *Case) Load(ctx context.Context, s Store, split bool) error {
 		{&schema.Accounts, c.Config.Accounts, nil},
 		{&schema.TrustRules, c.Config.TrustRules, nil},
 		{&schema.ContextRules, c.Config.ContextRules, nil},
+		{&schema.RotationPolicy, c.Config.RotationPolicy, nil},
 		{&schema.Quotas, c.Config.Quotas, schema.DefaultQuotas()},
 		{&schema.Prices, nil, schema.DefaultPrices()},
 	} {

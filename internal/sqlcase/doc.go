@@ -21,8 +21,9 @@
 //	events.jsonl  exact CloudTrail records, one a line
 //	window        start (inclusive) and end (exclusive)
 //	params        YAML: parameters by name
-//	config        YAML: rows of accounts, trust_rules, context_rules and quotas
-//	              (which go before the defaults), and self_principals
+//	config        YAML: rows of accounts, trust_rules, context_rules,
+//	              rotation_policy and quotas (which go before the defaults), and
+//	              self_principals
 //	state         YAML: rows of detector_runs, findings, finding_windows,
 //	              changed_cells, inventory_scopes and inventory_keys, which take
 //	              the place of what the ingest wrote; ids are names

@@ -57,6 +57,7 @@ var kinds = map[string]Table{
 	"inventory_quotas":    {TimeColumn: "taken_at", rows: "quota_count"},
 	"trust_rules":         {},
 	"context_rules":       {},
+	"rotation_policy":     {},
 	"corrections":         {},
 	"quotas":              {},
 	"prices":              {},
