@@ -120,16 +120,19 @@ func (s *Store) columnsOf(ctx context.Context) (map[string]map[string]bool, erro
 }
 
 func (s *Store) migrateFrom(ctx context.Context, have int) error {
-	steps, err := s.tableSteps(ctx)
-	if err != nil {
-		return err
+	var columns map[string]map[string]bool
+	var steps []string
+	if have != noLayout { // to read an empty catalog takes as long as to create all tables
+		var err error
+		if columns, err = s.columnsOf(ctx); err != nil {
+			return err
+		}
+		// Views go first: a table that a view uses could not be altered else.
+		if steps, err = s.dropSteps(ctx); err != nil {
+			return err
+		}
 	}
-	drops, err := s.dropSteps(ctx)
-	if err != nil {
-		return err
-	}
-	// Views go first: a table that a view uses could not be altered else.
-	steps = append(drops, steps...)
+	steps = append(steps, tableSteps(columns)...)
 	for _, m := range schema.Migrations() {
 		if have != noLayout && m.To > have {
 			steps = append(steps, m.SQL...)
@@ -154,11 +157,7 @@ func (s *Store) migrateFrom(ctx context.Context, have int) error {
 
 // tableSteps creates missing tables and adds missing columns, as NULL in old
 // rows; a NOT NULL column therefore stays without its constraint in an old file.
-func (s *Store) tableSteps(ctx context.Context) ([]string, error) {
-	have, err := s.columnsOf(ctx)
-	if err != nil {
-		return nil, err
-	}
+func tableSteps(have map[string]map[string]bool) []string {
 	var steps []string
 	tables := append([]*schema.Table{&schema.Meta}, schema.Tables()...)
 	for _, v := range schema.KeptViews() {
@@ -178,7 +177,7 @@ func (s *Store) tableSteps(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
-	return steps, nil
+	return steps
 }
 
 // dropSteps drops every view and macro in the file.
