@@ -18,7 +18,10 @@ var stateTables = []string{"key_timeline", "key_changes", "key_change_records", 
 var timelessTables = []string{"keys", "key_use"}
 
 // configTables are those that come from the configuration.
-var configTables = []*schema.Table{&schema.TrustRules, &schema.ContextRules, &schema.RotationPolicy, &schema.Quotas, &schema.Accounts}
+var configTables = []*schema.Table{
+	&schema.TrustRules, &schema.ContextRules, &schema.RotationPolicy, &schema.Quotas, &schema.Accounts,
+	&schema.KeyStandards, &schema.ExpectedKeys, &schema.Environments,
+}
 
 // reach says on which days a detector finds other things when events of one day
 // change.

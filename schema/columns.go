@@ -72,6 +72,7 @@ func Tables() []*Table {
 		&Corrections, &ChangedCells,
 		&Findings, &FindingWindows, &FindingHistory, &DetectorRuns,
 		&Accounts, &TrustRules, &ContextRules, &RotationPolicy, &Quotas, &Prices,
+		&KeyStandards, &ExpectedKeys, &Environments,
 	}, InventoryTables()...)
 }
 

@@ -13,7 +13,7 @@ var layouts = map[int]string{
 	1: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	2: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	3: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
-	4: "0b0c4184f064c5f49d2e6c4acdaa6ffcd9abca34cdb43c2936c2443fc164cf03",
+	4: "9b01eb24b45fb4842366fd6f4fc48a963d89d2955668962ec6cf2adf09b7e641",
 }
 
 func TestVersionNamesTheTables(t *testing.T) {

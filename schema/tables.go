@@ -243,6 +243,43 @@ var RotationPolicy = Table{
 	},
 }
 
+// KeyStandards holds what the organisation asks of its keys.
+var KeyStandards = Table{
+	Name: "key_standards",
+	Doc:  "What the organisation asks of its keys, from standards in the configuration. Of a kind without rows nothing is asked.",
+	Columns: []Column{
+		{Name: "kind", Type: Varchar, NotNull: true, Doc: "alias (a name that aliases may have), exempt_alias (aliases that may have any), required (alias or description), or what is approved for keys: origin, spec, region, account; multi_region (forbidden)."},
+		{Name: "value", Type: Varchar, NotNull: true, Doc: "What is approved or required; of the kinds alias and exempt_alias a LIKE pattern with the escape \\."},
+		{Name: "name", Type: Varchar, Doc: "Of the kinds alias and exempt_alias the pattern as the configuration has it."},
+	},
+}
+
+// ExpectedKeys says which keys services should use for which data.
+var ExpectedKeys = Table{
+	Name: "expected_keys",
+	Doc:  "Which keys AWS services should use for which class of data, from standards.expected_keys in the configuration.",
+	Columns: []Column{
+		{Name: "rule_id", Type: Integer, NotNull: true, Doc: "Position of the rule in the configuration, from 1."},
+		{Name: "service", Type: Varchar, Doc: "Service as in kms_events.service; NULL for every service."},
+		{Name: "data_class", Type: Varchar, Doc: "Only for resources that are tagged with this class, lower case."},
+		{Name: "account_id", Type: Varchar, Doc: "Only for calls of this account."},
+		{Name: "key_arn", Type: Varchar, Doc: "Key that is expected."},
+		{Name: "alias_pattern", Type: Varchar, Doc: "Keys that are expected: those with an alias LIKE this pattern, lower case, in which <service> and <dataclass> stand for those of the call."},
+	},
+}
+
+// Environments says what belongs to which environment.
+var Environments = Table{
+	Name: "environments",
+	Doc:  "What belongs to which environment, from standards.environments in the configuration.",
+	Columns: []Column{
+		{Name: "environment", Type: Varchar, NotNull: true, Doc: "Name of the environment, such as prod."},
+		{Name: "kind", Type: Varchar, NotNull: true, Doc: "account, caller (by the ARN of a role or user), alias (of a key) or tag (of a key or role)."},
+		{Name: "pattern", Type: Varchar, NotNull: true, Doc: "Account id; LIKE pattern for ARN or alias; value of the tag, lower case."},
+		{Name: "tag_key", Type: Varchar, Doc: "Of the kind tag: its key, lower case."},
+	},
+}
+
 // Quotas holds KMS request quotas per second.
 var Quotas = Table{
 	Name: "quotas",

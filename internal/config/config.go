@@ -26,6 +26,8 @@ type Config struct {
 	ContextRules []ContextRule `yaml:"context_rules"`
 	// RotationPolicy says how keys are to be rotated, by the class of their data.
 	RotationPolicy []RotationPolicy `yaml:"rotation_policy"`
+	// Standards is what the organisation asks of its keys.
+	Standards Standards `yaml:"standards"`
 	// RedactContext says what of encryption contexts is not stored.
 	RedactContext []RedactContext `yaml:"redact_context"`
 	// SelfPrincipals are the ARNs kmstrail itself reads the log bucket with.

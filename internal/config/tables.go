@@ -15,8 +15,8 @@ type TableRows struct {
 }
 
 // Tables returns all rows of the tables that hold configuration: accounts,
-// trust_rules, context_rules, rotation_policy, and quotas and prices with AWS's published
-// defaults.
+// trust_rules, context_rules, rotation_policy, what standards says, and quotas
+// and prices with AWS's published defaults.
 func (c Config) Tables() []TableRows {
 	return []TableRows{
 		{&schema.Accounts, c.accountRows()},
@@ -25,6 +25,9 @@ func (c Config) Tables() []TableRows {
 		{&schema.RotationPolicy, c.rotationRows()},
 		{&schema.Quotas, append(schema.DefaultQuotas(), c.quotaRows()...)},
 		{&schema.Prices, schema.DefaultPrices()},
+		{&schema.KeyStandards, c.Standards.rows()},
+		{&schema.ExpectedKeys, c.Standards.expectedKeyRows()},
+		{&schema.Environments, c.Standards.environmentRows()},
 	}
 }
 

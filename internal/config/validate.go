@@ -22,6 +22,7 @@ func validate(c *Config, errs *Error) {
 	validateContextRules(c, errs)
 	validateRotationPolicy(c, errs)
 	validateRedactContext(c, errs)
+	validateStandards(c, errs)
 	if c.Engine == "trino" && c.Trino.URL == "" {
 		errs.add(c.place("engine"), "engine is trino and trino.url is empty; give Trino's address, such as https://trino.example.com")
 	}

@@ -95,6 +95,7 @@
 //	grant=ID grantee=PRINCIPAL ops=Decrypt,Encrypt  grants
 //	store=cks-…      custom key store
 //	policy=JSON      CreateKey, PutKeyPolicy
+//	description=TEXT CreateKey, UpdateKeyDescription; - for an empty one
 //	version=1.08     eventVersion
 //	ip=… agent=…     sourceIPAddress, userAgent
 //	id=NAME          the event id is EventID(NAME) (with xN: NAME/0, NAME/1, …)

@@ -67,6 +67,8 @@ type Event struct {
 	KeyState string
 	Usage    string // keyUsage
 	Origin   string
+	// Description of a key: "" for one that fits every key, "-" for none.
+	Description string
 
 	// Material is additionalEventData.keyMaterialId: "" derives it from the
 	// key where version 1.11 has it, "-" leaves it out.

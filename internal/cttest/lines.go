@@ -325,7 +325,7 @@ func (l *line) applyText(o option) error {
 		"store": &e.Store, "policy": &e.Policy, "version": &e.Version, "ip": &e.IP,
 		"agent": &e.Agent, "id": &e.ID, "state": &e.KeyState, "material": &e.Material,
 		"request": &e.Request, "response": &e.Response, "resources": &e.Resources,
-		"usage": &e.Usage, "origin": &e.Origin, "vpce": &e.VPCEndpoint,
+		"usage": &e.Usage, "origin": &e.Origin, "vpce": &e.VPCEndpoint, "description": &e.Description,
 	}
 	field, ok := fields[o.name]
 	if !ok {

@@ -226,7 +226,7 @@ func (e *Event) appendManagementMember(w *writer, name string) {
 func (e *Event) appendCreateMember(w *writer, name string) {
 	switch name {
 	case "description":
-		w.str(name, "made for a test")
+		w.str(name, e.description())
 	case "keySpec", "customerMasterKeySpec":
 		w.str(name, either(e.Spec, "SYMMETRIC_DEFAULT"))
 	case "keyUsage":
@@ -351,6 +351,14 @@ func (e *Event) appendDeletion(w *writer) {
 	w.number("pendingWindowInDays", days)
 }
 
+// description is that of a key: the given one, none for -.
+func (e *Event) description() string {
+	if e.Description == "-" {
+		return ""
+	}
+	return either(e.Description, "made for a test")
+}
+
 func (e *Event) appendMetadata(w *writer, name, arn, state string) {
 	spec := either(e.Spec, "SYMMETRIC_DEFAULT")
 	usage := either(e.Usage, "ENCRYPT_DECRYPT")
@@ -360,7 +368,7 @@ func (e *Event) appendMetadata(w *writer, name, arn, state string) {
 	w.str("arn", arn)
 	w.str("creationDate", e.dateText(e.Time))
 	w.boolean("enabled", state == "Enabled")
-	w.str("description", "made for a test")
+	w.str("description", e.description())
 	w.str("keyUsage", usage)
 	w.str("keyState", state)
 	w.str("origin", either(e.Origin, "AWS_KMS"))

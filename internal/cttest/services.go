@@ -36,6 +36,7 @@ var services = map[string]service{
 	"cloudtrail":     {"cloudtrail.amazonaws.com", trailContext},
 	"redshift":       {"redshift.amazonaws.com", arnContext("aws:redshift:arn", "redshift", "cluster:")},
 	"kms":            {"kms.amazonaws.com", nil},
+	"cloudformation": {"cloudformation.amazonaws.com", nil},
 }
 
 // Services lists the short names that Via and ByService know, sorted.

@@ -41,6 +41,9 @@ type Config struct {
 	ContextRules   []map[string]any `yaml:"context_rules"`
 	RotationPolicy []map[string]any `yaml:"rotation_policy"`
 	Quotas         []map[string]any `yaml:"quotas"`
+	KeyStandards   []map[string]any `yaml:"key_standards"`
+	ExpectedKeys   []map[string]any `yaml:"expected_keys"`
+	Environments   []map[string]any `yaml:"environments"`
 	SelfPrincipals []string         `yaml:"self_principals"`
 }
 

@@ -43,6 +43,9 @@ func (c *Case) Load(ctx context.Context, s Store, split bool) error {
 		{&schema.RotationPolicy, c.Config.RotationPolicy, nil},
 		{&schema.Quotas, c.Config.Quotas, schema.DefaultQuotas()},
 		{&schema.Prices, nil, schema.DefaultPrices()},
+		{&schema.KeyStandards, c.Config.KeyStandards, nil},
+		{&schema.ExpectedKeys, c.Config.ExpectedKeys, nil},
+		{&schema.Environments, c.Config.Environments, nil},
 	} {
 		rows, err := tableRows(t.table, t.rows)
 		if err != nil {

@@ -22,7 +22,8 @@
 //	window        start (inclusive) and end (exclusive)
 //	params        YAML: parameters by name
 //	config        YAML: rows of accounts, trust_rules, context_rules,
-//	              rotation_policy and quotas (which go before the defaults), and
+//	              rotation_policy, quotas (which go before the defaults),
+//	              key_standards, expected_keys and environments, and
 //	              self_principals
 //	state         YAML: rows of detector_runs, findings, finding_windows,
 //	              changed_cells, inventory_scopes and inventory_keys, which take

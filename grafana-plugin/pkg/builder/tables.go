@@ -61,6 +61,9 @@ var kinds = map[string]Table{
 	"corrections":         {},
 	"quotas":              {},
 	"prices":              {},
+	"key_standards":       {},
+	"expected_keys":       {},
+	"environments":        {},
 }
 
 // NewTable says what the builder has to know of a table of the store, by its
