@@ -366,6 +366,14 @@ context_rules:
     comparison: one_of
     key: %s
 
+rotation_policy:
+  - data_class: ledger
+    rotation: automatic
+    days: 180
+  - data_class: sessions
+    rotation: rollover
+    days: 7
+
 self_principals:
   - %s
 `, security, shared, backup, partner, analytics, plantedKey(analytics, "us-east-1", "multi-tenant"), selfRole)

@@ -29,6 +29,7 @@ func (p *plan) lifecycle() {
 	p.stores()
 	p.aliases()
 	p.rotations()
+	p.rotationPolicy()
 }
 
 // found plants a record that is a finding of its own.

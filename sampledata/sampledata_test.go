@@ -140,7 +140,7 @@ func TestFindings(t *testing.T) {
 		missed[m.DetectorID]++
 	}
 	for _, id := range []string{
-		"aws_managed_key_used", "encryption_default_disabled", "key_of_other_data_class", "key_shared_by_services", "kms_excluded_from_trail",
+		"aws_managed_key_used", "encryption_default_disabled", "key_of_other_data_class", "key_shared_by_services", "kms_excluded_from_trail", "rotation_overdue",
 		"secret_in_encryption_context", "trail_log_validation_disabled", "trail_logging_stopped", "trail_write_only",
 		"unencrypted_storage_created", "untagged_key_created",
 	} {
@@ -185,7 +185,7 @@ func TestConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"accounts:", "trusted_accounts:", "trust:", "quotas:", "context_rules:", "self_principals:"} {
+	for _, key := range []string{"accounts:", "trusted_accounts:", "trust:", "quotas:", "context_rules:", "rotation_policy:", "self_principals:"} {
 		if !bytes.Contains(b, []byte("\n"+key)) {
 			t.Errorf("kmstrail.yaml has no %s", key)
 		}
