@@ -24,6 +24,17 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("object %s has %d bytes, more than the limit of %d", e.Key, e.Size, e.Limit)
 }
 
+// RejectedError is returned by Source.Read for an object that was read, and is
+// not what it should be. It goes to quarantine like one that cannot be decoded.
+type RejectedError struct {
+	// Reason is short and made of the letters of quarantine's other reasons.
+	Reason, Detail string
+	// Text is what was read.
+	Text []byte
+}
+
+func (e *RejectedError) Error() string { return e.Reason + ": " + e.Detail }
+
 // PlaceError says that one place of a source could not be listed.
 type PlaceError struct {
 	// Place is the same for the same place at each listing: the prefix of an

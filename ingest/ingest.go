@@ -215,7 +215,7 @@ func (r *run) fresh(ctx context.Context, page []Object) ([]task, error) {
 		first, last = min(first, o.Key), max(last, o.Key)
 	}
 	r.sink.Lock()
-	ledger, err := r.o.Sink.Ledger(ctx, r.o.Source.Name(), first, last)
+	ledger, err := r.ledger(ctx, page, first, last)
 	r.sink.Unlock()
 	if err != nil {
 		return nil, err
@@ -233,6 +233,14 @@ func (r *run) fresh(ctx context.Context, page []Object) ([]task, error) {
 		tasks = append(tasks, task{obj: o, id: entry.ID, attempts: entry.Attempts})
 	}
 	return tasks, nil
+}
+
+// ledger asks for the entries of a page.
+func (r *run) ledger(ctx context.Context, page []Object, first, last string) (map[string]LedgerEntry, error) {
+	if sink, ok := r.o.Sink.(KeyedLedger); ok && r.o.Scattered {
+		return sink.LedgerOf(ctx, r.o.Source.Name(), page)
+	}
+	return r.o.Sink.Ledger(ctx, r.o.Source.Name(), first, last)
 }
 
 // settled reports whether an object that was tried before is left as it is.
@@ -363,10 +371,18 @@ func (r *run) decodeOne(f *fileDecoder, acc *accumulator, item fetched) {
 	file := LogFile{ID: item.id, Source: r.o.Source.Name(), Object: item.obj, Attempts: item.attempts + 1}
 	if item.err != nil {
 		file.Status, file.Error = FileFailed, item.err.Error()
+		q := Quarantined{LogFileID: file.ID, RecordIndex: -1, Offset: -1}
 		var large *TooLargeError
-		if errors.As(item.err, &large) {
+		var rejected *RejectedError
+		switch {
+		case errors.As(item.err, &large):
+			q.Reason, q.Detail = "too_large", large.Error()
+		case errors.As(item.err, &rejected):
+			q.Reason, q.Detail, q.Excerpt = rejected.Reason, rejected.Detail, f.excerpt(rejected.Text)
+		}
+		if q.Reason != "" {
 			file.Status, file.Quarantined = FileQuarantined, 1
-			acc.quarantine = append(acc.quarantine, Quarantined{LogFileID: file.ID, RecordIndex: -1, Offset: -1, Reason: "too_large", Detail: large.Error()})
+			acc.quarantine = append(acc.quarantine, q)
 		}
 		acc.files = append(acc.files, file)
 		r.o.Logger.Warn("log file could not be read", "key", item.obj.Key, "error", item.err)

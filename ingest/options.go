@@ -57,6 +57,9 @@ type Options struct {
 	// Seen, if not nil, remembers from one run to the next what the sink's ledger
 	// has as ingested.
 	Seen *Seen
+	// Scattered says that a page of the source has single objects from all over it,
+	// and not all that lie between the first and the last.
+	Scattered bool
 	// KeepAll gives the sink every row, records that were delivered more than
 	// once included, in batches that it may keep: it judges them itself.
 	KeepAll bool
@@ -188,6 +191,21 @@ func (p *Progress) add(done *Progress) {
 	p.Duplicates += done.Duplicates
 	p.Quarantined += done.Quarantined
 	p.Failed += done.Failed
+}
+
+// Merge adds what another run did.
+func (s *Summary) Merge(done *Summary) {
+	p := &done.Progress
+	s.Progress.add(p)
+	s.ObjectsListed += p.ObjectsListed
+	s.ObjectsKnown += p.ObjectsKnown
+	s.ObjectsToRead += p.ObjectsToRead
+	s.BytesToRead += p.BytesToRead
+	s.JSONBytes += p.JSONBytes
+	s.Requests.List += p.Requests.List
+	s.Requests.Get += p.Requests.Get
+	s.Duration += done.Duration
+	s.merge(done)
 }
 
 // merge adds what only the summary has.

@@ -30,6 +30,13 @@ type Sink interface {
 	Commit(ctx context.Context) error
 }
 
+// KeyedLedger is a Sink that can look for single objects in its ledger, however
+// many others lie between them.
+type KeyedLedger interface {
+	// LedgerOf returns the committed entries of these objects.
+	LedgerOf(ctx context.Context, source string, objects []Object) (map[string]LedgerEntry, error)
+}
+
 // LedgerEntry is what the ledger knows of one object.
 type LedgerEntry struct {
 	ID       int64

@@ -34,7 +34,7 @@ var LogFiles = Table{
 	Doc:  "The ledger: one row per log object that was read or tried. Rows of an object and its ledger entry are committed together.",
 	Columns: []Column{
 		{Name: "log_file_id", Type: Bigint, NotNull: true, Doc: "Identity of the ledger entry."},
-		{Name: "source", Type: Varchar, NotNull: true, Doc: "Where the object lies: s3://bucket, or file:///directory, or event-history://account/region."},
+		{Name: "source", Type: Varchar, NotNull: true, Doc: "Where the object lies: s3://bucket, or file:///directory, or event-history://account/region, or sqs://queue for what messages of a queue held themselves."},
 		{Name: "object_key", Type: Varchar, NotNull: true, Doc: "Key of the object in its source."},
 		{Name: "etag", Type: Varchar, NotNull: true, Doc: "Version of the content: S3 ETag, or size and modification time of a file."},
 		{Name: "size_bytes", Type: Bigint, NotNull: true, Doc: "Stored (compressed) size."},
@@ -66,7 +66,7 @@ var Quarantine = Table{
 		{Name: "log_file_id", Type: Bigint, NotNull: true, Doc: "log_files.log_file_id of the object."},
 		{Name: "record_index", Type: Integer, NotNull: true, Doc: "Zero-based position of the record in its file; -1 when the whole object is meant."},
 		{Name: "byte_offset", Type: Bigint, NotNull: true, Doc: "Position in the uncompressed file, in bytes; -1 when unknown."},
-		{Name: "reason", Type: Varchar, NotNull: true, Doc: "Short reason: bad_gzip, too_large, bad_json, wrong_type, no_event_id, duplicate_member, duplicate_context_key, too_deep, conflicting_duplicate, …"},
+		{Name: "reason", Type: Varchar, NotNull: true, Doc: "Short reason: bad_gzip, too_large, bad_json, wrong_type, no_event_id, duplicate_member, duplicate_context_key, too_deep, conflicting_duplicate, bad_message, …"},
 		{Name: "detail", Type: Varchar, NotNull: true, Doc: "What was found, in a sentence."},
 		{Name: "event_id", Type: UUID, Doc: "Event id, where it could be read."},
 		{Name: "excerpt", Type: Varchar, Doc: "Beginning of the record, at most 4096 bytes, made valid UTF-8."},

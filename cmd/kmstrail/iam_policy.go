@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kmstrail/kmstrail/ingest/queuesource"
 	"github.com/kmstrail/kmstrail/internal/awsinventory"
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/iampolicy"
@@ -36,49 +37,91 @@ func partitionFlag(cmd *cobra.Command, partition *string) {
 var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 func ingestPolicyCommand(a *app) *cobra.Command {
-	var key, partition string
+	var key, queueKey, partition string
 	cmd := &cobra.Command{
 		Use:   "ingest [s3://BUCKET/PREFIX]",
 		Short: "Print the policy for reading a log bucket",
 		Long: `Prints the policy that kmstrail ingest and kmstrail serve need to read the log
 files of a bucket: that of the argument, else ingest.source. Where a KMS key
 encrypts them (SSE-KMS) name it with --kms-key; if the key or the bucket is in
-another account, its own policy has to allow the same.`,
+another account, its own policy has to allow the same. With --queue, or queue.url
+in the configuration, the policy also allows to read the queue and the log files
+of queue.buckets.`,
 		Example: `  kmstrail iam-policy ingest s3://my-trail-bucket/org
-  kmstrail iam-policy ingest s3://my-trail-bucket --kms-key arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab`,
+  kmstrail iam-policy ingest s3://my-trail-bucket --kms-key arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+  kmstrail iam-policy ingest s3://my-trail-bucket --queue https://sqs.eu-central-1.amazonaws.com/111122223333/trail`,
 		Args: between(0, 1, "the bucket"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.load(cmd)
 			if err != nil {
 				return err
 			}
-			source := cfg.Ingest.Source
 			if len(args) > 0 {
-				source = args[0]
-			}
-			if !operate.IsBucket(source) {
-				return usagef("write s3://BUCKET/PREFIX, or set ingest.source", "no bucket is given")
-			}
-			u, err := url.Parse(source)
-			if err != nil || !bucketPattern.MatchString(u.Host) {
-				return usagef("write s3://BUCKET or s3://BUCKET/PREFIX", "%q does not name a bucket", source)
+				cfg.Ingest.Source = args[0]
 			}
 			if err := oneOf("--partition", partition, partitions()); err != nil {
 				return err
 			}
-			if key != "" {
-				if err := config.CheckValue("key_arn", key); err != nil {
-					return usagef("give the ARN of the key, not of an alias", "--kms-key: %v", err)
+			for flag, arn := range map[string]string{"--kms-key": key, "--queue-kms-key": queueKey} {
+				if err := config.CheckValue("key_arn", arn); arn != "" && err != nil {
+					return usagef("give the ARN of the key, not of an alias", "%s: %v", flag, err)
 				}
 			}
-			_, prefix, _ := strings.Cut(strings.TrimPrefix(source, "s3://"), "/")
-			_, err = io.WriteString(a.stdout, iampolicy.Ingest(iampolicy.Bucket{Partition: partition, Name: u.Host, Prefix: prefix, KeyARN: key}).JSON())
+			doc, err := ingestPolicy(cfg, partition, key, queueKey)
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(a.stdout, doc.JSON())
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&key, "kms-key", "", "`ARN` of the KMS key that encrypts the log files")
+	cmd.Flags().String("queue", "", "`URL` of the SQS queue that tells of new log files")
+	cmd.Flags().StringVar(&queueKey, "queue-kms-key", "", "`ARN` of the KMS key that encrypts the queue")
+	overrides(cmd, "queue", "queue.url")
 	partitionFlag(cmd, &partition)
 	return cmd
+}
+
+func ingestPolicy(cfg config.Config, partition, key, queueKey string) (doc iampolicy.Document, err error) {
+	if !operate.IsBucket(cfg.Ingest.Source) {
+		return doc, usagef("write s3://BUCKET/PREFIX, or set ingest.source", "no bucket is given")
+	}
+	bucket, err := bucketOf(cfg.Ingest.Source, partition, key)
+	if err != nil || cfg.Queue.URL == "" {
+		return iampolicy.Ingest(bucket), err
+	}
+	if err := operate.CheckQueue(cfg); err != nil {
+		return doc, err
+	}
+	queue, err := queuesource.ParseURL(cfg.Queue.URL)
+	if err != nil {
+		return doc, err
+	}
+	if queue.Region == "" || queue.Queue == "" {
+		return doc, usagef("it looks like https://sqs.REGION.amazonaws.com/ACCOUNT/NAME", "the ARN of the queue %s is not known: its URL does not say Region and account", cfg.Queue.URL)
+	}
+	var others []iampolicy.Bucket
+	for _, place := range cfg.Queue.Buckets {
+		other, err := bucketOf(place, partition, key)
+		if err != nil {
+			return doc, err
+		}
+		if place != cfg.Ingest.Source {
+			others = append(others, other)
+		}
+	}
+	arn := "arn:" + partition + ":sqs:" + queue.Region + ":" + queue.Account + ":" + queue.Queue
+	return iampolicy.Ingest(bucket).WithQueue(iampolicy.Queue{ARN: arn, KeyARN: queueKey}, others...), nil
+}
+
+func bucketOf(place, partition, key string) (iampolicy.Bucket, error) {
+	u, err := url.Parse(place)
+	if err != nil || !bucketPattern.MatchString(u.Host) {
+		return iampolicy.Bucket{}, usagef("write s3://BUCKET or s3://BUCKET/PREFIX", "%q does not name a bucket", place)
+	}
+	_, prefix, _ := strings.Cut(strings.TrimPrefix(place, "s3://"), "/")
+	return iampolicy.Bucket{Partition: partition, Name: u.Host, Prefix: prefix, KeyARN: key}, nil
 }
 
 func inventoryPolicyCommand(a *app) *cobra.Command {

@@ -23,6 +23,7 @@ import (
 type ingestFlags struct {
 	times             timeFlags
 	dryRun, reconcile bool
+	follow            bool
 }
 
 func ingestCommand(a *app) *cobra.Command {
@@ -44,18 +45,32 @@ as far as the store does.
 Files are selected by delivery date with slack, because CloudTrail delivers up
 to hours, in rare cases days, late.
 
+--queue reads the log files that messages of an SQS queue tell of instead, until
+the queue is empty or with --follow until it is stopped; the source and
+queue.buckets say which buckets they may name (docs/queue.md). A message is
+deleted once what it tells of is stored.
+
 --reconcile also reads again what is in quarantine. Exit code 4 says that some
 input could not be read; kmstrail status lists it.`,
 		Example: `  kmstrail ingest s3://my-trail-bucket --last 30d
   kmstrail ingest s3://my-trail-bucket/org --account 111122223333 --region eu-west-1
   kmstrail ingest s3://my-trail-bucket --from 2026-10-01 --to 2026-11-01 --dry-run
-  kmstrail ingest ./downloaded-logs`,
+  kmstrail ingest ./downloaded-logs
+  kmstrail ingest s3://my-trail-bucket --queue https://sqs.eu-west-1.amazonaws.com/111122223333/trail --follow`,
 		Args: between(0, 1, "the source"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.ingest(cmd, args, &f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.follow || cmd.Flag("queue").Changed {
+				return a.ingestQueue(cmd, args, f.follow)
+			}
+			return a.ingest(cmd, args, &f)
+		},
 	}
 	selectionFlags(cmd, &f.times)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "list and estimate only; read and store nothing")
 	cmd.Flags().BoolVar(&f.reconcile, "reconcile", false, "read objects in quarantine again")
+	cmd.Flags().String("queue", "", "read what messages of the SQS queue with this `URL` tell of")
+	cmd.Flags().BoolVar(&f.follow, "follow", false, "go on reading the queue until stopped")
+	overrides(cmd, "queue", "queue.url")
 	cmd.AddCommand(historyCommand(a))
 	return cmd
 }
@@ -308,29 +323,8 @@ func (r *ingestRun) summary(s ingest.Summary, took operate.Seconds) {
 		return
 	}
 	a.say("%s", summaryLine(s, took))
-	if s.Inserted > 0 {
-		a.say("KMS events from %s to %s", output.Time(s.FirstEvent), output.Time(s.LastEvent))
-	}
-	if s.Duplicates > 0 {
-		a.say("%s delivered more than once, kept once", output.Plural(s.Duplicates, "record"))
-	}
-	if s.Conflicts > 0 {
-		a.warn("%s with a known event id and other content: somebody may have tampered with logs; kmstrail status shows where", output.Plural(s.Conflicts, "record"))
-	}
-	if s.Expired > 0 {
-		a.say("%s older than retention.kms_events, not stored again", output.Plural(s.Expired, "record"))
-	}
-	for i, f := range s.Failures {
-		if i == 5 {
-			a.warn("… and %s more", output.Count(s.Failed-5))
-			break
-		}
-		a.warn("%s: %s", f.Key, f.Error)
-	}
-	if s.Failed > 0 || operate.Rejected(s) > 0 {
-		a.warn("%s could not be read whole, %s went to quarantine; kmstrail status lists them",
-			output.Plural(s.Failed, "log file"), output.Plural(operate.Rejected(s), "record"))
-	}
+	a.sayRecords(s)
+	a.sayUnreadable(s)
 }
 
 // detailLogger is the logger for what the summary says again in short.

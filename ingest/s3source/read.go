@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
@@ -38,6 +40,27 @@ func (s *Source) Read(ctx context.Context, obj ingest.Object, dst []byte, limit 
 			return dst, err
 		}
 	}
+}
+
+// Stat returns what there is of an object; fs.ErrNotExist, wrapped, when it is
+// gone.
+func (s *Source) Stat(ctx context.Context, key string) (ingest.Object, error) {
+	client, err := s.connect(ctx)
+	if err != nil {
+		return ingest.Object{}, err
+	}
+	out, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.cfg.Bucket, Key: &key, RequestPayer: s.payer()})
+	if _, _, status := apiDetails(err); status == http.StatusNotFound {
+		return ingest.Object{}, fmt.Errorf("look for %s/%s: %w", s.Name(), key, fs.ErrNotExist)
+	}
+	if err != nil {
+		return ingest.Object{}, s.readError(ctx, ingest.Object{Key: key}, err)
+	}
+	loc, _ := ingest.ParseKey(key)
+	return ingest.Object{
+		Key: key, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag),
+		LastModified: aws.ToTime(out.LastModified).UTC(), Location: loc,
+	}, nil
 }
 
 // bodyError is a failure after the headers came, which the SDK does not retry.

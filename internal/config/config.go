@@ -36,6 +36,7 @@ type Config struct {
 	Detectors map[string]Detector `yaml:"detectors"`
 	AWS       AWS                 `yaml:"aws"`
 	Ingest    Ingest              `yaml:"ingest"`
+	Queue     Queue               `yaml:"queue"`
 	Inventory Inventory           `yaml:"inventory"`
 	Retention Retention           `yaml:"retention"`
 	Limits    Limits              `yaml:"limits"`
@@ -141,6 +142,22 @@ type Ingest struct {
 	RequesterPays bool `yaml:"requester_pays"`
 	// FirstRun is how far back the first run on a bucket goes.
 	FirstRun time.Duration `yaml:"first_run"`
+}
+
+// Queue says which queue of Amazon SQS tells of new log files.
+type Queue struct {
+	// URL is the queue's own; "" is none.
+	URL string `yaml:"url" kind:"url"`
+	// Buckets are those, besides that of ingest.source, whose log files messages
+	// may name: s3://bucket/prefix.
+	Buckets []string `yaml:"buckets" kind:"bucket"`
+	// Receivers take messages at the same time.
+	Receivers int `yaml:"receivers"`
+	// Visibility is for how long a message is hidden from other receivers, again
+	// and again while it is worked on.
+	Visibility time.Duration `yaml:"visibility"`
+	// Linger is how long the first message waits for others, to be stored with them.
+	Linger time.Duration `yaml:"linger"`
 }
 
 // Inventory says whom kmstrail inventory sync asks, and how fast.
@@ -272,6 +289,10 @@ type Client struct {
 	CAFile string `yaml:"ca_file" kind:"path"`
 }
 
+// pollBehindQueue is server.poll where a queue tells of new log files: polls find
+// what it did not tell of.
+const pollBehindQueue = 15 * time.Minute
+
 // Off is the address of a server that does not listen, and the schedule of
 // what is not done.
 const Off = "off"
@@ -283,6 +304,7 @@ func Defaults() Config {
 		Engine: "duckdb",
 		Trino:  Trino{Catalog: "hive", Schema: "kmstrail", User: "kmstrail"},
 		Ingest: Ingest{FirstRun: 7 * 24 * time.Hour}, Inventory: Inventory{RoleName: "kmstrail-inventory"},
+		Queue: Queue{Receivers: 4, Visibility: time.Minute, Linger: time.Second},
 		// Where work has been done and what is left of it: nobody asks after a year.
 		Retention: Retention{ChangedCells: Keep(400 * 24 * time.Hour), DetectorRuns: Keep(400 * 24 * time.Hour)},
 		Limits:    Limits{QueryTime: 10 * time.Minute},

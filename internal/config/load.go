@@ -53,6 +53,9 @@ func Load(opts Options) (Config, error) {
 	}
 	applyEnviron(&c, env, errs)
 	applyFlags(&c, opts.Flags, errs)
+	if c.Queue.URL != "" && !c.IsSet("server.poll") {
+		c.Server.Poll = pollBehindQueue
+	}
 	if len(errs.Problems) == 0 {
 		validate(&c, errs)
 	}

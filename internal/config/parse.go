@@ -117,6 +117,7 @@ var (
 	orgPattern       = regexp.MustCompile(`^o-[a-z0-9]{10,32}$`)
 	roleNamePattern  = regexp.MustCompile(`^[A-Za-z0-9+=,.@_-]{1,64}$`)
 	apiPattern       = regexp.MustCompile(`^[a-z]+:[A-Za-z]+$`)
+	bucketPattern    = regexp.MustCompile(`^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$`)
 	sizePattern      = regexp.MustCompile(`^[1-9][0-9]*(\.[0-9]+)? ?(MB|GB|TB|MiB|GiB|TiB)$`)
 )
 
@@ -207,6 +208,10 @@ func CheckValue(kind, value string) error {
 	case "url":
 		if !strings.HasPrefix(value, "http://") && !strings.HasPrefix(value, "https://") {
 			return fmt.Errorf("%q is not a URL; it begins with http:// or https://", value)
+		}
+	case "bucket":
+		if !bucketPattern.MatchString(value) {
+			return fmt.Errorf("%q is not a bucket; write s3://BUCKET or s3://BUCKET/PREFIX", value)
 		}
 	case "engine":
 		if !slices.Contains(Engines(), value) {

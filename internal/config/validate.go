@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kmstrail/kmstrail/schema"
 )
@@ -27,6 +28,7 @@ func validate(c *Config, errs *Error) {
 		errs.add(c.place("engine"), "engine is trino and trino.url is empty; give Trino's address, such as https://trino.example.com")
 	}
 	validateServer(c, errs)
+	validateQueue(c, errs)
 	if c.DB == "" {
 		errs.add(c.place("db"), "db is empty; name the file of the store")
 	}
@@ -249,6 +251,19 @@ func validateServer(c *Config, errs *Error) {
 	}
 	if c.Client.Token != "" && strings.HasPrefix(c.Client.URL, "http://") && !IsLoopback(strings.TrimPrefix(c.Client.URL, "http://")) {
 		errs.add(c.place("client.token"), "client.token needs https, and client.url is %s", c.Client.URL)
+	}
+}
+
+func validateQueue(c *Config, errs *Error) {
+	q := c.Queue
+	if q.Receivers < 1 || q.Receivers > 64 {
+		errs.add(c.place("queue.receivers"), "queue.receivers is %d; it must be between 1 and 64", q.Receivers)
+	}
+	if q.Visibility < 10*time.Second || q.Visibility > 12*time.Hour {
+		errs.add(c.place("queue.visibility"), "queue.visibility is %s; it must be between 10s and 12h", FormatDuration(q.Visibility))
+	}
+	if q.Linger > time.Minute {
+		errs.add(c.place("queue.linger"), "queue.linger is %s; the most is 1m", FormatDuration(q.Linger))
 	}
 }
 

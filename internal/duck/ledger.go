@@ -35,8 +35,18 @@ func (s *Store) Ledger(ctx context.Context, source, firstKey, lastKey string) (m
 		return nil, err
 	}
 	defer c.close()
+	out, err := c.ledger(ctx, "SELECT object_key, etag, status, attempts, log_file_id FROM "+ledgerRange(firstKey, lastKey)+
+		" WHERE source = $1 AND object_key BETWEEN $2 AND $3", source, firstKey, lastKey)
+	if err != nil {
+		return nil, fmt.Errorf("read ledger: %w", err)
+	}
+	return out, nil
+}
+
+// ledger reads entries.
+func (c *conn) ledger(ctx context.Context, sql string, args ...any) (map[string]ingest.LedgerEntry, error) {
 	out := map[string]ingest.LedgerEntry{}
-	err = c.each(ctx, func(rec arrow.RecordBatch) error {
+	err := c.each(ctx, func(rec arrow.RecordBatch) error {
 		keys, etags := rec.Column(0).(*array.String), rec.Column(1).(*array.String)
 		status, attempts := rec.Column(2).(*array.String), rec.Column(3).(*array.Int32)
 		ids := rec.Column(4).(*array.Int64)
@@ -49,12 +59,52 @@ func (s *Store) Ledger(ctx context.Context, source, firstKey, lastKey string) (m
 			}
 		}
 		return nil
-	}, "SELECT object_key, etag, status, attempts, log_file_id FROM "+ledgerRange(firstKey, lastKey)+
-		" WHERE source = $1 AND object_key BETWEEN $2 AND $3", source, firstKey, lastKey)
+	}, sql, args...)
+	return out, err
+}
+
+var _ ingest.KeyedLedger = (*Store)(nil)
+
+// LedgerOf returns the entries of objects of source.
+func (s *Store) LedgerOf(ctx context.Context, source string, objects []ingest.Object) (map[string]ingest.LedgerEntry, error) {
+	c, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	rows := make([][]any, len(objects))
+	for i := range objects {
+		rows[i] = []any{source, objects[i].Key}
+	}
+	rec, err := schema.Rows(&batchFiles, rows)
+	if err != nil {
+		return nil, err
+	}
+	defer rec.Release()
+	if err := c.stage(ctx, &batchFiles, rec, nil); err != nil {
+		return nil, fmt.Errorf("read ledger: %w", err)
+	}
+	times, undated := deliveries(objects)
+	out, err := c.ledger(ctx, `SELECT l.object_key, l.etag, l.status, l.attempts, l.log_file_id FROM `+
+		inSpans(schema.LogFiles.Name, "log_file_id, source, object_key, etag, status, attempts", "delivered_at", cluster(times), undated)+` l
+		JOIN temp.batch_files b ON b.source = l.source AND b.object_key = l.object_key`)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
 	}
 	return out, nil
+}
+
+// deliveries returns when objects were delivered, and whether that is not known
+// of some.
+func deliveries(objects []ingest.Object) (times []int64, undated bool) {
+	for i := range objects {
+		if at := objects[i].Location.DeliveredAt; at.IsZero() {
+			undated = true
+		} else {
+			times = append(times, at.UnixMicro())
+		}
+	}
+	return times, undated
 }
 
 // dayInKey finds the day in the key of a CloudTrail log file.

@@ -4,6 +4,7 @@ package iampolicy
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 )
 
@@ -60,6 +61,34 @@ func Ingest(b Bucket) Document {
 		})
 	}
 	return New(statements...)
+}
+
+// Queue is a queue of SQS that tells of log files.
+type Queue struct {
+	ARN string
+	// KeyARN is the KMS key that encrypts its messages; "" when none does.
+	KeyARN string
+}
+
+// WithQueue adds what reading a queue needs, and the other buckets whose log files
+// its messages name.
+func (d Document) WithQueue(q Queue, others ...Bucket) Document {
+	d.Statement = append(d.Statement, Statement{
+		Sid: "ReadQueue", Effect: "Allow", Action: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"}, Resource: q.ARN,
+	})
+	if q.KeyARN != "" {
+		d.Statement = append(d.Statement, Statement{
+			Sid: "DecryptMessages", Effect: "Allow", Action: []string{"kms:Decrypt"}, Resource: q.KeyARN,
+			Condition: map[string]any{"StringLike": map[string]string{"kms:ViaService": "sqs.*"}},
+		})
+	}
+	for i, b := range others {
+		for _, s := range Ingest(b).Statement {
+			s.Sid += strconv.Itoa(i + 2)
+			d.Statement = append(d.Statement, s)
+		}
+	}
+	return d
 }
 
 // literal writes text so that a policy takes * and ? in it as they are.

@@ -63,7 +63,8 @@ func TestIngest(t *testing.T) {
 
 // TestIngest_calls: the source makes no call that the policy does not allow.
 func TestIngest_calls(t *testing.T) {
-	needs := map[string]string{"ListObjectsV2": "s3:ListBucket", "HeadBucket": "s3:ListBucket", "GetObject": "s3:GetObject"}
+	// S3 has no action for HEAD.
+	needs := map[string]string{"ListObjectsV2": "s3:ListBucket", "HeadBucket": "s3:ListBucket", "HeadObject": "s3:GetObject", "GetObject": "s3:GetObject"}
 	text := Ingest(Bucket{Partition: "aws", Name: "logs"}).JSON()
 	files, err := filepath.Glob("../../ingest/s3source/*.go")
 	if err != nil {
@@ -94,5 +95,28 @@ func TestIngest_calls(t *testing.T) {
 	}
 	if !found["ListObjectsV2"] || !found["GetObject"] {
 		t.Errorf("found %v", found)
+	}
+}
+
+// TestWithQueue: three actions on one queue, and what the other buckets need.
+func TestWithQueue(t *testing.T) {
+	const queue, key = "arn:aws:sqs:eu-central-1:111122223333:trail", "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	got := Ingest(Bucket{Partition: "aws", Name: "logs"}).WithQueue(Queue{queue, key}, Bucket{Partition: "aws", Name: "other", Prefix: "org/"})
+	var lines []string
+	sids := map[string]bool{}
+	for _, s := range got.Statement {
+		if sids[s.Sid] {
+			t.Errorf("two statements are called %s", s.Sid)
+		}
+		sids[s.Sid] = true
+		lines = append(lines, strings.Join(s.Action, ",")+" "+s.Resource.(string))
+	}
+	want := []string{
+		"s3:ListBucket arn:aws:s3:::logs", "s3:GetObject arn:aws:s3:::logs/*",
+		"sqs:ReceiveMessage,sqs:DeleteMessage,sqs:ChangeMessageVisibility " + queue, "kms:Decrypt " + key,
+		"s3:ListBucket arn:aws:s3:::other", "s3:GetObject arn:aws:s3:::other/org/*",
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Error(diff)
 	}
 }
