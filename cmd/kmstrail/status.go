@@ -135,6 +135,10 @@ func (p *statusPrinter) server(s *status.Server) {
 		p.line("watching", "%s", w.Source)
 		p.line("last poll", "%s", pollText(w, now))
 	}
+	if q := s.Queue; q != nil {
+		p.line("queue", "%s", q.URL)
+		p.line("", "%s", queueText(q, now))
+	}
 	first := "S3 requests"
 	for _, day := range s.Requests {
 		if day.List == 0 && day.Get == 0 { // a directory is watched
@@ -157,6 +161,21 @@ func (p *statusPrinter) server(s *status.Server) {
 	for _, problem := range s.Problems {
 		p.line("problem", "%s", problem)
 	}
+}
+
+// queueText says how the reading of a queue fares.
+func queueText(q *status.Queue, now time.Time) string {
+	text := output.Plural(q.Stored+q.Skipped+q.Quarantined, "message") + " read"
+	if q.Last != nil {
+		text += ", the last " + output.Span(max(now.Sub(*q.Last), 0)) + " ago"
+	}
+	if q.Oldest != nil {
+		text += fmt.Sprintf("; %s at work, the oldest sent %s ago", output.Plural(int64(q.Held), "message"), output.Span(max(now.Sub(*q.Oldest), 0)))
+	}
+	if q.Left > 0 {
+		text += fmt.Sprintf("; %s left in the queue, for another attempt", output.Plural(q.Left, "message"))
+	}
+	return text
 }
 
 // pollText says how the last poll went.

@@ -42,6 +42,9 @@ func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) error {
 	if s.Watching != nil && s.Watching.Error != "" {
 		lines = append(lines, "degraded: the last poll of the source failed")
 	}
+	if s.Queue != nil && s.Queue.Error != "" {
+		lines = append(lines, "degraded: the queue cannot be read")
+	}
 	if s.Disk.Low() {
 		lines = append(lines, "degraded: the disk is nearly full")
 	}

@@ -109,6 +109,12 @@ func (h *Handler) snapshot() metrics.Snapshot {
 	if w := server.Watching; w != nil {
 		s.Watching, s.SourceUp, s.Paused = true, w.Error == "", w.Paused != ""
 	}
+	if q := server.Queue; q != nil {
+		s.Queueing, s.QueueUp, s.QueueHeld = true, q.Error == "", q.Held
+		if q.Oldest != nil {
+			s.QueueOldest = *q.Oldest
+		}
+	}
 	ctx, cancel := context.WithTimeout(h.jobs.base, snapshotTime)
 	defer cancel()
 	f, err := h.facts.get(ctx)

@@ -8,6 +8,7 @@ import (
 
 var (
 	outcomes      = []string{"ok", "failed"}
+	messageEnds   = []string{"stored", "skipped", "quarantined", "left"}
 	fileOutcomes  = []string{"ingested", "failed"}
 	requestKinds  = []string{"list", "get"}
 	protocols     = []string{"flight", "http"}
@@ -21,6 +22,7 @@ var (
 var (
 	querySeconds = []float64{.001, .0025, .005, .01, .025, .05, .06, .1, .2, .3, .6, 1, 2, 5, 10, 30, 60, 300}
 	workSeconds  = []float64{.01, .05, .1, .5, 1, 5, 15, 60, 300, 900, 3600}
+	queueSeconds = []float64{.1, .25, .5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 30, 60, 300, 3600}
 	delaySeconds = []float64{60, 300, 600, 900, 1200, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600}
 )
 
@@ -72,6 +74,36 @@ func (m *Metrics) Poll(took time.Duration, err error) {
 func (m *Metrics) S3Requests(list, get int64) {
 	m.s3Requests.WithLabelValues("list").Add(float64(max(list, 0)))
 	m.s3Requests.WithLabelValues("get").Add(float64(max(get, 0)))
+}
+
+func (m *Metrics) queueing() {
+	m.received = m.counter("queue_messages_received_total", "Messages of the queue that were received, those that came again included.")
+	m.messages = m.counter("queue_messages_total", "Messages of the queue that were looked at: stored (what they tell of is), skipped (of no log file that is wanted), quarantined (not readable), or left (they come again, and go to the dead-letter queue in the end).", Label{Name: "outcome", Values: messageEnds})
+	m.deleted = m.counter("queue_messages_deleted_total", "Messages that were deleted from the queue.")
+	m.queueSeconds = m.histogram("queue_delay_seconds", "Time from when a message was sent to when what it tells of was stored and could be asked for.", queueSeconds)
+}
+
+// QueueReceived counts messages that were received.
+func (m *Metrics) QueueReceived(messages int) {
+	m.received.WithLabelValues().Add(float64(max(messages, 0)))
+}
+
+// QueueTurn is what became of messages of a queue.
+type QueueTurn struct {
+	Stored, Skipped, Quarantined, Left, Deleted int64
+	// Delays are from when each stored message was sent to the commit.
+	Delays []time.Duration
+}
+
+// QueueTurn counts messages.
+func (m *Metrics) QueueTurn(t QueueTurn) {
+	for outcome, n := range map[string]int64{"stored": t.Stored, "skipped": t.Skipped, "quarantined": t.Quarantined, "left": t.Left} {
+		m.messages.WithLabelValues(outcome).Add(float64(max(n, 0)))
+	}
+	m.deleted.WithLabelValues().Add(float64(max(t.Deleted, 0)))
+	for _, d := range t.Delays {
+		m.queueSeconds.WithLabelValues().Observe(seconds(d))
+	}
 }
 
 func (m *Metrics) detecting() {

@@ -30,6 +30,8 @@ type Metrics struct {
 	files, records, events, duplicates, quarantined *prometheus.CounterVec
 	storedBytes, jsonBytes                          *prometheus.CounterVec
 	polls, s3Requests                               *prometheus.CounterVec
+	received, messages, deleted                     *prometheus.CounterVec
+	queueSeconds                                    *prometheus.HistogramVec
 	pollSeconds                                     *prometheus.HistogramVec
 	runs, days, backfilled                          *prometheus.CounterVec
 	detectorSeconds, findingSeconds                 *prometheus.HistogramVec
@@ -44,6 +46,7 @@ func New(o Options) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry(), detectors: o.Detectors, routes: o.Routes}
 	m.ingest()
 	m.watching()
+	m.queueing()
 	m.detecting()
 	m.answering()
 	m.serving()

@@ -22,7 +22,7 @@ func full() Snapshot {
 		Now: now, NewestFile: now.Add(-4 * time.Minute), NewestEvent: now.Add(-9 * time.Minute), StoreKnown: true,
 		Commits: 42, StoredEvents: 1000, StoreBytes: 5 << 20, DirtyDays: 2,
 		Findings: map[string]int64{"critical": 2, "high": 5}, Quarantined: map[string]int64{"bad_gzip": 3},
-		DiskFree: 1 << 40, DiskMin: 1 << 30, Watching: true, SourceUp: true, LastBackup: now.Add(-time.Hour),
+		DiskFree: 1 << 40, DiskMin: 1 << 30, Watching: true, SourceUp: true, Queueing: true, QueueUp: true, QueueHeld: 3, QueueOldest: now.Add(-2 * time.Second), LastBackup: now.Add(-time.Hour),
 		QueriesRunning: 3, QueriesWaiting: 1, JobsRunning: 1,
 	}
 }
@@ -35,6 +35,8 @@ func busy(snapshot func() Snapshot) *Metrics {
 	m.Poll(2*time.Second, nil)
 	m.Poll(time.Second, errors.New("away"))
 	m.S3Requests(7, 10)
+	m.QueueReceived(5)
+	m.QueueTurn(QueueTurn{Stored: 2, Skipped: 1, Left: 1, Deleted: 3, Delays: []time.Duration{time.Second, 4 * time.Second}})
 	m.DetectorRun("a_detector", time.Second, 3, false)
 	m.DetectorRun("a_detector", time.Second, 1, true)
 	m.Finding(11 * time.Minute)
@@ -76,6 +78,8 @@ func TestValues(t *testing.T) {
 		`kmstrail_log_file_bytes_total 1000`, `kmstrail_duplicate_records_total 3`, `kmstrail_quarantined_records_total 1`,
 		`kmstrail_findings_open{severity="critical"} 2`, `kmstrail_findings_open{severity="info"} 0`, `kmstrail_quarantine_records{reason="bad_gzip"} 3`,
 		`kmstrail_polls_total{outcome="failed"} 1`, `kmstrail_polls_total{outcome="ok"} 1`, `kmstrail_s3_requests_total{kind="list"} 7`,
+		`kmstrail_queue_messages_total{outcome="stored"} 2`, `kmstrail_queue_messages_total{outcome="quarantined"} 0`, `kmstrail_queue_messages_received_total 5`,
+		`kmstrail_queue_messages_deleted_total 3`, `kmstrail_queue_delay_seconds_bucket{le="1"} 1`, `kmstrail_queue_oldest_message_age_seconds 2`, `kmstrail_queue_up 1`,
 		`kmstrail_detector_runs_total{detector="a_detector",outcome="failed"} 1`, `kmstrail_detector_windows_total{detector="a_detector"} 4`,
 		`kmstrail_detector_duration_seconds_count{detector="a_detector"} 2`, `kmstrail_finding_delay_seconds_bucket{le="900"} 1`, `kmstrail_finding_delay_seconds_count 2`, `kmstrail_findings_backfilled_total 1`,
 		`kmstrail_queries_total{outcome="done",protocol="flight"} 1`, `kmstrail_query_first_batch_seconds_bucket{protocol="flight",le="0.005"} 1`,
@@ -93,7 +97,7 @@ func TestValues(t *testing.T) {
 // TestUnknown: what is not known is left out rather than zero.
 func TestUnknown(t *testing.T) {
 	got := text(t, busy(func() Snapshot { return Snapshot{Now: now} }))
-	for _, name := range []string{"ingest_lag_seconds", "event_lag_seconds", "commits_total", "stored_events", "store_size_bytes", "findings_open", "source_up", "backup_age_seconds", "disk_free_bytes"} {
+	for _, name := range []string{"ingest_lag_seconds", "event_lag_seconds", "commits_total", "stored_events", "store_size_bytes", "findings_open", "source_up", "queue_up", "queue_oldest_message_age_seconds", "backup_age_seconds", "disk_free_bytes"} {
 		if strings.Contains(got, "\nkmstrail_"+name) {
 			t.Errorf("%s is there", name)
 		}
@@ -162,6 +166,7 @@ Worth an alert:
 | --- | --- |
 | ` + "`kmstrail_ingest_lag_seconds > 3600`" + ` | CloudTrail delivers nothing, or nothing is read |
 | ` + "`kmstrail_source_up == 0`" + ` for 15 minutes | the source cannot be read |
+| ` + "`kmstrail_queue_oldest_message_age_seconds > 300`, or `kmstrail_queue_up == 0`" + ` | what the queue tells of is not stored |
 | ` + "`kmstrail_ingest_paused == 1`" + ` | the disk is nearly full |
 | ` + "`kmstrail_findings_open{severity=\"critical\"} > 0`" + ` | somebody should look |
 | ` + "`increase(kmstrail_detector_runs_total{outcome=\"failed\"}[1h]) > 0`" + ` | a detector fails |

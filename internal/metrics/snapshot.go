@@ -36,7 +36,13 @@ type Snapshot struct {
 	// SourceUp is false after a poll that failed; Watching is false without a
 	// source.
 	Watching, SourceUp bool
-	LastBackup         time.Time
+	// QueueUp is false while the queue cannot be read; Queueing is false without
+	// one. QueueHeld messages are received and not done with, the oldest of them
+	// sent at QueueOldest.
+	Queueing, QueueUp bool
+	QueueHeld         int
+	QueueOldest       time.Time
+	LastBackup        time.Time
 
 	QueriesRunning, QueriesWaiting, JobsRunning int
 }
@@ -82,6 +88,18 @@ var snapshotMetrics = []snapshotMetric{
 		func(s Snapshot) (float64, bool) { return always(flag(s.Paused)) }},
 	{"source_up", "1 when the last poll of the source succeeded, 0 when it failed.", prometheus.GaugeValue,
 		func(s Snapshot) (float64, bool) { return flag(s.SourceUp), s.Watching }},
+	{"queue_up", "1 while the queue can be read, 0 while it cannot.", prometheus.GaugeValue,
+		func(s Snapshot) (float64, bool) { return flag(s.QueueUp), s.Queueing }},
+	{"queue_messages_held", "Messages that were received and are not done with.", prometheus.GaugeValue,
+		func(s Snapshot) (float64, bool) { return float64(s.QueueHeld), s.Queueing }},
+	{"queue_oldest_message_age_seconds", "Age of the oldest message that was received and is not done with; 0 when there is none. What waits in the queue only SQS knows.", prometheus.GaugeValue,
+		func(s Snapshot) (float64, bool) {
+			age, _ := since(s.Now, s.QueueOldest)
+			if s.QueueOldest.IsZero() {
+				age = 0
+			}
+			return age, s.Queueing
+		}},
 	{"backup_age_seconds", "Time since the newest backup.", prometheus.GaugeValue,
 		func(s Snapshot) (float64, bool) { return since(s.Now, s.LastBackup) }},
 	{"queries_running", "Queries of users at work.", prometheus.GaugeValue,

@@ -115,6 +115,11 @@ type server struct {
 // check says what is wrong with the configuration, as far as only a server
 // notices.
 func (s *server) check() (err error) {
+	if s.Config.Queue.URL != "" {
+		if err := operate.CheckQueue(s.Config); err != nil {
+			return err
+		}
+	}
 	// All of them, also where each is disabled.
 	if err := operate.New(nil, s.Config, operate.Options{}).Check(operate.DetectRequest{Detectors: detectorIDs()}); err != nil {
 		return err
@@ -208,8 +213,13 @@ func (s *server) watchOptions() watch.Options {
 		},
 		OnRequests: func(r ingest.Requests) { s.metrics.S3Requests(r.List, r.Get) },
 	}
-	if s.Config.Ingest.Source == "" {
+	if s.Config.Queue.URL != "" {
+		o.Queue = s.readQueue
+	}
+	if s.Config.Ingest.Source == "" && o.Queue == nil {
 		s.Log.Warn("there is nothing to watch: ingest.source is empty; name s3://BUCKET or a directory there, or ingest by hand")
+	}
+	if s.Config.Ingest.Source == "" {
 		return o
 	}
 	o.Source = func(ctx context.Context) (ingest.Source, error) { return s.sources.Open(ctx, s.Config) }

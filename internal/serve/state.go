@@ -26,6 +26,7 @@ func (s *server) state() status.Server {
 		Disk:       status.Disk{FreeBytes: w.Disk.Free, MinFreeBytes: w.Disk.MinFree},
 		LastBackup: lastBackup(operate.BackupDir(s.Config)),
 		Watching:   watching(w),
+		Queue:      (*status.Queue)(w.Queue),
 		Problems:   s.problems(w),
 	}
 	for _, t := range w.Tasks {
@@ -76,8 +77,16 @@ func (s *server) problems(w watch.State) []string {
 				out = append(out, fmt.Sprintf("%s cannot be listed since %s: %s", place.Place, output.Time(place.First), place.Error))
 			}
 		}
-	} else {
+	} else if w.Queue == nil {
 		out = append(out, "Nothing is watched: ingest.source of the configuration is empty.")
+	}
+	if q := w.Queue; q != nil {
+		if q.Error != "" {
+			out = append(out, fmt.Sprintf("The queue cannot be read%s: %s", sinceText(q.FailingSince), q.Error))
+		}
+		if q.Problem != "" {
+			out = append(out, "The queue: "+q.Problem)
+		}
 	}
 	for _, t := range w.Tasks {
 		// Of the disk it is said already.

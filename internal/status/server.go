@@ -11,7 +11,9 @@ type Server struct {
 	Problems []string `json:"problems"`
 	// Watching is nil when there is no source to watch.
 	Watching *Watching `json:"watching"`
-	Schedule []Job     `json:"schedule"`
+	// Queue is nil when no queue tells of new log files.
+	Queue    *Queue `json:"queue,omitempty"`
+	Schedule []Job  `json:"schedule"`
 	// Requests are those to S3 by day (UTC), the newest first.
 	Requests []RequestDay `json:"s3_requests"`
 	Disk     Disk         `json:"disk"`
@@ -47,6 +49,27 @@ type Watching struct {
 	Unlisted []string `json:"unlisted"`
 	// Paused says why nothing is ingested, such as a disk that is nearly full.
 	Paused string `json:"paused,omitempty"`
+}
+
+// Queue says how the reading of a queue fares.
+type Queue struct {
+	URL string `json:"url"`
+	// Stored, Skipped, Quarantined and Left count messages since the server started
+	// by what became of them; those that are left come again.
+	Stored      int64 `json:"stored"`
+	Skipped     int64 `json:"skipped"`
+	Quarantined int64 `json:"quarantined"`
+	Left        int64 `json:"left"`
+	// Held messages are received and not done with; Oldest is when the oldest of
+	// them was sent, Last when some were done with last.
+	Held   int        `json:"held"`
+	Oldest *time.Time `json:"oldest"`
+	Last   *time.Time `json:"last"`
+	// Problem is why one of the last messages was left, Error why the queue cannot
+	// be read, FailingSince when that began.
+	Problem      string     `json:"problem,omitempty"`
+	Error        string     `json:"error,omitempty"`
+	FailingSince *time.Time `json:"failing_since"`
 }
 
 // Job is something that the server does on a schedule.

@@ -19,6 +19,12 @@
 // an hour, and the day since which it could not is kept. Once it can be listed,
 // one poll goes back to that day.
 //
+// # Queue
+//
+// Where a queue tells of new log files it is read all the time, and polls find
+// what it did not tell of. It is not read while nothing may be written; its
+// messages wait. When it cannot be read it is tried again, at least once a minute.
+//
 // # Tasks
 //
 // Detectors, maintenance, reports and backups run at the ticks of cron

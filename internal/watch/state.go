@@ -18,7 +18,8 @@ import (
 type State struct {
 	StartedAt time.Time `json:"started_at"`
 	Draining  bool      `json:"draining"`
-	Poll      *Poll     `json:"poll"` // nil when there is nothing to poll
+	Poll      *Poll     `json:"poll"`            // nil when there is nothing to poll
+	Queue     *Queue    `json:"queue,omitempty"` // nil when there is none
 	Tasks     []Task    `json:"tasks"`
 	Disk      Disk      `json:"disk"`
 	// Requests are those to the source by day, the newest day first.
@@ -51,6 +52,27 @@ type Poll struct {
 	Failures     int        `json:"failures"`
 	// Places are those that cannot be listed.
 	Places []Place `json:"places"`
+}
+
+// Queue says how the reading of a queue fares.
+type Queue struct {
+	URL string `json:"url"`
+	// Stored, Skipped, Quarantined and Left count messages since the server started
+	// by what became of them; those that are left come again.
+	Stored      int64 `json:"stored"`
+	Skipped     int64 `json:"skipped"`
+	Quarantined int64 `json:"quarantined"`
+	Left        int64 `json:"left"`
+	// Held messages are received and not done with; Oldest is when the oldest of
+	// them was sent, Last when some were done with.
+	Held   int        `json:"held"`
+	Oldest *time.Time `json:"oldest"`
+	Last   *time.Time `json:"last"`
+	// Problem is why one of the last messages was left. Error is why the queue
+	// cannot be read, FailingSince when that began.
+	Problem      string     `json:"problem,omitempty"`
+	Error        string     `json:"error,omitempty"`
+	FailingSince *time.Time `json:"failing_since"`
 }
 
 // Progress says what a poll has done so far.
@@ -125,6 +147,10 @@ func (w *Watch) State() State {
 		}
 		slices.SortFunc(p.Places, func(a, b Place) int { return cmp.Compare(a.Place, b.Place) })
 		s.Poll = &p
+	}
+	if w.queue != nil {
+		q := w.queue.state
+		s.Queue = &q
 	}
 	for _, t := range w.tasks {
 		state := t.state

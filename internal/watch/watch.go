@@ -98,6 +98,9 @@ type Options struct {
 	// Source opens the source; it is asked again after an error. nil: there is
 	// nothing to poll.
 	Source func(ctx context.Context) (ingest.Source, error)
+	// Queue reads a queue that tells of new log files, until its context ends. nil:
+	// there is none.
+	Queue func(ctx context.Context, events QueueEvents) error
 	// Requests are all requests made so far; nil means those of the source.
 	Requests func() ingest.Requests
 	// Detectors are the ids of all there are; nil means those of the program.
@@ -135,7 +138,8 @@ type Watch struct {
 	log   *slog.Logger
 	gate  gate
 	disk  *diskWatch
-	poll  *poller // nil when there is nothing to poll
+	poll  *poller      // nil when there is nothing to poll
+	queue *queueReader // nil when there is none
 	asked requests
 	tasks []*task
 	// polled is closed when the first poll has seen all there is.
@@ -178,6 +182,9 @@ func New(opts Options) (*Watch, error) {
 	if opts.Source != nil {
 		w.poll = &poller{w: w, state: Poll{Source: opts.Config.Ingest.Source}}
 	}
+	if opts.Queue != nil {
+		w.queue = &queueReader{w: w, state: Queue{URL: opts.Config.Queue.URL}}
+	}
 	if w.tasks, err = w.schedule(); err != nil {
 		return nil, err
 	}
@@ -206,6 +213,9 @@ func (w *Watch) Run(ctx context.Context) error {
 	wg.Go(func() { w.asked.run(ctx) })
 	if w.poll != nil {
 		wg.Go(func() { w.poll.run(ctx) })
+	}
+	if w.queue != nil {
+		wg.Go(func() { w.queue.run(ctx) })
 	}
 	for _, t := range w.tasks {
 		wg.Go(func() { t.run(ctx, tasks) })
