@@ -112,6 +112,8 @@ PACK_PLUGIN := go run ./grafana-plugin/pack -version '$(VERSION)' -time $(shell 
 plugin: plugin-frontend ## build the Grafana plugin for all its platforms: grafana-plugin/dist, and the archive in bin/ (Node.js)
 	$(PACK_PLUGIN) -zip bin
 
+# Without webpack's cache, which would leave files that are only copied, such as the
+# dashboards, as they were.
 .PHONY: plugin-frontend
 plugin-frontend: grafana-plugin/node_modules/.package-lock.json
 	cd grafana-plugin && npm run build
