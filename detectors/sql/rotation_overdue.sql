@@ -66,6 +66,9 @@ triage:
   - text: See who uses the key, and for what.
     query: key_users
     params: {key_arn: "{{.key_arn}}"}
+  - text: See which key material is in use, and since when.
+    query: material_use
+    params: {key_arn: "{{.key_arn}}"}
 columns:
   reason: off, late or rollover.
   data_class: Class of data by the key's tags that the policy is for; NULL when it is the policy for all other keys.

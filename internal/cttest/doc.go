@@ -87,6 +87,8 @@
 //	dup, dup=N       deliver each record N more times (1)
 //	network          also its NetworkActivity shadow
 //	days=N           ScheduleKeyDeletion: pendingWindowInDays
+//	material=ID      key material, instead of the one that follows from the key;
+//	                 of RotateKey the one it brings
 //	validto=TIME     ImportKeyMaterial: when the material expires, RFC 3339
 //	alias=alias/X    CreateAlias, UpdateAlias, DeleteAlias
 //	tag.K=V          CreateKey, TagResource and tagging calls of other services

@@ -312,7 +312,7 @@ func (e *Event) appendDetails(w *writer) {
 		w.str("rotationType", "AUTOMATIC")
 		w.str("keyOrigin", "AWS_KMS")
 		w.str("previousKeyMaterialId", HexID(64, e.Key, "previous"))
-		w.str("currentKeyMaterialId", HexID(64, e.Key))
+		w.str("currentKeyMaterialId", either(e.Material, HexID(64, e.Key)))
 		w.str("keyId", keyIDOf(e.Key))
 		w.end('}')
 	case e.Name == "RotateKey" || e.Name == "DeleteExpiredKeyMaterial":

@@ -56,8 +56,9 @@ type State struct {
 	FindingWindows []map[string]any `yaml:"finding_windows"`
 	ChangedCells   []map[string]any `yaml:"changed_cells"`
 	// What inventories said.
-	InventoryScopes []map[string]any `yaml:"inventory_scopes"`
-	InventoryKeys   []map[string]any `yaml:"inventory_keys"`
+	InventoryScopes    []map[string]any `yaml:"inventory_scopes"`
+	InventoryKeys      []map[string]any `yaml:"inventory_keys"`
+	InventoryRotations []map[string]any `yaml:"inventory_rotations"`
 }
 
 // Fires reports whether rows are wanted, by the case's name.

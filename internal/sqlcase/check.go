@@ -76,6 +76,7 @@ func (c *Case) loadState(ctx context.Context, s Store) error {
 		{&schema.ChangedCells, c.State.ChangedCells},
 		{&schema.InventoryScopes, c.State.InventoryScopes},
 		{&schema.InventoryKeys, c.State.InventoryKeys},
+		{&schema.InventoryRotations, c.State.InventoryRotations},
 	} {
 		if t.rows == nil {
 			continue

@@ -7,7 +7,8 @@ description: |
   encrypts under the old key any more; who only decrypts reads what was
   written before, so the old key has to stay. Where an alias pointed to before
   the logs begin is not known. Of the hour of the move what the same caller
-  did before it counts as well.
+  did before it counts as well, except ReEncrypt, which counts as long as the
+  calls themselves are kept.
 grain: one row per alias and caller of its old key; one row without a caller where nobody used it
 params:
   alias_name: {type: varchar, default: null, doc: "the alias, alias/…; without it all"}
@@ -22,8 +23,8 @@ columns:
   - {name: new_key_arn, type: VARCHAR, doc: Key that it points to since then.}
   - {name: caller, type: VARCHAR, doc: "Who used the old key since then: principal ARN, else its unique id, or an AWS service; NULL when nobody did."}
   - {name: services, type: "VARCHAR[]", doc: "AWS services the calls came through; NULL when there are none."}
-  - {name: encrypt_count, type: BIGINT, doc: "Calls that made new data under the old key: Encrypt, GenerateDataKey and its like."}
-  - {name: other_count, type: BIGINT, doc: "Other cryptographic calls: Decrypt, and ReEncrypt, of which the sums do not tell the direction."}
+  - {name: encrypt_count, type: BIGINT, doc: "Calls that made new data under the old key: Encrypt, GenerateDataKey and its like, and ReEncrypt to it."}
+  - {name: other_count, type: BIGINT, doc: "Other cryptographic calls: Decrypt, ReEncrypt from it to another key, and signatures and the like."}
   - {name: last_encrypt, type: TIMESTAMP, doc: "Last call that made new data, UTC; NULL when there is none."}
   - {name: last_use, type: TIMESTAMP, doc: "Last successful use of the old key, UTC; NULL when there is none."}
 ---*/
@@ -49,33 +50,62 @@ moves as (               -- one row per move in the window, the last one of an a
       and event_name <> 'DeleteAlias'
       and old_key_arn <> key_arn
 ),
+uses as (                -- one row per successful use of a key, summed by hour except for ReEncrypt, which the sums have no direction of
+    select
+        key_arn,
+        caller_id,
+        principal_arn,
+        service,
+        event_name = 'Encrypt' or event_name like 'GenerateDataKey%' as encrypts,
+        caller_use_count,
+        use_count,
+        last_event_time
+    from usage_hourly
+    where hour >= date_trunc('hour', $window_start)
+      and hour < $window_end
+      and operation_class = 'cryptographic'
+      and event_name <> 'ReEncrypt'
+      and error_class is null
+      and not is_self
+    union all
+    select
+        case when sides.encrypts then kms_calls.destination_key_arn else kms_calls.key_arn end as key_arn,
+        kms_calls.caller_id,
+        kms_calls.principal_arn,
+        kms_calls.service,
+        sides.encrypts,
+        cast(1 as bigint) as caller_use_count,
+        cast(0 as bigint) as use_count,
+        kms_calls.event_time as last_event_time
+    from kms_calls
+    cross join (values (true), (false)) as sides (encrypts)
+    where kms_calls.event_time >= $window_start
+      and kms_calls.event_time < $window_end
+      and kms_calls.event_name = 'ReEncrypt'
+      and kms_calls.error_code is null
+      and not kms_calls.is_self
+      and (sides.encrypts or coalesce(kms_calls.destination_key_arn, '') <> kms_calls.key_arn)
+),
 used as (                -- one row per move, caller, service and kind of use, counted from the side that knows more
     select
         moves.account_id,
         moves.region,
         moves.alias_name,
-        usage_hourly.caller_id,
-        usage_hourly.service,
-        max(usage_hourly.principal_arn) as principal_arn,
-        usage_hourly.event_name = 'Encrypt' or usage_hourly.event_name like 'GenerateDataKey%' as encrypts,
+        uses.caller_id,
+        uses.service,
+        max(uses.principal_arn) as principal_arn,
+        uses.encrypts,
         case
-            when sum(usage_hourly.caller_use_count) > sum(usage_hourly.use_count) then sum(usage_hourly.caller_use_count)
-            else sum(usage_hourly.use_count)
+            when sum(uses.caller_use_count) > sum(uses.use_count) then sum(uses.caller_use_count)
+            else sum(uses.use_count)
         end as call_count,
-        max(usage_hourly.last_event_time) as last_use
+        max(uses.last_event_time) as last_use
     from moves
-    join usage_hourly
-      on usage_hourly.key_arn = moves.old_key_arn
-     and usage_hourly.last_event_time > moves.event_time
+    join uses
+      on uses.key_arn = moves.old_key_arn
+     and uses.last_event_time > moves.event_time
     where moves.n = 1
-      and usage_hourly.hour >= date_trunc('hour', $window_start)
-      and usage_hourly.hour < $window_end
-      and usage_hourly.operation_class = 'cryptographic'
-      and usage_hourly.error_class is null
-      and not usage_hourly.is_self
-    group by
-        moves.account_id, moves.region, moves.alias_name, usage_hourly.caller_id, usage_hourly.service,
-        usage_hourly.event_name = 'Encrypt' or usage_hourly.event_name like 'GenerateDataKey%'
+    group by moves.account_id, moves.region, moves.alias_name, uses.caller_id, uses.service, uses.encrypts
 ),
 callers as (             -- one row per move and caller
     select
