@@ -73,6 +73,9 @@ func (c *cell) emit(e cttest.Event) {
 	if e.Version == "" {
 		e.Version = c.version()
 	}
+	if e.Key == c.keys.app {
+		e.Material = c.plan.appMaterial(&e, c.account, c.region)
+	}
 	c.add(&e, item{deliver: c.deliver, self: e.Caller.Issuer != nil && e.Caller.Issuer.ARN == selfRole})
 	c.now = c.now.Add(time.Duration(c.rng.n(7)) * time.Second)
 	if m := c.now.Unix()/60 + 2; m > c.deliver {

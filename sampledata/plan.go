@@ -204,7 +204,7 @@ func (p *plan) inventory() {
 	}
 	for _, a := range accounts() {
 		for _, r := range regions() {
-			if p.cfg.small() && (a.weight < 1.8 || r.weight < 2) {
+			if !p.applied(&a, r.name) {
 				continue
 			}
 			keys := keysOf(a.id, r.name)
@@ -219,9 +219,29 @@ func (p *plan) inventory() {
 				p.put(e)
 				at = at.Add(9 * time.Second)
 			}
-			p.put(cttest.Event{Time: p.at(15, "02:10:00"), Name: "RotateKey", Key: keys.app, Caller: cttest.Internal(a.id)})
+			p.put(cttest.Event{Time: p.appRotated(), Name: "RotateKey", Key: keys.app, Caller: cttest.Internal(a.id)})
 		}
 	}
+}
+
+// applied says where infrastructure code is applied: in a small bucket in few
+// places.
+func (p *plan) applied(a *account, region string) bool {
+	return !p.cfg.small() || a.weight >= 1.8 && region == regions()[0].name
+}
+
+// appRotated is when KMS rotates the keys of applications.
+func (p *plan) appRotated() time.Time { return p.at(15, "02:10:00") }
+
+// appMaterial is the key material that a call on such a key uses: until the
+// rotation the one before; after it every third decryption still meets that. ""
+// means the new one.
+func (p *plan) appMaterial(e *cttest.Event, a *account, region string) string {
+	old := e.Time.Before(p.appRotated()) || e.Name == "Decrypt" && e.Time.Unix()%3 == 0
+	if !old || !p.applied(a, region) {
+		return ""
+	}
+	return cttest.HexID(64, e.Key, "previous")
 }
 
 // namePlanted gives the keys of incidents the alias people know them by.
