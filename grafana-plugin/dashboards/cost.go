@@ -170,7 +170,7 @@ func (p Panel) costColumns() Panel {
 func bucketKeys() Panel {
 	return grid("S3 Bucket Keys"+lately,
 		"The calls of S3 by bucket, "+latelyOf+". With a Bucket Key the encryption context names the bucket, without one the object: off means that all calls name objects, partly that some do, such as for objects from before. Switch Bucket Keys on in the bucket's default encryption and copy the objects onto themselves. What that would save assumes that one call per caller, key and five minutes stays, at list price; DSSE-KMS has no Bucket Keys.",
-		"S3 made no calls with an encryption context "+latelyOf+".",
+		"S3 made no calls with an encryption context "+latelyNone+".",
 		24, 11, table(`WITH s3 AS (
   SELECT
     coalesce(e.caller_account_id, e.recipient_account_id) AS account_id,

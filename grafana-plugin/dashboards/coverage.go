@@ -89,12 +89,18 @@ ranked AS (
   FROM days
   GROUP BY account_id, region
 )
-SELECT CAST(d.day AS TIMESTAMP) AS time, `+accountName("a", "d.account_id")+` || ', ' || d.region AS name, `+number+` END AS state_number
-FROM days AS d
-JOIN ranked AS r ON r.account_id = d.account_id AND r.region = d.region
-LEFT JOIN accounts AS a ON a.account_id = d.account_id
-WHERE r.place <= 40
-ORDER BY time, r.place`, "{{name}}"))
+SELECT time, name, state_number
+FROM (
+  SELECT CAST(d.day AS TIMESTAMP) AS time, `+accountName("a", "d.account_id")+` || ', ' || d.region AS name, `+number+` END AS state_number, r.place
+  FROM days AS d
+  JOIN ranked AS r ON r.account_id = d.account_id AND r.region = d.region
+  LEFT JOIN accounts AS a ON a.account_id = d.account_id
+  WHERE r.place <= 40
+  UNION ALL -- A panel of this kind cannot say why it has nothing to show.
+  SELECT $__timeFrom() AS time, 'no log files of this range and selection were read' AS name, NULL AS state_number, 1 AS place
+  WHERE NOT EXISTS (SELECT 1 FROM days)
+) AS lines
+ORDER BY time, place`, "{{name}}"))
 	p.FieldConfig.Defaults.Mappings = []Mapping{{Type: "value", Options: mapping}}
 	return p.option("showValue", "never").option("rowHeight", 0.9).
 		option("legend", map[string]any{"showLegend": true, "displayMode": "list", "placement": "bottom"})

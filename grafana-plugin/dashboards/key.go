@@ -339,7 +339,7 @@ LIMIT 500`)).hide("caller_account_id").
 // they encrypt.
 func resourcesOfKey() Panel {
 	return grid("Resources"+lately, "What the key protected "+latelyOf+", as the encryption contexts name it, at most 100, those with most calls first.",
-		"No call "+latelyOf+" names a resource: programs that call KMS themselves need not.", 24, 7, table(`SELECT
+		"No call "+latelyNone+" names a resource: programs that call KMS themselves need not.", 24, 7, table(`SELECT
   e.service,
   e.resource,
   count(*) AS call_count,
@@ -358,7 +358,7 @@ LIMIT 100`)).field("resource", called("Resource")).widths("service", 140, "call_
 // contextsOfKey are the keys of encryption contexts.
 func contextsOfKey() Panel {
 	return grid("Encryption contexts"+lately, "Which context keys the calls had "+latelyOf+", how many values, and how many calls; of ReEncrypt those of the source. A few calls without what is nearly always there deserve a look. For longer times: kmstrail query context_profile.",
-		"No call on the key "+latelyOf+" has an encryption context.", 24, 7, table(`SELECT
+		"No call on the key "+latelyNone+" has an encryption context.", 24, 7, table(`SELECT
   e.entry.key AS context_key,
   count(DISTINCT e.entry.value) AS value_count,
   count(*) AS call_count,

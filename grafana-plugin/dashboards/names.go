@@ -133,6 +133,8 @@ HAVING max(seen) IS NOT NULL`
 const (
 	lately   = ", lately (raw)"
 	latelyOf = "on the last day of the range, or in its last hour where the day has over 20,000 calls, or in its last minute where that hour has over 100,000"
+	// latelyNone says so in short where nothing is shown.
+	latelyNone = "on the last day of the range, or in what of it was looked at"
 )
 
 // late is the condition on a time of records that they look at; where is a condition

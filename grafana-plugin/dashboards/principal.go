@@ -149,7 +149,7 @@ ORDER BY s.error_class = 'denied' DESC, s.call_count DESC, s.key_arn, s.event_na
 
 func addressesOfPrincipal() Panel {
 	return grid("Source addresses"+lately, "Where the principal called from "+latelyOf+", at most 100 addresses. Names of services stand for calls that they made for it.",
-		"The principal did not call KMS "+latelyOf+".", 24, 6, table(`SELECT
+		"The principal did not call KMS "+latelyNone+".", 24, 6, table(`SELECT
   e.source_ip_address,
   e.vpc_endpoint_id,
   e.user_agent,

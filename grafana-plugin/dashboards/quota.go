@@ -16,13 +16,12 @@ func quota() Dashboard {
 SELECT CASE WHEN count(*) > 0 THEN coalesce(max(share), 0) END AS value
 FROM headroom`)).decimals(0).colours(blue, 0.8, orange, 1, red).says("of the nearest quota"),
 			stat("Quotas near", "Quotas of an account and Region of which a second used 80 % or more. The table below has them first.",
-				"no requests", "short", table(`SELECT count(*) AS value
+				"no requests", "short", table(`SELECT CASE WHEN EXISTS (SELECT 1 FROM request_rate WHERE `+rateScope+`) THEN count(*) END AS value
 FROM (
   SELECT DISTINCT account_id, region, quota_name, custom_key_store_id
   FROM request_rate
   WHERE `+rateScope+` AND near_seconds > 0 AND `+busy+`
-) AS near
-HAVING EXISTS (SELECT 1 FROM request_rate WHERE `+rateScope+`)`)).colours(blue, 1, orange).says("quotas at 80 % or more"),
+) AS near`)).colours(blue, 1, orange).says("quotas at 80 % or more"),
 			quotaStat("Seconds", "Seconds with 80 % of a quota or more, over all accounts, Regions and quotas.",
 				"coalesce(sum(near_seconds) FILTER ("+busy+"), 0)", "short").colours(blue, 1, orange).says("seconds at 80 % or more"),
 			quotaStat("Throttled", "Requests that were refused because a quota was used up. Not all of them are logged. Programs should wait and try again; many of them need a higher quota.",

@@ -156,7 +156,7 @@ func findingsOf(key string) float64 {
 func strangers() float64 {
 	n := 0
 	for _, f := range truth.Findings {
-		if f.PrincipalARN == "" {
+		if f.DetectorID == "cross_account_decrypt" && f.PrincipalARN == "" {
 			n += f.EventCount
 		}
 	}
