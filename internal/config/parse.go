@@ -161,38 +161,6 @@ func CheckValue(kind, value string) error {
 		if !strings.HasPrefix(value, "alias/") {
 			return fmt.Errorf("%q is not an alias pattern; it begins with alias/, and * stands for any text", value)
 		}
-	case "alias_name":
-		if _, err := parseAliasName(value); err != nil {
-			return err
-		}
-	case "alias_part":
-		if !aliasPartPattern.MatchString(value) {
-			return fmt.Errorf("%q is not the name of a part; it is what stands between < and >, such as service", value)
-		}
-	case "alias_text":
-		if !aliasTextPattern.MatchString(value) {
-			return fmt.Errorf("%q cannot be part of an alias; aliases have letters, digits, /, _ and -", value)
-		}
-	case "key_origin":
-		if !slices.Contains(keyOrigins, value) {
-			return fmt.Errorf("unknown origin %q%s; there are %s", value, didYouMean(value, keyOrigins), strings.Join(keyOrigins, ", "))
-		}
-	case "key_spec":
-		if !keySpecPattern.MatchString(value) {
-			return fmt.Errorf("%q is not a key spec; it looks like SYMMETRIC_DEFAULT or RSA_4096", value)
-		}
-	case "service":
-		if !servicePattern.MatchString(value) {
-			return fmt.Errorf("%q is not a service; write its short name, such as s3 or secretsmanager", value)
-		}
-	case "environment":
-		if !environmentPattern.MatchString(value) {
-			return fmt.Errorf("%q cannot be the name of an environment; it has letters, digits, _ and -", value)
-		}
-	case "caller":
-		if !strings.HasPrefix(value, "arn:") {
-			return fmt.Errorf("%q is not a pattern for the ARN of a role or user; it looks like arn:aws:iam::*:role/prod-*", value)
-		}
 	case "role_name":
 		if !roleNamePattern.MatchString(value) {
 			return fmt.Errorf("%q is not the name of a role; it is the part behind the last / of its ARN", value)
@@ -221,6 +189,8 @@ func CheckValue(kind, value string) error {
 		if strings.ContainsRune(value, 0) {
 			return fmt.Errorf("%q is not a path", value)
 		}
+	default:
+		return checkStandardsValue(kind, value)
 	}
 	return nil
 }
