@@ -374,8 +374,28 @@ rotation_policy:
     rotation: rollover
     days: 7
 
+standards:
+  aliases:
+    patterns: [alias/<name>, alias/<subject>-<name>, org-service-dataclass]
+    values:
+      org: [acme]
+      dataclass: [public, internal, confidential]
+  require_description: true
+  specs: [SYMMETRIC_DEFAULT, RSA_4096, HMAC_256]
+  expected_keys:
+    - service: s3
+      account: %q
+      alias: alias/objects
+  environments:
+    production:
+      accounts: [%q, %q]
+    test:
+      accounts: [%q, %q]
+      callers: ["arn:aws:iam::*:role/test-*"]
+
 self_principals:
   - %s
-`, security, shared, backup, partner, analytics, plantedKey(analytics, "us-east-1", "multi-tenant"), selfRole)
+`, security, shared, backup, partner, analytics, plantedKey(analytics, "us-east-1", "multi-tenant"),
+		payments, payments, webProd, paymentsQA, webDev, selfRole)
 	return []byte(b.String())
 }

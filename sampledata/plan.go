@@ -66,6 +66,7 @@ func newPlan(cfg Config) *plan {
 	p.oddities()
 	p.guardrails()
 	p.lifecycle()
+	p.standards()
 	return p
 }
 

@@ -143,6 +143,7 @@ func TestFindings(t *testing.T) {
 		"aws_managed_key_used", "encryption_default_disabled", "key_of_other_data_class", "key_shared_by_services", "kms_excluded_from_trail", "rotation_overdue",
 		"secret_in_encryption_context", "trail_log_validation_disabled", "trail_logging_stopped", "trail_write_only",
 		"unencrypted_storage_created", "untagged_key_created",
+		"alias_naming", "key_outside_standard", "key_shared_by_environments", "key_without_alias_or_description", "unexpected_key_for_service",
 	} {
 		if perDetector[id] == 0 || missed[id] == 0 {
 			t.Errorf("%d incidents and %d near-misses for %s, want at least one of each", perDetector[id], missed[id], id)
@@ -185,7 +186,7 @@ func TestConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"accounts:", "trusted_accounts:", "trust:", "quotas:", "context_rules:", "rotation_policy:", "self_principals:"} {
+	for _, key := range []string{"accounts:", "trusted_accounts:", "trust:", "quotas:", "context_rules:", "rotation_policy:", "standards:", "self_principals:"} {
 		if !bytes.Contains(b, []byte("\n"+key)) {
 			t.Errorf("kmstrail.yaml has no %s", key)
 		}

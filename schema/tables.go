@@ -250,7 +250,7 @@ var KeyStandards = Table{
 	Columns: []Column{
 		{Name: "kind", Type: Varchar, NotNull: true, Doc: "alias (a name that aliases may have), exempt_alias (aliases that may have any), required (alias or description), or what is approved for keys: origin, spec, region, account; multi_region (forbidden)."},
 		{Name: "value", Type: Varchar, NotNull: true, Doc: "What is approved or required; of the kinds alias and exempt_alias a LIKE pattern with the escape \\."},
-		{Name: "name", Type: Varchar, Doc: "Of the kinds alias and exempt_alias the pattern as the configuration has it."},
+		{Name: "name", Type: Varchar, Doc: "Of the kinds alias and exempt_alias the pattern for people, as the configuration has it."},
 	},
 }
 

@@ -85,10 +85,7 @@ type aliasPiece struct{ text, part string }
 // parseAliasName takes a pattern, or the pattern of a preset, into its pieces.
 func parseAliasName(pattern string) ([]aliasPiece, error) {
 	presets := slices.Sorted(maps.Keys(aliasPresets))
-	rest, ok := aliasPresets[pattern]
-	if !ok {
-		rest = pattern
-	}
+	rest := aliasPattern(pattern)
 	if !strings.HasPrefix(rest, "alias/") {
 		return nil, fmt.Errorf("unknown %q%s; write a pattern such as alias/<org>/<service>, or one of %s",
 			pattern, didYouMean(pattern, presets), strings.Join(presets, ", "))
@@ -112,6 +109,14 @@ func parseAliasName(pattern string) ([]aliasPiece, error) {
 		pieces, rest = append(pieces, aliasPiece{part: part}), after
 	}
 	return pieces, nil
+}
+
+// aliasPattern is the pattern of a preset, or the pattern given.
+func aliasPattern(pattern string) string {
+	if preset, ok := aliasPresets[pattern]; ok {
+		return preset
+	}
+	return pattern
 }
 
 // parts lists the parts that patterns have.
@@ -261,7 +266,7 @@ func (s *Standards) rows() [][]any {
 		}
 	}
 	for _, p := range s.Aliases.Patterns {
-		add("alias", p, s.Aliases.likePatterns(p)...)
+		add("alias", aliasPattern(p), s.Aliases.likePatterns(p)...)
 	}
 	for _, p := range s.Aliases.Exempt {
 		add("exempt_alias", p, likePattern(plainLike(p)))

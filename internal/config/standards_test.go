@@ -46,7 +46,7 @@ func TestStandards_Tables(t *testing.T) {
 	for _, table := range c.Tables() {
 		got[table.Table.Name] = table.Rows
 	}
-	preset, own := "org-service-dataclass", "alias/<org>/x_<use>"
+	preset, own := "alias/<org>/<service>-<dataclass>", "alias/<org>/x_<use>"
 	want := map[string][][]any{
 		"key_standards": {
 			{"alias", `alias/acme/_%-public`, preset}, {"alias", `alias/acme/_%-top-secret`, preset},
