@@ -14,12 +14,17 @@ import (
 
 // Plan lists and asks the ledger what is new; it reads no object.
 func Plan(ctx context.Context, opts Options) (Progress, error) {
+	return Fresh(ctx, opts, func(Object) error { return nil })
+}
+
+// Fresh is Plan that visits what Run would read.
+func Fresh(ctx context.Context, opts Options, visit func(Object) error) (Progress, error) {
 	o := opts.withDefaults()
 	if err := o.validate(); err != nil {
 		return Progress{}, err
 	}
 	r := newRun(&o)
-	err := r.list(ctx, func(context.Context, task) error { return nil })
+	err := r.list(ctx, func(_ context.Context, t task) error { return visit(t.obj) })
 	return r.snapshot(), err
 }
 

@@ -68,7 +68,7 @@ const (
 	bucketName = "trail"
 )
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	var s settings
 	flags := flag.NewFlagSet("queue", flag.ContinueOnError)
 	flags.Float64Var(&s.rate, "rate", 100, "log files a second")
@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	m := measurement{settings: s, dir: filepath.Join(dir, "bucket"), put: map[string]time.Time{}}
 	if m.store == "" {
 		m.store = filepath.Join(dir, "k.duckdb")

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -255,15 +256,16 @@ func TestRun_storeFails(t *testing.T) {
 	}
 }
 
-// TestRun_heartbeat: storing takes ten times the visibility, and nobody else gets
-// the message meanwhile; it is deleted only afterwards.
+// TestRun_heartbeat: storing takes more than twice the visibility, and nobody else
+// gets the message meanwhile; it is deleted only afterwards.
 func TestRun_heartbeat(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.bucket.files[logKey] = "x"
 	id := w.sqs.Send(s3Event("ObjectCreated:Put", logKey))
-	w.opts.Visibility, w.opts.Heartbeat = 4*time.Second, 10*time.Millisecond // 40 ms
+	w.opts.Visibility, w.opts.Heartbeat = 50*time.Second, 20*time.Millisecond // half a second of the server
 	w.store.before = func(int) error {
-		deadline := time.After(400 * time.Millisecond)
+		deadline := time.After(1200 * time.Millisecond)
 		<-deadline
 		if n := w.sqs.Receives(id); n != 1 {
 			t.Errorf("received %d times while it was being stored", n)
@@ -316,14 +318,15 @@ func TestRun_changed(t *testing.T) {
 	}
 }
 
-// TestRun_queueFails: who follows goes on after errors of the queue and tells
-// them; who does not gets them. What cannot be deleted comes again.
+// TestRun_queueFails: who does not follow gets errors of the queue. What cannot be
+// deleted comes again.
 func TestRun_queueFails(t *testing.T) {
 	w := newWorld(t)
 	w.sqs.Fail = func(string) string { return "QueueDoesNotExist" }
 	if err := Run(t.Context(), w.opts); err == nil || !strings.Contains(err.Error(), "there is no such queue") {
 		t.Errorf("got %v", err)
 	}
+	w = newWorld(t)
 	w.sqs.Fail = func(action string) string {
 		if strings.HasSuffix(action, "DeleteMessageBatch") {
 			return "AccessDeniedException"
@@ -351,5 +354,35 @@ func TestWrittenAt(t *testing.T) {
 		if got := r.writtenAt(); !got.Equal(tt.want) {
 			t.Errorf("%v: got %v, want %v", tt.said, got, tt.want)
 		}
+	}
+}
+
+// TestRun_follow: who follows goes on after errors of the queue, and tells them
+// and that they are over.
+func TestRun_follow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var calls atomic.Int64
+	w.sqs.Fail = func(string) string {
+		if calls.Add(1) == 1 {
+			return "AccessDeniedException"
+		}
+		return ""
+	}
+	w.bucket.files[logKey] = "x"
+	w.sqs.Send(s3Event("ObjectCreated:Put", logKey))
+	ctx, cancel := context.WithCancel(t.Context())
+	w.opts.Follow, w.opts.Receivers = true, 1
+	var told []error
+	w.opts.OnError = func(err error) { told = append(told, err) }
+	w.opts.OnTurn = func(Turn) { cancel() }
+	if err := Run(ctx, w.opts); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if len(told) != 2 || told[0] == nil || !strings.Contains(told[0].Error(), "allow sqs:ReceiveMessage on the queue") || told[1] != nil {
+		t.Errorf("told %v", told)
+	}
+	if len(w.store.stored) != 1 || w.sqs.Len() != 0 {
+		t.Errorf("%d stored, %d messages", len(w.store.stored), w.sqs.Len())
 	}
 }

@@ -240,7 +240,7 @@ func (r *ingestRun) read(ctx context.Context) (ingest.Summary, error) {
 		p.Requests = r.since(p.Requests)
 		r.tell(&p)
 	}
-	s, err := ingest.Run(ctx, r.opts)
+	s, err := r.readAll(ctx)
 	s.Requests = r.since(s.Requests)
 	r.result.Summary, r.result.Took = &s, Seconds(s.Duration)
 	return s, err

@@ -30,6 +30,9 @@ type Options struct {
 	// for; nil means the function OpenSource. Who sets it may keep sources open:
 	// the operator closes only those that it has opened itself.
 	OpenSource func(ctx context.Context, cfg config.Config) (ingest.Source, error)
+	// Shared says that a queue is read as well: an ingest that lists holds the store
+	// for some log files at a time, so that those of the queue need not wait.
+	Shared bool
 	// Detectors are all there are; nil means those that are part of the program.
 	Detectors []*detectors.Detector
 	// Events runs the queries of detectors where the events are when that is not
@@ -49,8 +52,9 @@ type Operator struct {
 	cfg   config.Config
 	opts  Options
 	seen  ingest.Seen
-	// ingesting and detecting hold a token while nobody does it.
-	ingesting, detecting chan struct{}
+	// ingesting, storing and detecting hold a token while nobody does it: an ingest
+	// that lists has the first, whoever writes log files to the store the second.
+	ingesting, storing, detecting chan struct{}
 }
 
 // New returns the operator of a store that is open for writing.
@@ -61,8 +65,9 @@ func New(store *duck.Store, cfg config.Config, opts Options) *Operator {
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
-	o := &Operator{store: store, cfg: cfg, opts: opts, ingesting: make(chan struct{}, 1), detecting: make(chan struct{}, 1)}
+	o := &Operator{store: store, cfg: cfg, opts: opts, ingesting: make(chan struct{}, 1), storing: make(chan struct{}, 1), detecting: make(chan struct{}, 1)}
 	o.ingesting <- struct{}{}
+	o.storing <- struct{}{}
 	o.detecting <- struct{}{}
 	return o
 }

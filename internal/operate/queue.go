@@ -141,10 +141,9 @@ func (r *queueRun) options(ctx context.Context) (queuesource.Options, error) {
 	}, nil
 }
 
-// store ingests one part of a turn. The store is read from a queue and polled in
-// turns: who ingests holds it.
+// store ingests one part of a turn.
 func (r *queueRun) store(ctx context.Context, source ingest.Source) error {
-	give, err := take(ctx, r.ingesting, false)
+	give, err := take(ctx, r.storing, false)
 	if err != nil {
 		return err
 	}

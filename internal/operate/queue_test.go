@@ -185,3 +185,58 @@ func TestCheckQueue(t *testing.T) {
 		}
 	}
 }
+
+// TestIngest_shared: a queue is read while an ingest lists, which then reads only
+// what is left, in parts.
+func TestIngest_shared(t *testing.T) {
+	w := newQueueWorld(t, 5)
+	w.Operator.opts.Shared = true
+	source, _, err := w.openSource(t.Context(), w.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := &slowList{Source: source, listed: make(chan struct{}), goOn: make(chan struct{})}
+	ended := make(chan error, 1)
+	var polled IngestResult
+	go func() {
+		// Only the poll lists slowly.
+		polling := New(w.store, w.cfg, w.Operator.opts)
+		polling.opts.OpenSource = func(context.Context, config.Config) (ingest.Source, error) { return slow, nil }
+		polling.storing = w.storing
+		result, err := polling.Ingest(t.Context(), IngestRequest{DeliveredFrom: now.AddDate(0, 0, -1)}, nil)
+		polled = result
+		ended <- err
+	}()
+	<-slow.listed
+	w.notify(w.keys[:3]...)
+	result, err := w.IngestQueue(t.Context(), QueueRequest{NoMaintain: true})
+	if err != nil || result.Summary.Inserted != 3 {
+		t.Errorf("while a poll lists: %v, %+v", err, result.Summary)
+	}
+	close(slow.goOn)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if s := polled.Summary; s.ObjectsListed != 5 || s.ObjectsKnown != 3 || s.ObjectsToRead != 2 || s.ObjectsDone != 2 || s.Inserted != 2 || s.Duplicates != 0 || s.Requests.Get == 0 {
+		t.Errorf("%+v", s)
+	}
+	if got := w.number(t, "select count(*) from kms_events"); got != 5 {
+		t.Errorf("%d events, want 5", got)
+	}
+}
+
+// slowList is a source that waits after the ledger was asked for its first page.
+type slowList struct {
+	ingest.Source
+
+	listed, goOn chan struct{}
+}
+
+func (s *slowList) List(ctx context.Context, sel ingest.Selection, visit func([]ingest.Object) error) error {
+	return s.Source.List(ctx, sel, func(page []ingest.Object) error {
+		err := visit(page)
+		close(s.listed)
+		<-s.goOn
+		return err
+	})
+}

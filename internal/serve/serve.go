@@ -173,7 +173,7 @@ func (s *server) assemble(ctx context.Context) (err error) {
 	s.metrics = metrics.New(metrics.Options{Version: s.Version, GoVersion: runtime.Version(), Detectors: detectorIDs(), Routes: httpapi.Routes()})
 	s.sources = watch.NewSources(s.openSource)
 	s.operator = &operator{
-		Operator: operate.New(s.store, s.Config, operate.Options{Now: s.Now, Log: s.Log, Version: s.Version, OpenSource: s.sources.Open}),
+		Operator: operate.New(s.store, s.Config, operate.Options{Now: s.Now, Log: s.Log, Version: s.Version, OpenSource: s.sources.Open, Shared: s.Config.Queue.URL != ""}),
 		metrics:  s.metrics, now: s.Now,
 	}
 	if s.watch, err = watch.New(s.watchOptions()); err != nil {
