@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -11,48 +12,54 @@ import (
 // minute; while the disk is full it is not; state tells of it.
 func TestQueue(t *testing.T) {
 	at(t, "2026-06-10 12:00", func(t *testing.T) {
-		b := newBucket()
-		opts := options(t, b)
-		fail, begun, running := errors.New("no\nnetwork"), 0, 0
-		var events QueueEvents
+		opts := options(t, newBucket())
+		var fails atomic.Bool
+		var begun, running atomic.Int64
+		var free atomic.Uint64
+		fails.Store(true)
+		free.Store(100e9)
+		events := make(chan QueueEvents, 1)
 		opts.Queue = func(ctx context.Context, e QueueEvents) error {
-			begun++
-			events = e
-			if fail != nil {
-				return fail
+			begun.Add(1)
+			if fails.Load() {
+				return errors.New("no\nnetwork")
 			}
-			running++
-			defer func() { running-- }()
+			select {
+			case events <- e:
+			default:
+			}
+			running.Add(1)
+			defer running.Add(-1)
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		free := uint64(100e9)
-		opts.FreeSpace = func(string) (uint64, error) { return free, nil }
+		opts.FreeSpace = func(string) (uint64, error) { return free.Load(), nil }
 		w, stop := start(t, opts)
 		pass(5*time.Minute + time.Second)
-		if s := w.State().Queue; s.Error != "no; network" || s.FailingSince == nil || !s.FailingSince.Equal(date("2026-06-10 12:00")) || begun < 9 || begun > 12 {
-			t.Errorf("begun %d times, %+v", begun, s)
+		if s, n := w.State().Queue, begun.Load(); s.Error != "no; network" || s.FailingSince == nil || !s.FailingSince.Equal(date("2026-06-10 12:00")) || n < 9 || n > 12 {
+			t.Errorf("begun %d times, %+v", n, s)
 		}
-		fail = nil
+		fails.Store(false)
 		pass(time.Minute)
 		sent := time.Now().Add(-3 * time.Second)
-		events.Held(2, sent)
-		events.Turn(QueueTurn{Stored: 5, Left: 1, Problem: "denied"})
-		if s := w.State().Queue; running != 1 || s.Error != "" || s.FailingSince != nil || s.Stored != 5 || s.Left != 1 || s.Problem != "denied" || s.Held != 2 || !s.Oldest.Equal(sent) {
-			t.Errorf("%d running, %+v", running, s)
+		e := <-events
+		e.Held(2, sent)
+		e.Turn(QueueTurn{Stored: 5, Left: 1, Problem: "denied"})
+		if s := w.State().Queue; running.Load() != 1 || s.Error != "" || s.FailingSince != nil || s.Stored != 5 || s.Left != 1 || s.Problem != "denied" || s.Held != 2 || !s.Oldest.Equal(sent) {
+			t.Errorf("%d running, %+v", running.Load(), s)
 		}
-		free = 1
+		free.Store(1)
 		pass(time.Minute)
-		if s := w.State().Queue; running != 0 || s.Error != "" || s.Held != 0 {
-			t.Errorf("disk full: %d running, %+v", running, s)
+		if s := w.State().Queue; running.Load() != 0 || s.Error != "" || s.Held != 0 {
+			t.Errorf("disk full: %d running, %+v", running.Load(), s)
 		}
-		free = 100e9
+		free.Store(100e9)
 		pass(time.Minute)
-		if running != 1 {
+		if running.Load() != 1 {
 			t.Error("it is not read again when there is space")
 		}
 		ended(t, stop)
-		if running != 0 {
+		if running.Load() != 0 {
 			t.Error("it goes on after the end")
 		}
 	})
