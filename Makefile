@@ -19,9 +19,10 @@ LDFLAGS := -X main.version=$(VERSION)
 # Commands that list packages. Those with golden files have the flag -update.
 LIST_GOLDEN := go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... \
 	| awk '/\/internal\/golden( |$$)/ {print $$1}'
-# Those for the race detector start goroutines, so they import a sync package.
-LIST_CONCURRENT := go list -f '{{.ImportPath}} {{join .Imports " "}}' ./... \
-	| awk '/ (sync|golang.org\/x\/sync\/[a-z]+)( |$$)/ {print $$1}'
+# Those for the race detector start goroutines or have locks. Who only reads something
+# once (sync.OnceValue) leaves the rest to sync.
+LIST_CONCURRENT := git grep -lE '\b(errgroup|semaphore|sync)\.(Cond|Group|Map|Mutex|New|Once\>|Pool|RWMutex|WaitGroup|With)' -- '*.go' ':!*_test.go' \
+	| xargs -n1 dirname | sort -u | sed 's,^,./,'
 
 # Each fuzz target runs this long under "make long".
 FUZZTIME ?= 60s
