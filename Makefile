@@ -21,7 +21,7 @@ LIST_GOLDEN := go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTe
 	| awk '/\/internal\/golden( |$$)/ {print $$1}'
 # Those for the race detector start goroutines or have locks. Who only reads something
 # once (sync.OnceValue) leaves the rest to sync.
-LIST_CONCURRENT := git grep -lE '\b(errgroup|semaphore|sync)\.(Cond|Group|Map|Mutex|New|Once\>|Pool|RWMutex|WaitGroup|With)' -- '*.go' ':!*_test.go' \
+LIST_CONCURRENT := git grep -lE '\b(errgroup|semaphore|sync)\.(Cond|Group|Map|Mutex|New|Once\>|Pool|RWMutex|WaitGroup|With)|\batomic\.' -- '*.go' ':!*_test.go' \
 	| xargs -n1 dirname | sort -u | sed 's,^,./,'
 
 # Each fuzz target runs this long under "make long".
