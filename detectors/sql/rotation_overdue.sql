@@ -77,12 +77,18 @@ columns:
   created_at: When the key was created, UTC.
   alias_name: An alias of the key, the first by name; NULL when none is known.
 ---*/
-with seen as (           -- one row per key and inventory before the window's end, numbered per key, the newest first
+with seen as (           -- one row per key that inventories before the window's end saw
     select
-        inventory_keys.*,
-        row_number() over (partition by key_arn order by taken_at desc, run_id) as place
+        key_arn,
+        max(created_at) as created_at,
+        max(key_spec) as key_spec,
+        max(key_origin) as key_origin,
+        max(key_manager) as key_manager,
+        max_by(multi_region_type, taken_at) filter (where multi_region_type is not null) as multi_region_type,
+        bool_or(tags is not null) as tags_known
     from inventory_keys
     where taken_at < $window_end
+    group by key_arn
 ),
 made as (                -- one row per key whose creation the logs have
     select
@@ -105,13 +111,12 @@ known as (               -- one row per key of which logs or inventory tell what
         coalesce(made.key_spec, seen.key_spec) as key_spec,
         coalesce(made.key_origin, seen.key_origin) as key_origin,
         coalesce(seen.multi_region_type = 'REPLICA', made.is_replica, false) as is_replica,
-        made.key_arn is not null or seen.tags is not null as tags_known,
+        made.key_arn is not null or seen.tags_known as tags_known,
         made.key_arn is not null as is_logged,
         made.event_id,
-        made.principal_arn,
-        seen.last_rotation_at
+        made.principal_arn
     from made
-    full outer join (select * from seen where place = 1) as seen on seen.key_arn = made.key_arn
+    full outer join seen on seen.key_arn = made.key_arn
     where coalesce(seen.key_manager, '') <> 'AWS'
 ),
 intervals as (           -- one row per interval of a key up to the window's end; of an alias with the key before
@@ -147,7 +152,6 @@ held as (                -- one row per known key, with what holds at the window
         known.is_logged,
         known.event_id,
         known.principal_arn,
-        known.last_rotation_at,
         max(case when intervals.kind = 'state' then intervals.value end) as state,
         max(case when intervals.kind = 'rotation' then intervals.value end) as rotation,
         max(case when intervals.kind = 'rotation' then intervals.valid_from end) as rotation_set_at,
@@ -167,7 +171,7 @@ held as (                -- one row per known key, with what holds at the window
     left join rotation_policy as named
       on named.data_class = lower(trim(intervals.value, ' '))
      and intervals.kind = 'tag'
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
     having max(case when intervals.name like 'alias/aws/%' then 1 else 0 end) = 0
 ),
 rotated as (             -- one row per key, or set of multi-Region keys, whose rotations are known
@@ -188,6 +192,11 @@ rotated as (             -- one row per key, or set of multi-Region keys, whose 
         select key_arn, rotated_at, cast(null as varchar) as event_id
         from inventory_rotations
         where taken_at < $window_end
+        union all
+        select key_arn, last_rotation_at as rotated_at, cast(null as varchar) as event_id
+        from inventory_keys
+        where taken_at < $window_end
+          and last_rotation_at is not null
     ) as rotations
     group by 1
 ),
@@ -209,10 +218,7 @@ judged as (              -- one row per key and policy for it, with all that is 
         first_value(held.rotation_set_at) over (partition by held.unit order by held.rotation_set_at desc nulls last, held.key_arn) as rotation_set_at,
         first_value(held.rotation_event_id) over (partition by held.unit order by held.rotation_set_at desc nulls last, held.key_arn) as rotation_event_id,
         first_value(held.rotation_set_by) over (partition by held.unit order by held.rotation_set_at desc nulls last, held.key_arn) as rotation_set_by,
-        case
-            when rotated.rotated_at is null or held.last_rotation_at > rotated.rotated_at then held.last_rotation_at
-            else rotated.rotated_at
-        end as rotated_at,
+        rotated.rotated_at,
         rotated.unit is not null as rotations_known,
         case when rotated.logged_at >= rotated.rotated_at - interval '1' hour then rotated.event_id end as rotated_event_id,
         policy.rotation as asked,
@@ -233,6 +239,9 @@ overdue as (             -- one row per key that is not as its policy asks, with
         end as reason,
         case
             when asked = 'rollover' then coalesce(rolled_at, created_at) + (policy_days + $margin_days) * interval '1' day
+            -- Seen by an inventory, on a key that may be new.
+            when rotation = 'disabled' and rotation_event_id is null and created_at + $setup_days * interval '1' day > rotation_set_at
+                then created_at + $setup_days * interval '1' day
             when rotation = 'disabled' then rotation_set_at
             when rotation is null and is_logged then created_at + $setup_days * interval '1' day
             when rotated_at is not null then rotated_at + (policy_days + $margin_days) * interval '1' day

@@ -172,8 +172,8 @@ const rotationNone = "none"
 
 var rotations = []string{"automatic", "rollover", rotationNone}
 
-// maxRotationDays is the longest rotation period that KMS has.
-const maxRotationDays = 2560
+// KMS has rotation periods from minRotationDays to maxRotationDays.
+const minRotationDays, maxRotationDays = 90, 2560
 
 func validateRotationPolicy(c *Config, errs *Error) {
 	first := map[string]int{}
@@ -199,6 +199,8 @@ func validateRotationPolicy(c *Config, errs *Error) {
 			errs.add(c.place(p+".days"), "%s: days has no meaning with rotation none", p)
 		case r.Days > maxRotationDays:
 			errs.add(c.place(p+".days"), "%s.days is %d; the most is %d", p, r.Days, maxRotationDays)
+		case r.Rotation == "automatic" && r.Days > 0 && r.Days < minRotationDays:
+			errs.add(c.place(p+".days"), "%s.days is %d; KMS rotates a key automatically every %d days at its most often", p, r.Days, minRotationDays)
 		case r.Rotation != rotationNone && r.Days == 0:
 			r.Days = DefaultRotationDays
 		}
