@@ -103,7 +103,7 @@ test-clients: build ## Flight SQL with clients of others: Go, Python, JDBC (300 
 	go test -count=1 -timeout 15m -tags '$(GOTAGS) clients' ./internal/flightsql/clients
 
 .PHONY: test-inventory
-test-inventory: build ## kmstrail inventory against moto, an emulator of AWS (100 MB once; Python 3)
+test-inventory: build ## kmstrail inventory, and ingest by a queue, against moto, an emulator of AWS (100 MB once; Python 3)
 	go test -count=1 -timeout 10m -tags '$(GOTAGS) moto' ./internal/awsinventory/moto
 
 # The same sources give the same plugin: its date is that of the commit.

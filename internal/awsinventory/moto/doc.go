@@ -1,5 +1,6 @@
-// Package moto holds tests of the inventory against moto, an emulator of AWS that
-// others wrote and that speaks AWS's APIs over HTTP. They run the built program.
+// Package moto holds tests of the inventory, and of queues, against moto, an
+// emulator of AWS that others wrote and that speaks AWS's APIs over HTTP. They run
+// the built program.
 //
 //	make test-inventory
 //

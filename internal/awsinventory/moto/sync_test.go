@@ -113,6 +113,7 @@ func newUser(t *testing.T, endpoint string) *user {
 // TestSync: all of two accounts and two Regions, through throttling, interrupted
 // and gone on with, one key's policy denied.
 func TestSync(t *testing.T) {
+	t.Parallel()
 	bin := python(t)
 	moto := start(t, bin)
 	made := seed(t, bin, moto.String())
