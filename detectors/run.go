@@ -169,6 +169,7 @@ type detectorRun struct {
 	d       *Detector
 	params  string
 	inputs  inputs
+	reach   reach
 	started time.Time
 	took    time.Duration
 	days    []dayRun
@@ -211,13 +212,12 @@ func (r *detectorRun) choose(ctx context.Context) error {
 	if r.inputs, err = r.d.inputs(ctx, r.opts.Engine, r.params); err != nil {
 		return err
 	}
-	reach, err := r.d.reach(given)
-	if err != nil {
+	if r.reach, err = r.d.reach(given); err != nil {
 		return err
 	}
 	days := r.plan.inRange(r.d.ID, r.opts.Window)
 	if r.opts.Scheduled {
-		days = r.plan.dirty(r.d.ID, r.inputs, reach)
+		days = r.plan.dirty(r.d.ID, r.inputs, r.reach)
 	}
 	for _, d := range days {
 		r.days = append(r.days, dayRun{day: d})

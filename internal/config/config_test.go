@@ -57,7 +57,7 @@ func TestLoad_problems(t *testing.T) {
 		"rotation_missing":   {src: "rotation_policy:\n  - data_class: a\n", want: `kmstrail.yaml:2: rotation_policy[0] has no rotation; it is automatic, rollover or none`},
 		"rotation_unknown":   {src: "rotation_policy:\n  - rotation: automatc\n", want: `kmstrail.yaml:2: rotation_policy[0].rotation: unknown "automatc"; did you mean automatic?`},
 		"rotation_days":      {src: "rotation_policy:\n  - rotation: rollover\n    days: 3000\n", want: `kmstrail.yaml:3: rotation_policy[0].days is 3000; the most is 2560`},
-		"rotation_too_often": {src: "rotation_policy:\n  - rotation: automatic\n    days: 30\n", want: `kmstrail.yaml:3: rotation_policy[0].days is 30; KMS rotates a key automatically every 90 days at its most often`},
+		"rotation_too_often": {src: "rotation_policy:\n  - rotation: automatic\n    days: 30\n", want: `kmstrail.yaml:3: rotation_policy[0].days is 30; the shortest period of automatic rotation is 90`},
 		"rotation_none_days": {src: "rotation_policy:\n  - rotation: none\n    days: 90\n", want: `kmstrail.yaml:3: rotation_policy[0]: days has no meaning with rotation none`},
 		"rotation_twice":     {src: "rotation_policy:\n  - data_class: Public\n    rotation: none\n  - data_class: public\n    rotation: automatic\n", want: `kmstrail.yaml:4: rotation_policy[1] is for the data class "public", as rotation_policy[0] is; keep one of them`},
 		"rotation_defaults":  {src: "rotation_policy:\n  - rotation: none\n  - rotation: automatic\n", want: `kmstrail.yaml:3: rotation_policy[1] is for keys of no class that is named, as rotation_policy[0] is; keep one of them`},

@@ -200,7 +200,7 @@ func validateRotationPolicy(c *Config, errs *Error) {
 		case r.Days > maxRotationDays:
 			errs.add(c.place(p+".days"), "%s.days is %d; the most is %d", p, r.Days, maxRotationDays)
 		case r.Rotation == "automatic" && r.Days > 0 && r.Days < minRotationDays:
-			errs.add(c.place(p+".days"), "%s.days is %d; KMS rotates a key automatically every %d days at its most often", p, r.Days, minRotationDays)
+			errs.add(c.place(p+".days"), "%s.days is %d; the shortest period of automatic rotation is %d", p, r.Days, minRotationDays)
 		case r.Rotation != rotationNone && r.Days == 0:
 			r.Days = DefaultRotationDays
 		}
