@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/casestore"
@@ -312,30 +311,6 @@ func TestRun_scheduledLooksAtWhatChanged(t *testing.T) {
 	trust(t, s.store)
 	if got := s.days(s.scheduled()); got != "03 05 06 07" {
 		t.Errorf("after a new rule the run looked at the days %s", got)
-	}
-}
-
-// What an inventory says counts from the day on which it was taken, late as it
-// may be imported.
-func TestRun_scheduledLooksAtInventories(t *testing.T) {
-	s := newScene(t, "rotation_overdue")
-	s.ingest(pending)
-	s.scheduled()
-	key, taken := make([]any, len(schema.InventoryKeys.Columns)), time.Date(2026, 1, 6, 12, 0, 0, 0, time.UTC)
-	for name, v := range map[string]any{
-		"run_id": uuid.UUID{1}, "taken_at": taken, "key_arn": cttest.KeyARN(cttest.Account("main"), "us-east-1", "orders"),
-		"account_id": cttest.Account("main"), "region": "us-east-1", "key_id": "orders", "refused": []string{},
-	} {
-		key[schema.InventoryKeys.Column(name)] = v
-	}
-	configure(t, s.store, &schema.InventoryKeys, key)
-	now := s.now()
-	configure(t, s.store, &schema.InventoryRuns, []any{uuid.UUID{1}, "import", "complete", now, now, []string{}, []string{}, []string{}, []string{}, map[string]string{}})
-	if got := s.days(s.scheduled()); got != "06 07" {
-		t.Errorf("after an import the run looked at the days %s", got)
-	}
-	if got := s.days(s.scheduled()); got != "" {
-		t.Errorf("the run after that looked at the days %s", got)
 	}
 }
 

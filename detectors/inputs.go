@@ -14,30 +14,24 @@ import (
 )
 
 // inputs are hashes over what findings depend on besides the events: the
-// detector, its parameters in force, what the configuration says in the tables
-// that it reads, and the inventories that count on the day, "" when none does.
-type inputs struct{ detector, params, config, inventory string }
+// detector, its parameters in force, and what the configuration says in the
+// tables that it reads.
+type inputs struct{ detector, params, config string }
 
-func (in inputs) String() string {
-	return strings.TrimSuffix(in.detector+" "+in.params+" "+in.config+" "+in.inventory, " ")
-}
+func (in inputs) String() string { return in.detector + " " + in.params + " " + in.config }
 
 func parseInputs(text string) inputs {
 	parts := strings.Fields(text)
-	switch len(parts) {
-	case 3:
-		return inputs{detector: parts[0], params: parts[1], config: parts[2]}
-	case 4:
-		return inputs{parts[0], parts[1], parts[2], parts[3]}
+	if len(parts) != 3 {
+		return inputs{}
 	}
-	return inputs{}
+	return inputs{parts[0], parts[1], parts[2]}
 }
 
 const (
 	theDetector   = "the detector"
 	itsParameters = "its parameters"
 	theConfig     = "the configuration it reads"
-	theInventory  = "what inventories say"
 )
 
 // changed says which of the inputs differ from those of an earlier run.
@@ -51,9 +45,6 @@ func (in inputs) changed(before inputs) []string {
 	}
 	if in.config != before.config {
 		out = append(out, theConfig)
-	}
-	if in.inventory != before.inventory {
-		out = append(out, theInventory)
 	}
 	return out
 }
@@ -90,7 +81,7 @@ func (d *Detector) inputs(ctx context.Context, e Engine, params string) (inputs,
 		}
 		config = append(config, t.Name, fmt.Sprintf("%q", lines))
 	}
-	return inputs{detector: shortHash(definition), params: shortHash([]byte(params)), config: shortHash([]byte(strings.Join(config, "\n")))}, nil
+	return inputs{shortHash(definition), shortHash([]byte(params)), shortHash([]byte(strings.Join(config, "\n")))}, nil
 }
 
 // tableLines returns the rows of a small table, in an order of their own.

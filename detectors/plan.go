@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -62,15 +61,6 @@ type plan struct {
 	found map[string]map[day]bool
 	// from is the first day of which all events are kept.
 	from day
-	// inventories there are, in the order of since.
-	inventories []taken
-}
-
-// taken is an inventory. What it says counts from the first day on on which it
-// looked at something.
-type taken struct {
-	since day
-	text  string // what makes it another when it has gone on
 }
 
 func readPlan(ctx context.Context, s Store, opts *RunOptions) (*plan, error) {
@@ -78,7 +68,7 @@ func readPlan(ctx context.Context, s Store, opts *RunOptions) (*plan, error) {
 	reads := []func(context.Context, Store) error{p.readRuns, p.readFound}
 	if opts.Engine == nil {
 		opts.Engine = s
-		reads = append(reads, p.readCells, p.readEvents, p.readExpired, p.readInventories)
+		reads = append(reads, p.readCells, p.readEvents, p.readExpired)
 	} else if err := p.everyDay(opts); err != nil {
 		return nil, err
 	}
@@ -181,45 +171,6 @@ func (p *plan) readExpired(ctx context.Context, s Store) error {
 	})
 }
 
-// readInventories reads since when inventories count. A sync looks at keys after
-// it has begun; what is imported may be of any time.
-func (p *plan) readInventories(ctx context.Context, s Store) error {
-	const sql = `select cast(runs.run_id as varchar) as run_id, runs.status, coalesce(min(rows.taken_at), runs.started_at) as since
-from inventory_runs as runs
-left join (
-	select run_id, min(taken_at) as taken_at from inventory_keys where run_id in (select run_id from inventory_runs where origin = 'import') group by 1
-	union all
-	select run_id, min(taken_at) from inventory_rotations where run_id in (select run_id from inventory_runs where origin = 'import') group by 1
-	union all
-	select run_id, min(taken_at) from inventory_scopes where run_id in (select run_id from inventory_runs where origin = 'import') group by 1
-) as rows on rows.run_id = runs.run_id
-group by runs.run_id, runs.status, runs.started_at
-order by since, run_id`
-	return readRows(ctx, s, sql, nil, func(row map[string]any) error {
-		since, _ := row["since"].(time.Time)
-		p.inventories = append(p.inventories, taken{dayOf(since), text(row["run_id"]) + " " + text(row["status"])})
-		return nil
-	})
-}
-
-// inputsOn are the inputs of a detector on a day: with the inventories that
-// count then, or all where everything counts for every day.
-func (p *plan) inputsOn(d day, in inputs, r reach) inputs {
-	if !r.inventories {
-		return in
-	}
-	var texts []string
-	for _, t := range p.inventories {
-		if r.always || t.since <= d {
-			texts = append(texts, t.text)
-		}
-	}
-	if len(texts) > 0 {
-		in.inventory = shortHash([]byte(strings.Join(texts, "\n")))
-	}
-	return in
-}
-
 // inRange returns the days of a window on which there is something to look at.
 func (p *plan) inRange(id string, w Window) []day {
 	var out []day
@@ -249,7 +200,7 @@ func (p *plan) dirty(id string, in inputs, r reach) []day {
 			newest = p.commit
 		}
 		last, ran := p.runs[id][d]
-		known := ran && last.inputs == p.inputsOn(d, in, r) && last.commit >= p.oldest-1
+		known := ran && last.inputs == in && last.commit >= p.oldest-1
 		if d >= p.from && (!known || newest > last.commit) {
 			out = append(out, d)
 		}

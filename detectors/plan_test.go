@@ -21,7 +21,7 @@ func TestWholeDays(t *testing.T) {
 }
 
 func TestDirty(t *testing.T) {
-	in := inputs{detector: "d", params: "p", config: "c"}
+	in := inputs{"d", "p", "c"}
 	// Five days ran at commit 10; day 6 never did; day 3 is without events now.
 	base := func() *plan {
 		p := &plan{commit: 10, oldest: 1, events: map[day]bool{1: true, 2: true, 4: true, 5: true, 6: true}, cells: map[day]cell{}, runs: map[string]map[day]lastRun{"d": {}}, found: map[string]map[day]bool{"d": {3: true}}, from: -100}
@@ -45,12 +45,9 @@ func TestDirty(t *testing.T) {
 		{"a late change, of no matter to this detector", func(p *plan) { p.cells[2] = cell{11, 11} }, in, reach{}, []day{2, 6}},
 		{"looking back", func(p *plan) { p.cells[2] = cell{commit: 11} }, in, reach{days: 2}, []day{2, 3, 4, 6}},
 		{"everything matters", func(p *plan) { p.cells[6], p.commit = cell{commit: 11}, 11 }, in, reach{always: true}, []day{1, 2, 3, 4, 5, 6}},
-		{"other inputs", func(*plan) {}, inputs{detector: "d", params: "p", config: "other"}, reach{}, []day{1, 2, 3, 4, 5, 6}},
+		{"other inputs", func(*plan) {}, inputs{"d", "p", "other"}, reach{}, []day{1, 2, 3, 4, 5, 6}},
 		{"what changed is forgotten", func(p *plan) { p.oldest = 12 }, in, reach{}, []day{1, 2, 3, 4, 5, 6}},
 		{"nothing is forgotten", func(p *plan) { p.oldest = 11 }, in, reach{}, []day{6}},
-		{"an inventory", func(p *plan) { p.inventories = []taken{{4, "a"}} }, in, reach{inventories: true}, []day{4, 5, 6}},
-		{"an inventory, of no matter to this detector", func(p *plan) { p.inventories = []taken{{4, "a"}} }, in, reach{}, []day{6}},
-		{"an inventory, where everything matters", func(p *plan) { p.inventories, p.commit = []taken{{4, "a"}}, 10 }, in, reach{inventories: true, always: true}, []day{1, 2, 3, 4, 5, 6}},
 		{"expired days", func(p *plan) { p.cells[2], p.from = cell{11, 11}, 4 }, in, reach{later: true}, []day{4, 5, 6}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -82,18 +79,8 @@ func TestReach(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := d.reach(map[string]string{"baseline_days": map[bool]string{true: "30", false: "0"}[c.want.days == 30]})
-		got.inventories = false // that views read them is their own affair
 		if err != nil || got != c.want {
 			t.Errorf("%s: got %+v, %v, want %+v", c.sql, got, err, c.want)
-		}
-	}
-	for sql, want := range map[string]bool{"select 1 from kms_calls": false, "select 1 from inventory_rotations": true} {
-		d, err := Parse("x.sql", []byte(header+sql))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := d.reach(map[string]string{"baseline_days": "0"}); err != nil || got.inventories != want {
-			t.Errorf("%s: reads inventories: %v, %v", sql, got.inventories, err)
 		}
 	}
 	rate, err := Parse("x.sql", []byte(header+"select 1 from request_rate"))

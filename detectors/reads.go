@@ -31,8 +31,6 @@ type reach struct {
 	// later is true when changes of keys, grants and tags matter to all later
 	// days, always when everything matters to every day.
 	later, always bool
-	// inventories is true when it reads what inventories say.
-	inventories bool
 }
 
 // reach follows from the tables that the query reads.
@@ -50,7 +48,6 @@ func (d *Detector) reach(given map[string]string) (reach, error) {
 	tables := d.reads()
 	r.later = slices.ContainsFunc(stateTables, func(name string) bool { return tables[name] })
 	r.always = slices.ContainsFunc(timelessTables, func(name string) bool { return tables[name] })
-	r.inventories = slices.ContainsFunc(schema.InventoryTables(), func(t *schema.Table) bool { return tables[t.Name] })
 	return r, nil
 }
 

@@ -169,7 +169,6 @@ type detectorRun struct {
 	d       *Detector
 	params  string
 	inputs  inputs
-	reach   reach
 	started time.Time
 	took    time.Duration
 	days    []dayRun
@@ -212,12 +211,13 @@ func (r *detectorRun) choose(ctx context.Context) error {
 	if r.inputs, err = r.d.inputs(ctx, r.opts.Engine, r.params); err != nil {
 		return err
 	}
-	if r.reach, err = r.d.reach(given); err != nil {
+	reach, err := r.d.reach(given)
+	if err != nil {
 		return err
 	}
 	days := r.plan.inRange(r.d.ID, r.opts.Window)
 	if r.opts.Scheduled {
-		days = r.plan.dirty(r.d.ID, r.inputs, r.reach)
+		days = r.plan.dirty(r.d.ID, r.inputs, reach)
 	}
 	for _, d := range days {
 		r.days = append(r.days, dayRun{day: d})

@@ -223,7 +223,7 @@ func (c *change) writeRuns() error {
 		}
 		rows = append(rows, []any{
 			c.runID, c.d.ID, c.d.Version, w.Start, w.End, c.params, d.started, d.took.Milliseconds(),
-			len(d.findings), c.plan.commit, c.plan.inputsOn(d.day, c.inputs, c.reach).String(), failed,
+			len(d.findings), c.plan.commit, c.inputs.String(), failed,
 		})
 	}
 	return put(c.replace, &schema.DetectorRuns, "", nil, rows)

@@ -14,15 +14,14 @@ import (
 func (c *change) whyWithdrawn(f *Finding) (string, error) {
 	days := c.lost[f.FindingID]
 	slices.Sort(days)
-	on := days[0]
-	before := c.plan.runs[c.d.ID][on]
+	before := c.plan.runs[c.d.ID][days[0]]
 	for _, d := range days {
 		if last := c.plan.runs[c.d.ID][d]; last.commit < before.commit {
-			on, before = d, last
+			before = last
 		}
 	}
 	var reasons []string
-	if changed := c.inputChanges(on, before); len(changed) > 0 {
+	if changed := c.inputChanges(before); len(changed) > 0 {
 		reasons = append(reasons, strings.Join(changed, " and ")+" changed")
 	}
 	late, err := c.lateChanges(f, before.commit)
@@ -41,13 +40,13 @@ func (c *change) whyWithdrawn(f *Finding) (string, error) {
 	return "No event supports it any more: " + strings.Join(reasons, "; ") + ".", nil
 }
 
-// inputChanges says what changed since a run over a day.
-func (c *change) inputChanges(on day, before lastRun) []string {
+// inputChanges says what changed since a run.
+func (c *change) inputChanges(before lastRun) []string {
 	if before.inputs == (inputs{}) {
 		return nil // no run is recorded
 	}
 	var out []string
-	for _, what := range c.plan.inputsOn(on, c.inputs, c.reach).changed(before.inputs) {
+	for _, what := range c.inputs.changed(before.inputs) {
 		switch {
 		case what == theDetector && before.version != c.d.Version:
 			what += fmt.Sprintf(" (version %d, was %d)", c.d.Version, before.version)

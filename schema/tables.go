@@ -186,7 +186,7 @@ var DetectorRuns = Table{
 		{Name: "duration_ms", Type: Bigint, NotNull: true, Doc: "How long it took, in milliseconds."},
 		{Name: "finding_count", Type: Bigint, NotNull: true, Doc: "Findings it returned."},
 		{Name: "commit_id", Type: Bigint, Doc: "changed_cells.commit_id of the last commit that the run saw."},
-		{Name: "inputs", Type: Varchar, Doc: "Hashes over what its findings depend on besides the events: detector, parameters, tables of the configuration and inventories it reads. With other ones a window is run again."},
+		{Name: "inputs", Type: Varchar, Doc: "Hashes over what its findings depend on besides the events: detector, parameters, tables of the configuration it reads. With other ones a window is run again."},
 		{Name: "error", Type: Varchar, Doc: "Why it failed; NULL when it succeeded."},
 	},
 }
