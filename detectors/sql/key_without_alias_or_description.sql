@@ -104,24 +104,18 @@ described as (           -- keys that have a description by then
     group by made.key_arn
     having max_by(records.is_described, records.event_time) filter (where records.is_described is not null)
 ),
-named as (               -- keys that have an alias by then
-    select made.key_arn
+known as (               -- one row per key with an alias or a state by then
+    select
+        made.key_arn,
+        bool_or(key_timeline.kind = 'alias') as is_named,
+        bool_or(key_timeline.kind = 'state' and key_timeline.value in ('PendingDeletion', 'PendingReplicaDeletion', 'Deleted')) as is_ending
     from made
     join key_timeline
       on key_timeline.key_arn = made.key_arn
-     and key_timeline.kind = 'alias'
+     and key_timeline.kind in ('alias', 'state')
      and to_unixtime(key_timeline.valid_from) <= made.due
      and (key_timeline.valid_to is null or to_unixtime(key_timeline.valid_to) > made.due)
-),
-ending as (              -- keys that are on their way to deletion by then
-    select made.key_arn
-    from made
-    join key_timeline
-      on key_timeline.key_arn = made.key_arn
-     and key_timeline.kind = 'state'
-     and key_timeline.value in ('PendingDeletion', 'PendingReplicaDeletion', 'Deleted')
-     and to_unixtime(key_timeline.valid_from) <= made.due
-     and (key_timeline.valid_to is null or to_unixtime(key_timeline.valid_to) > made.due)
+    group by made.key_arn
 ),
 listed as (              -- one row per key that an inventory of the window lists, the last one first
     select
@@ -158,9 +152,10 @@ lacking as (             -- one row per key, thing that it lacks, and how that i
         asked.thing
     from made
     cross join asked
-    where made.key_arn not in (select key_arn from ending)
+    left join known on known.key_arn = made.key_arn
+    where not coalesce(known.is_ending, false)
       and case asked.thing
-          when 'alias' then made.key_arn not in (select key_arn from named)
+          when 'alias' then not coalesce(known.is_named, false)
           else made.key_arn not in (select key_arn from described)
       end
     union all
