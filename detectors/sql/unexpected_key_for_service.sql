@@ -118,112 +118,81 @@ parts as (               -- one row per key, account, service, class, caller, op
     left join classes on classes.event_id = calls.event_id
     group by 1, 2, 3, 4, 5, 6, 7, 8
 ),
-uses as (                -- one row per key, account, service and class
-    select
-        use_group,
-        key_arn,
-        account_id,
-        service,
-        data_class,
-        case when count(*) = count(principal_arn) and min(principal_arn) = max(principal_arn) then max(principal_arn) end as principal_arn,
-        cast(sum(call_count) as bigint) as call_count,
-        min(first_seen) as first_seen,
-        max(last_seen) as last_seen,
-        array_agg(distinct event_name order by event_name) as operations
+numbered as (            -- the same, numbered per finding
+    select parts.*, row_number() over (partition by use_group order by first_seen, event_id) as n
     from parts
-    group by use_group, key_arn, account_id, service, data_class
 ),
-rules as (               -- one row per use and rule whose conditions it meets, those that name most first
+facts as (               -- one row per alias of a key, and one per key that was made within the logs
+    select key_arn, name as alias_name, valid_from, valid_to
+    from key_timeline
+    where kind = 'alias'
+    union all
+    select key_arn, cast(null as varchar) as alias_name, event_time as valid_from, cast(null as timestamp) as valid_to
+    from key_change_records
+    where event_name in ('CreateKey', 'ReplicateKey')
+      and key_arn is not null
+),
+ruled as (               -- one row per part, rule whose conditions it meets, and fact about its key; the rules that name most have place 1
     select
-        uses.use_group,
-        expected_keys.key_arn,
-        replace(replace(expected_keys.alias_pattern, '<service>', lower(uses.service)), '<dataclass>', coalesce(uses.data_class, '%')) as alias_pattern,
+        numbered.*,
+        facts.key_arn is not null or numbered.alias_name is not null as is_known,
+        coalesce(facts.alias_name, numbered.alias_name) as key_alias,
+        expected_keys.key_arn as expected_key_arn,
+        replace(replace(expected_keys.alias_pattern, '<service>', lower(numbered.service)), '<dataclass>', coalesce(numbered.data_class, '%')) as expected_alias,
         rank() over (
-            partition by uses.use_group
+            partition by numbered.use_group
             order by
                 case when expected_keys.data_class is null then 4 else 0 end
                 + case when expected_keys.account_id is null then 2 else 0 end
                 + case when expected_keys.service is null then 1 else 0 end
-        ) as place
-    from uses
+        ) as place,
+        row_number() over (
+            partition by numbered.use_group, numbered.n
+            order by
+                case when expected_keys.data_class is null then 4 else 0 end
+                + case when expected_keys.account_id is null then 2 else 0 end
+                + case when expected_keys.service is null then 1 else 0 end,
+                expected_keys.rule_id, facts.valid_from, facts.alias_name
+        ) as copy_number
+    from numbered
     join expected_keys
-      on (expected_keys.service is null or expected_keys.service = uses.service)
-     and (expected_keys.account_id is null or expected_keys.account_id = uses.account_id)
-     and (expected_keys.data_class is null or expected_keys.data_class = uses.data_class)
+      on (expected_keys.service is null or expected_keys.service = numbered.service)
+     and (expected_keys.account_id is null or expected_keys.account_id = numbered.account_id)
+     and (expected_keys.data_class is null or expected_keys.data_class = numbered.data_class)
+    left join facts
+      on facts.key_arn = numbered.key_arn
+     and facts.valid_from <= numbered.last_seen
+     and (facts.valid_to is null or facts.valid_to > numbered.first_seen)
 ),
-expected as (            -- one row per use: what is expected
+judged as (              -- the same of the rules that count, with whether the key is one that is expected
     select
-        use_group,
-        bool_and(key_arn is not null) as by_key,
-        array_agg(distinct coalesce(key_arn, replace(alias_pattern, '%', '*')) order by coalesce(key_arn, replace(alias_pattern, '%', '*'))) as expected
-    from rules
+        ruled.*,
+        coalesce(
+            key_arn = expected_key_arn
+            or lower(key_alias) like expected_alias
+            or lower(alias_name) like expected_alias,
+            false
+        ) as is_expected
+    from ruled
     where place = 1
-    group by use_group
-),
-names as (               -- one row per use and alias of its key
-    select uses.use_group, aliases.name as alias_name
-    from uses
-    join key_timeline as aliases
-      on aliases.kind = 'alias'
-     and aliases.key_arn = uses.key_arn
-     and aliases.valid_from <= uses.last_seen
-     and (aliases.valid_to is null or aliases.valid_to > uses.first_seen)
-    union
-    select use_group, alias_name
-    from parts
-    where alias_name is not null
-),
-named as (               -- one row per use whose key has an alias
-    select use_group, array_agg(alias_name order by alias_name) as aliases
-    from names
-    group by use_group
-),
-fitting as (             -- uses of a key that is expected
-    select uses.use_group
-    from uses
-    join rules
-      on rules.use_group = uses.use_group
-     and rules.key_arn = uses.key_arn
-    where rules.place = 1
-    union
-    select names.use_group
-    from names
-    join rules
-      on rules.use_group = names.use_group
-     and lower(names.alias_name) like rules.alias_pattern
-    where rules.place = 1
-),
-evidence as (            -- one row per use: an event of each caller and operation
-    select use_group, array_agg(event_id order by n) filter (where n <= 20) as event_ids
-    from (
-        select use_group, event_id, row_number() over (partition by use_group order by first_seen, event_id) as n
-        from parts
-    ) as numbered
-    group by use_group
 )
 select
-    uses.account_id,
-    split_part(uses.key_arn, ':', 4) as region,
-    uses.key_arn,
-    uses.principal_arn,
-    uses.first_seen,
-    uses.last_seen,
-    uses.call_count as event_count,
-    evidence.event_ids,
-    uses.service,
-    uses.data_class,
-    expected.expected,
-    named.aliases,
-    uses.operations
-from uses
-join expected on expected.use_group = uses.use_group
-join evidence on evidence.use_group = uses.use_group
-left join named on named.use_group = uses.use_group
-where uses.use_group not in (select use_group from fitting)
-  -- A key that is not known to have another alias may have the one that is expected.
-  and (
-      expected.by_key
-      or named.use_group is not null
-      or uses.key_arn in (select key_arn from key_change_records where event_name in ('CreateKey', 'ReplicateKey') and key_arn is not null)
-  )
-order by uses.use_group
+    account_id,
+    split_part(key_arn, ':', 4) as region,
+    key_arn,
+    case when count(*) = count(principal_arn) and min(principal_arn) = max(principal_arn) then max(principal_arn) end as principal_arn,
+    min(first_seen) as first_seen,
+    max(last_seen) as last_seen,
+    cast(sum(case when copy_number = 1 then call_count end) as bigint) as event_count,
+    array_agg(event_id order by n) filter (where copy_number = 1 and n <= 20) as event_ids,
+    service,
+    data_class,
+    array_agg(distinct coalesce(expected_key_arn, replace(expected_alias, '%', '*')) order by coalesce(expected_key_arn, replace(expected_alias, '%', '*'))) as expected,
+    array_agg(distinct key_alias order by key_alias) filter (where key_alias is not null) as aliases,
+    array_agg(distinct event_name order by event_name) as operations
+from judged
+group by use_group, account_id, key_arn, service, data_class
+-- A key that is not known to have another alias may have the one that is expected.
+having not bool_or(is_expected)
+   and (bool_or(is_known) or bool_and(expected_key_arn is not null))
+order by use_group
