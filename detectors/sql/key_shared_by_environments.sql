@@ -77,7 +77,7 @@ with uses as (           -- one row per key and caller, by the records of the ke
       and exists (select 1 from environments)
     group by 1, 2, 3, 4
 ),
-roles as (               -- one row per role and tag in the last inventory that has it
+roles as (               -- one row per role and tag in the last inventory until then that has it
     select listed.role_arn, lower(entries.tag_key) as tag_key, lower(element_at(listed.tags, entries.tag_key)) as tag_value
     from (
         select
@@ -86,6 +86,7 @@ roles as (               -- one row per role and tag in the last inventory that 
             map_keys(tags) as tag_keys,
             row_number() over (partition by role_arn order by taken_at desc, run_id) as n
         from inventory_roles
+        where taken_at < $window_end
     ) as listed
     cross join unnest(listed.tag_keys) as entries (tag_key)
     where listed.n = 1

@@ -59,6 +59,7 @@ type State struct {
 	InventoryScopes    []map[string]any `yaml:"inventory_scopes"`
 	InventoryKeys      []map[string]any `yaml:"inventory_keys"`
 	InventoryRotations []map[string]any `yaml:"inventory_rotations"`
+	InventoryRoles     []map[string]any `yaml:"inventory_roles"`
 }
 
 // Fires reports whether rows are wanted, by the case's name.

@@ -77,6 +77,7 @@ func (c *Case) loadState(ctx context.Context, s Store) error {
 		{&schema.InventoryScopes, c.State.InventoryScopes},
 		{&schema.InventoryKeys, c.State.InventoryKeys},
 		{&schema.InventoryRotations, c.State.InventoryRotations},
+		{&schema.InventoryRoles, c.State.InventoryRoles},
 	} {
 		if t.rows == nil {
 			continue

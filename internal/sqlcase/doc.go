@@ -26,8 +26,8 @@
 //	              key_standards, expected_keys and environments, and
 //	              self_principals
 //	state         YAML: rows of detector_runs, findings, finding_windows,
-//	              changed_cells, inventory_scopes, inventory_keys and
-//	              inventory_rotations, which take the place of what the ingest
+//	              changed_cells, inventory_scopes, inventory_keys,
+//	              inventory_rotations and inventory_roles, which take the place of what the ingest
 //	              wrote; ids are names
 //	want.csv      the columns to compare, and the rows in order; {key/alpha},
 //	              {role/app} and the like stand for ARNs. Without it, or with
