@@ -160,6 +160,11 @@ func (p *poller) open(ctx context.Context) error {
 	if !p.oldest.IsZero() {
 		return nil
 	}
+	defer func() {
+		if !p.oldest.IsZero() {
+			p.w.tellOpened()
+		}
+	}()
 	_, newest, err := p.w.work.Deliveries(ctx, p.source.Name())
 	if err != nil {
 		return err

@@ -33,8 +33,16 @@ type queueReader struct {
 	state Queue // guarded by w.mu
 }
 
-// run reads until ctx ends.
+// run reads until ctx ends. It begins when the first poll knows how far back it
+// goes: that depends on what the store has, and a queue brings the newest first.
 func (q *queueReader) run(ctx context.Context) {
+	if q.w.poll != nil {
+		select {
+		case <-q.w.opened:
+		case <-ctx.Done():
+			return
+		}
+	}
 	for failures := 0; q.w.gate.wait(ctx); {
 		guarded, end := q.w.gate.guard(ctx)
 		start := q.w.now()

@@ -6,13 +6,23 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/kmstrail/kmstrail/ingest"
 )
 
 // TestQueue: reading that ends with an error is begun again, at least once a
 // minute; while the disk is full it is not; state tells of it.
 func TestQueue(t *testing.T) {
 	at(t, "2026-06-10 12:00", func(t *testing.T) {
-		opts := options(t, newBucket())
+		b := newBucket()
+		opts := options(t, b)
+		var opening atomic.Int64
+		opts.Source = func(context.Context) (ingest.Source, error) {
+			if opening.Add(1) == 1 {
+				return nil, errors.New("no credentials")
+			}
+			return b, nil
+		}
 		var fails atomic.Bool
 		var begun, running atomic.Int64
 		var free atomic.Uint64
@@ -20,6 +30,9 @@ func TestQueue(t *testing.T) {
 		free.Store(100e9)
 		events := make(chan QueueEvents, 1)
 		opts.Queue = func(ctx context.Context, e QueueEvents) error {
+			if opening.Load() < 2 {
+				t.Error("the queue is read before it is known how far back the first poll goes")
+			}
 			begun.Add(1)
 			if fails.Load() {
 				return errors.New("no\nnetwork")
@@ -35,8 +48,8 @@ func TestQueue(t *testing.T) {
 		}
 		opts.FreeSpace = func(string) (uint64, error) { return free.Load(), nil }
 		w, stop := start(t, opts)
-		pass(5*time.Minute + time.Second)
-		if s, n := w.State().Queue, begun.Load(); s.Error != "no; network" || s.FailingSince == nil || !s.FailingSince.Equal(date("2026-06-10 12:00")) || n < 9 || n > 12 {
+		pass(6*time.Minute + time.Second)
+		if s, n := w.State().Queue, begun.Load(); s.Error != "no; network" || s.FailingSince == nil || !s.FailingSince.Equal(date("2026-06-10 12:01")) || n < 9 || n > 12 {
 			t.Errorf("begun %d times, %+v", n, s)
 		}
 		fails.Store(false)

@@ -145,6 +145,9 @@ type Watch struct {
 	// polled is closed when the first poll has seen all there is.
 	polled     chan struct{}
 	tellPolled func()
+	// opened is closed when the first poll knows how far back it goes.
+	opened     chan struct{}
+	tellOpened func()
 
 	mu       sync.Mutex // guards what follows, and the states of poller and tasks
 	kept     kept
@@ -174,6 +177,8 @@ func New(opts Options) (*Watch, error) {
 	w.asked = requests{w: w, all: opts.Requests}
 	w.polled = make(chan struct{})
 	w.tellPolled = sync.OnceFunc(func() { close(w.polled) })
+	w.opened = make(chan struct{})
+	w.tellOpened = sync.OnceFunc(func() { close(w.opened) })
 	minFree, err := config.ParseSize(opts.Config.Server.MinFree)
 	if err != nil {
 		return nil, fmt.Errorf("server.min_free: %w", err)
