@@ -54,6 +54,9 @@ func TestLoad_problems(t *testing.T) {
 		"bad_key_arn":        {src: "trust:\n  - account: \"111122223333\"\n    key: alias/x\n", want: `kmstrail.yaml:3: trust[0].key: "alias/x" is not a key ARN; it looks like arn:aws:kms:REGION:ACCOUNT:key/ID`},
 		"trust_everything":   {src: "trust:\n  - account: \"*\"\n", want: `kmstrail.yaml:2: trust[0] trusts every account with every key; add key, alias or tag_key`},
 		"comparison":         {src: "context_rules:\n  - context_key: a\n    comparison: equals\n", want: `kmstrail.yaml:3: context_rules[0].comparison: unknown "equals"; did you mean equal?`},
+		"queue_bucket":       {src: "queue:\n  buckets: [my-logs]\n", want: `kmstrail.yaml:2: queue.buckets[0]: "my-logs" is not a bucket; write s3://BUCKET or s3://BUCKET/PREFIX`},
+		"queue_visibility":   {src: "queue:\n  visibility: 5s\n", want: `kmstrail.yaml:2: queue.visibility is 5s; it must be between 10s and 12h`},
+		"queue_receivers":    {src: "queue:\n  receivers: 0\n", want: `kmstrail.yaml:2: queue.receivers is 0; it must be between 1 and 64`},
 		"rotation_missing":   {src: "rotation_policy:\n  - data_class: a\n", want: `kmstrail.yaml:2: rotation_policy[0] has no rotation; it is automatic, rollover or none`},
 		"rotation_unknown":   {src: "rotation_policy:\n  - rotation: automatc\n", want: `kmstrail.yaml:2: rotation_policy[0].rotation: unknown "automatc"; did you mean automatic?`},
 		"rotation_days":      {src: "rotation_policy:\n  - rotation: rollover\n    days: 3000\n", want: `kmstrail.yaml:3: rotation_policy[0].days is 3000; the most is 2560`},
@@ -98,6 +101,16 @@ func TestLoad_account_ids_keep_leading_zeros(t *testing.T) {
 		}
 		if c.Accounts[want] != "zero" {
 			t.Errorf("%s as a key was read as %v", written, c.Accounts)
+		}
+	}
+}
+
+// TestLoad_queue: behind a queue polls are rarer, unless they are set.
+func TestLoad_queue(t *testing.T) {
+	const queue = "queue:\n  url: https://sqs.eu-central-1.amazonaws.com/111122223333/trail\n"
+	for src, want := range map[string]time.Duration{"db: x\n": time.Minute, queue: 15 * time.Minute, queue + "server:\n  poll: 1m\n": time.Minute} {
+		if c, problems := load(t, src, nil); problems != "" || c.Server.Poll != want {
+			t.Errorf("%q: polls every %s, want %s; %s", src, c.Server.Poll, want, problems)
 		}
 	}
 }
