@@ -3,13 +3,13 @@ id: untagged_key_created
 title: A key was made without the tags it needs
 severity: low
 status: stable
-version: 1
+version: 2
 description: |
   Somebody made a KMS key and did not give it any tag, or not all that the
   parameter required_tags names. What counts is the request itself: tags that
   come later make no difference, since nobody knows whose the key is until then.
-  Keys that an AWS service makes are left out. One finding per account, Region
-  and caller.
+  Keys that an AWS service makes for itself are left out, those of CloudFormation
+  stacks are not. One finding per account, Region and caller.
 why:
   text: |
     Tags say who owns a key, what class of data it is for and in which
@@ -28,7 +28,7 @@ remedy: |
 blind_spots:
   - Keys made before the logs begin.
   - Tags that are removed later; the query key_timeline shows them.
-  - Description and alias are not looked at; a description is in the remainder of the record, an alias is a call of its own.
+  - Description and alias are not looked at; key_without_alias_or_description does that.
 false_positives:
   - Infrastructure code that tags in a call of its own.
   - Keys for a test.
@@ -58,7 +58,7 @@ with made as (           -- one row per key
       and event_name = 'CreateKey'
       and error_code is null
       and key_arn is not null
-      and service is null
+      and (service is null or service = 'cloudformation')
       and actor_kind <> 'aws_service'
       and record_copy <> 'network'
 ),
