@@ -28,7 +28,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 var (
 	detectOne   = operate.DetectRequest{Detectors: []string{"cross_account_decrypt"}}
