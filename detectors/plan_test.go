@@ -69,6 +69,8 @@ func TestReach(t *testing.T) {
 		{"select 1 from kms_calls join Key_Timeline as t on t.key_arn = kms_calls.key_arn", reach{days: 3, later: true}},
 		{`select 1 from kms_events, "grants"`, reach{days: 3, later: true}},
 		{"select 1 from main.resource_tags", reach{days: 3, later: true}},
+		{"select 1 from inventory_rotations", reach{days: 3, later: true}},
+		{"select 1 from key_inventory", reach{days: 3, later: true, always: true}},
 		{"select 1 from keys", reach{days: 3, later: true, always: true}},
 		// A name that is no table: keys of a map.
 		{"select keys.k from kms_calls cross join unnest(map_keys(encryption_context)) as keys (k)", reach{days: 3}},

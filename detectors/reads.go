@@ -10,12 +10,22 @@ import (
 )
 
 // stateTables say what holds over time: a change that arrives late can alter
-// what they say of every later moment.
-var stateTables = []string{"key_timeline", "key_changes", "key_change_records", "key_setting_records", "grants", "resource_tags"}
+// what they say of every later moment, and so does an inventory.
+var stateTables = append([]string{
+	"key_timeline", "key_timeline_logged", "key_changes", "key_change_records", "key_setting_records", "grants", "resource_tags",
+}, inventoryTables()...)
+
+func inventoryTables() []string {
+	var names []string
+	for _, t := range schema.InventoryTables() {
+		names = append(names, t.Name)
+	}
+	return names
+}
 
 // timelessTables say what holds now: whatever arrives can alter what they say,
 // of whatever day it is.
-var timelessTables = []string{"keys", "key_use"}
+var timelessTables = []string{"keys", "key_names", "key_use", "key_inventory"}
 
 // configTables are those that come from the configuration.
 var configTables = []*schema.Table{

@@ -116,15 +116,17 @@ order by 2 desc, 1`
 func (c *change) lateRecords(days []day, commit int64) (string, error) {
 	const sql = `select
 	cast(coalesce(sum(case when hour >= ? then event_count end), 0) as bigint) as of_days,
-	cast(coalesce(sum(case when hour < ? then change_count end), 0) as bigint) as of_before
+	cast(coalesce(sum(case when hour < ? and event_count > 0 then change_count end), 0) as bigint) as of_before,
+	count(case when event_count = 0 then 1 end) as of_inventories
 from changed_cells
 where commit_id > ?
   and hour < ?`
 	first, end := days[0].start(), (days[len(days)-1] + 1).start()
-	var ofDays, before int64
+	var ofDays, before, inventories int64
 	err := reading(c.read, sql, []any{first, first, commit, end}, func(row map[string]any) error {
 		ofDays, _ = row["of_days"].(int64)
 		before, _ = row["of_before"].(int64)
+		inventories, _ = row["of_inventories"].(int64)
 		return nil
 	})
 	if err != nil {
@@ -139,6 +141,8 @@ where commit_id > ?
 		return fmt.Sprintf("records of %s arrived later or were replaced (%d)", on, ofDays), nil
 	case before > 0:
 		return fmt.Sprintf("records from before %s that change keys, grants or tags arrived later (%d)", first.Format(time.DateOnly), before), nil
+	case inventories > 0:
+		return "an inventory says otherwise", nil
 	}
 	return "", nil
 }

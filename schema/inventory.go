@@ -33,6 +33,7 @@ var InventoryScopes = Table{
 		{Name: "account_id", Type: Varchar, NotNull: true, Doc: "Account."},
 		{Name: "region", Type: Varchar, NotNull: true, Doc: "Region."},
 		{Name: "key_count", Type: Bigint, NotNull: true, Doc: "Keys that were listed, AWS managed ones included."},
+		{Name: "gone_keys", Type: StringSet, Doc: "Keys (ARNs) that logs or an earlier inventory knew in a state, and the list does not have any more: they were deleted. Each is told of once; filled in when the list is stored."},
 	},
 }
 

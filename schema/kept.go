@@ -53,6 +53,12 @@ func (v *View) TimeColumn() string {
 	return v.Columns[0].Name
 }
 
+// IsTable reports whether the store keeps the rows themselves, so that nothing
+// has to be put together.
+func (v *View) IsTable() bool {
+	return v.Kept != nil && (v.Kept.Kind == KeptRows || v.Kept.Kind == KeptNewest)
+}
+
 // bySecond says of rollups that are too fine to be settled by their own unit:
 // the rows of a second are appended to the sums as they come, and stay apart.
 func (v *View) bySecond() bool { return v.Kept.By == "second" }
@@ -66,7 +72,7 @@ func (v *View) ReadSQL() string {
 		return v.own
 	case v.Kept == nil:
 		return v.SQL
-	case v.Kept.Kind == KeptRows:
+	case v.IsTable():
 		return ""
 	case v.Kept.Kind == KeptRollup && v.bySecond():
 		return v.MergeSQL("(" + v.selectFrom(v.Table().Name) + "\nunion all\n" + v.selectFrom(v.Parts().Name) + ") as parts")
@@ -74,6 +80,10 @@ func (v *View) ReadSQL() string {
 	return v.selectFrom(v.Table().Name+" anti join "+v.freshBuckets("")+" using ("+v.TimeColumn()+")") +
 		"\nunion all\n" + v.selectFrom("(\n"+v.FreshSQL("")+"\n) as fresh")
 }
+
+// PlainSQL returns the query to answer with in a store without any inventory; ""
+// when that is no other.
+func (v *View) PlainSQL() string { return v.plain }
 
 // freshBuckets is a relation of the units that have parts. parts is a relation
 // to take instead of the table of parts, or "".

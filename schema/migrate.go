@@ -122,7 +122,7 @@ func LayoutHash() string {
 
 // hash is a hash over what v is and how it is kept.
 func (v *View) hash() string {
-	text := v.SQL + v.own
+	text := v.SQL + v.own + v.plain
 	if v.Kept != nil {
 		for _, t := range v.KeptTables() {
 			text += t.CreateSQL() + ";\n"

@@ -13,7 +13,7 @@ var layouts = map[int]string{
 	1: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	2: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	3: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
-	4: "9b01eb24b45fb4842366fd6f4fc48a963d89d2955668962ec6cf2adf09b7e641",
+	4: "396c9985a97bfd5e6a9799d1faf15f865525f448afb11a9ddda62a2d9ac7a124",
 }
 
 func TestVersionNamesTheTables(t *testing.T) {

@@ -88,15 +88,15 @@ var Corrections = Table{
 // again at what is new, however old it is.
 var ChangedCells = Table{
 	Name: "changed_cells",
-	Doc:  "One row per commit and account, Region and hour of events in which it added, replaced or removed records.",
+	Doc:  "One row per commit and account, Region and hour of events in which it added, replaced or removed records, or which an inventory that it added is about.",
 	Columns: []Column{
 		{Name: "commit_id", Type: Bigint, NotNull: true, Doc: "Number of the commit; it rises."},
 		{Name: "committed_at", Type: Timestamp, NotNull: true, Doc: "When, UTC."},
 		{Name: "account_id", Type: Varchar, Doc: "Account in whose trail the records were delivered; NULL when they do not tell."},
 		{Name: "region", Type: Varchar, NotNull: true, Doc: "Region of the records."},
 		{Name: "hour", Type: Timestamp, NotNull: true, Doc: "Hour of the events, UTC."},
-		{Name: "event_count", Type: Bigint, NotNull: true, Doc: "KMS records and related records that were added, replaced or removed."},
-		{Name: "change_count", Type: Bigint, NotNull: true, Doc: "Those of them that change keys, aliases, grants or tags and so can change what holds for later events."},
+		{Name: "event_count", Type: Bigint, NotNull: true, Doc: "KMS records and related records that were added, replaced or removed; 0 for an inventory."},
+		{Name: "change_count", Type: Bigint, NotNull: true, Doc: "Those of them that change keys, aliases, grants or tags and so can change what holds for later events; for an inventory its rows."},
 	},
 }
 

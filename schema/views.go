@@ -22,6 +22,9 @@ type View struct {
 	SQL string
 	// own is the same query as DuckDB answers it best, "" where that is SQL.
 	own string
+	// plain is what it comes to in a store without any inventory, "" where that
+	// is no different.
+	plain string
 	// Kept says how the store keeps its rows; nil when it computes them each
 	// time they are asked for.
 	Kept *Kept
@@ -34,7 +37,7 @@ type Kept struct {
 	// Of is the table that the rows are made of.
 	Of string
 	// By is the unit of the first time in it: second, minute, hour, day or month
-	// for rollups and folds, event_time for rows.
+	// for rollups and folds, event_time for rows; what is newest of for newest.
 	By string
 }
 
@@ -49,6 +52,9 @@ const (
 	// What a commit adds is appended; readers sum the hours or days that have
 	// such parts, until compaction settles them.
 	KeptRollup KeptKind = "rollup"
+	// KeptNewest says that there is a row for each value of a column of the
+	// source, which is computed again when the source gets rows of that value.
+	KeptNewest KeptKind = "newest"
 	// KeptFold says that rows are computed from those of a rollup by second,
 	// which is kept for some days only.
 	KeptFold KeptKind = "fold"
@@ -57,13 +63,14 @@ const (
 // viewOrder is the order of creation: a view uses only those before it.
 var viewOrder = []string{
 	"kms_calls", "encryption_context", "context_resources",
-	"key_change_records", "key_setting_records", "key_changes", "key_timeline", "grants", "resource_tags",
+	"key_inventory",
+	"key_change_records", "key_setting_records", "key_changes", "key_timeline_logged", "key_timeline", "grants", "resource_tags",
 	"usage_hourly", "usage_daily", "usage_monthly", "key_use", "keys", "key_names",
 	"log_file_days", "arrivals", "coverage",
 	"quota_calls", "request_seconds", "request_rate",
 }
 
-//go:embed sql/views/*.sql sql/kept/*.sql sql/duckdb/*.sql sql/fresh/*.sql
+//go:embed sql/views/*.sql sql/kept/*.sql sql/duckdb/*.sql sql/plain/*.sql sql/fresh/*.sql
 var viewFiles embed.FS
 
 // Views lists the views in creation order. The files are part of the program;
@@ -91,6 +98,11 @@ func readViews() []View {
 			panic(err)
 		}
 		v.own = strings.TrimSpace(string(own))
+		plain, err := viewFiles.ReadFile("sql/plain/" + name + ".sql")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			panic(err)
+		}
+		v.plain = strings.TrimSpace(string(plain))
 		views = append(views, v)
 	}
 	return views
@@ -172,7 +184,7 @@ func parseKept(text string) (*Kept, error) {
 	}
 	kept := &Kept{Kind: KeptKind(words[0]), Of: words[2], By: words[4]}
 	switch kept.Kind {
-	case KeptRows, KeptRollup, KeptFold:
+	case KeptRows, KeptRollup, KeptFold, KeptNewest:
 		return kept, nil
 	}
 	return nil, fmt.Errorf("kept as the unknown kind %q", kept.Kind)

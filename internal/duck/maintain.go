@@ -186,7 +186,7 @@ const (
 
 func (m *maintainer) compactAll(ctx context.Context) error {
 	for _, v := range schema.KeptViews() {
-		if v.Kept.Kind == schema.KeptRows || v.Kept.By == "second" {
+		if v.IsTable() || v.Kept.By == "second" {
 			continue // seconds go with the minutes that they are folded into
 		}
 		if err := m.compact(ctx, &v); err != nil {

@@ -3,6 +3,7 @@
 package duck
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func (s *Store) migrateFrom(ctx context.Context, have int) error {
 	}
 	steps = append(steps, schema.Macros()...)
 	for _, v := range schema.Views() {
-		if read := v.ReadSQL(); read != "" {
+		if read := cmp.Or(v.PlainSQL(), v.ReadSQL()); read != "" {
 			steps = append(steps, "CREATE VIEW main."+ident(v.Name)+" AS "+read)
 		}
 	}
@@ -152,7 +153,7 @@ func (s *Store) migrateFrom(ctx context.Context, have int) error {
 			return fmt.Errorf("migrate to layout %d: %w\nin: %s", schema.Version, err, sql)
 		}
 	}
-	return nil
+	return s.mergeInventories(ctx)
 }
 
 // tableSteps creates missing tables and adds missing columns, as NULL in old

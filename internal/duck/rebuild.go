@@ -122,11 +122,11 @@ func (s *Store) rebuildStale(ctx context.Context) error {
 	if err != nil || len(stale) == 0 {
 		return err
 	}
-	files, err := s.writer.scalar(ctx, "SELECT count(*) FROM (SELECT 1 FROM main.log_files LIMIT 1)")
+	rows, err := s.writer.scalar(ctx, "SELECT count(*) FROM (SELECT 1 FROM main.log_files UNION ALL SELECT 1 FROM main.inventory_keys LIMIT 1)")
 	if err != nil {
 		return err
 	}
-	if files == 0 {
+	if rows == 0 {
 		return s.keptIsCurrent(ctx, stale)
 	}
 	s.log.Info("rebuilding derived tables, which another version made", "tables", strings.Join(stale, ", "))
@@ -184,7 +184,7 @@ func (r *rebuilder) rebuild(ctx context.Context, v *schema.View) error {
 // time for all of them. Changes of keys and log files never expire.
 func (r *rebuilder) wholeFrom(ctx context.Context, v *schema.View) (time.Time, error) {
 	switch {
-	case v.Kept.Kind == schema.KeptRows, v.Kept.Of == schema.LogFiles.Name:
+	case v.IsTable(), v.Kept.Of == schema.LogFiles.Name:
 		return time.Time{}, nil
 	case !isOfRollup(v):
 		return r.cutoff, nil
@@ -198,7 +198,7 @@ func (r *rebuilder) wholeFrom(ctx context.Context, v *schema.View) (time.Time, e
 
 // days lists the days to fill, months for what is summed by month.
 func (r *rebuilder) days(ctx context.Context, v *schema.View, from time.Time) ([]bucket, error) {
-	if v.Kept.Kind == schema.KeptRows || v.Kept.Of == schema.LogFiles.Name {
+	if v.IsTable() || v.Kept.Of == schema.LogFiles.Name {
 		return []bucket{{}}, nil // all at once: few rows
 	}
 	unit, source, column := "day", schema.KMSEvents.Name, "event_time"
@@ -227,7 +227,7 @@ const earliest = -62135596800_000_000
 // fill computes the rows of a day, which are settled by that.
 func (r *rebuilder) fill(ctx context.Context, v *schema.View, day bucket) error {
 	switch {
-	case v.Kept.Kind == schema.KeptRows, v.Kept.Of == schema.LogFiles.Name:
+	case v.IsTable(), v.Kept.Of == schema.LogFiles.Name:
 		return r.exec(ctx, "INSERT INTO main."+v.Table().Name+" BY NAME\n"+v.SQL)
 	case v.Kept.Kind == schema.KeptFold:
 		return r.foldEvents(ctx, v, day)

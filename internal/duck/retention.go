@@ -26,7 +26,7 @@ func agedBy() map[string]string {
 		schema.DetectorRuns.Name: "started_at",
 	}
 	for _, v := range schema.KeptViews() {
-		if v.Kept.Kind != schema.KeptRows && v.Kept.By != "second" && v.Kept.By != "month" {
+		if !v.IsTable() && v.Kept.By != "second" && v.Kept.By != "month" {
 			out[v.Name] = v.TimeColumn()
 		}
 	}

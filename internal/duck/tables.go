@@ -5,6 +5,7 @@ package duck
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -24,6 +25,9 @@ func (s *Store) Append(ctx context.Context, t *schema.Table, rec arrow.RecordBat
 
 // Replace puts rows in the place of all that a table has, in one transaction.
 func (s *Store) Replace(ctx context.Context, t *schema.Table, rec arrow.RecordBatch) error {
+	if isInventory(t) {
+		return s.Change(ctx, func(_ ReadFunc, replace ReplaceFunc) error { return replace(t, "true", nil, rec) })
+	}
 	err := s.writing(ctx, func(c *conn) error {
 		if t.Name == schema.Quotas.Name {
 			return s.replaceQuotas(ctx, rec)
@@ -99,12 +103,20 @@ type ReplaceFunc = func(t *schema.Table, where string, args []any, rec arrow.Rec
 // reads still holds when it writes. An error of work undoes everything.
 func (s *Store) Change(ctx context.Context, work func(read ReadFunc, replace ReplaceFunc) error) error {
 	err := s.writing(ctx, func(c *conn) error {
-		return work(
+		var inventory []*schema.Table
+		err := work(
 			func(sql string, args ...any) (array.RecordReader, error) { return c.stream(ctx, sql, args) },
 			func(t *schema.Table, where string, args []any, rec arrow.RecordBatch) error {
+				if rec != nil && isInventory(t) && !slices.Contains(inventory, t) {
+					inventory = append(inventory, t)
+				}
 				return c.replaceRows(ctx, t, where, args, rec)
 			},
 		)
+		if err != nil {
+			return err
+		}
+		return s.deriveInventory(ctx, inventory)
 	})
 	if err != nil {
 		return fmt.Errorf("change rows: %w", err)

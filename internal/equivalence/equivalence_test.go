@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
 
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/ingest"
@@ -253,7 +254,42 @@ func sampleStore(t *testing.T) *casestore.Store {
 	if _, err := ingest.Run(t.Context(), ingest.Options{Source: source, Sink: store.Store, SelfPrincipals: cfg.SelfPrincipals, Decoders: 1}); err != nil {
 		t.Fatal(err)
 	}
+	takeInventory(t, store)
 	return store
+}
+
+// takeInventory stores one in the middle of the sample, of every second key: it says
+// of some what the logs say, of others something else.
+func takeInventory(t *testing.T, store *casestore.Store) {
+	t.Helper()
+	e := engines{duck: store}
+	window := span(t, e)
+	at := window.Start.Add(window.End.Sub(window.Start) / 2).Truncate(time.Hour)
+	keys := ask(t, e.duck, sqlfile.Statement{SQL: "select key_arn from keys order by key_arn"})
+	var rows [][]any
+	for i, r := range keys.rows {
+		if i%2 > 0 {
+			continue
+		}
+		row := make([]any, len(schema.InventoryKeys.Columns))
+		place := strings.SplitN(r[0].(string), ":", 6)
+		for name, v := range map[string]any{
+			"run_id": uuid.UUID{1}, "taken_at": at, "key_arn": r[0], "account_id": place[4], "region": place[3], "key_id": strings.TrimPrefix(place[5], "key/"),
+			"key_state": []any{"Enabled", "Disabled", nil}[i/2%3], "aliases": []string{fmt.Sprint("alias/seen-", i)}, "tags": map[string]string{"Seen": "yes"},
+			"rotation_enabled": i%4 == 0, "description": "", "refused": []string{},
+		} {
+			row[schema.InventoryKeys.Column(name)] = v
+		}
+		rows = append(rows, row)
+	}
+	rec, err := schema.Rows(&schema.InventoryKeys, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Release()
+	if err := store.Replace(t.Context(), &schema.InventoryKeys, rec); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // span is the time that the sample is about without its first and last day, so

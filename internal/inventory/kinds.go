@@ -55,14 +55,16 @@ func KindNamed(name string) *Kind {
 	return nil
 }
 
-// Columns are the columns that a record may have: those of the table without the
-// run, which is not the file's to say.
+// storesOwn are columns that the store fills in: they are not a record's to say.
+var storesOwn = []string{"run_id", "gone_keys"}
+
+// Columns are the columns that a record may have.
 func (k *Kind) Columns() []schema.Column {
-	return slices.DeleteFunc(slices.Clone(k.Table.Columns), func(c schema.Column) bool { return c.Name == "run_id" })
+	return slices.DeleteFunc(slices.Clone(k.Table.Columns), func(c schema.Column) bool { return slices.Contains(storesOwn, c.Name) })
 }
 
 func (k *Kind) column(name string) *schema.Column {
-	if name == "run_id" {
+	if slices.Contains(storesOwn, name) {
 		return nil
 	}
 	if i := k.Table.Column(name); i >= 0 {

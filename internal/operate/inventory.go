@@ -1,9 +1,11 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
@@ -36,7 +38,16 @@ func (o *Operator) StoreInventory(ctx context.Context, b inventory.Batch) (Inven
 		if err != nil {
 			return err
 		}
+		// Whole lists come last: what is gone is what the run has not stored.
+		slices.SortStableFunc(tables, func(a, b inventory.TableRows) int {
+			return cmp.Compare(boolToInt(a.Table == &schema.InventoryScopes), boolToInt(b.Table == &schema.InventoryScopes))
+		})
 		for _, t := range tables {
+			if t.Table == &schema.InventoryScopes {
+				if err := fillGone(read, b.Run.ID, t.Rows); err != nil {
+					return err
+				}
+			}
 			if err := storeRows(replace, b.Run.ID, t, known); err != nil {
 				return err
 			}
@@ -47,6 +58,41 @@ func (o *Operator) StoreInventory(ctx context.Context, b inventory.Batch) (Inven
 		return result, err
 	}
 	return result, Configure(ctx, o.store, o.cfg)
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// newKey is how long a key must be known before a list that does not have it says
+// that it is gone: AWS lists new keys after a while.
+const newKey = time.Hour
+
+// fillGone says in rows of whole lists which keys are gone: those that were known in
+// a state, and that the run has no row of. Keys that AWS manages stay for ever.
+func fillGone(read duck.ReadFunc, run string, scopes [][]any) error {
+	t := &schema.InventoryScopes
+	for _, row := range scopes {
+		at := row[t.Column("taken_at")].(time.Time)
+		r, err := read(`
+			SELECT key_arn FROM keys
+			WHERE account_id = ? AND region = ? AND state <> 'Deleted' AND coalesce(key_manager, '') <> 'AWS'
+			AND coalesce(inventory_at, first_seen) < CAST(? AS TIMESTAMP)
+			AND key_arn NOT IN (SELECT key_arn FROM inventory_keys WHERE run_id = CAST(? AS UUID))
+			ORDER BY key_arn`, row[t.Column("account_id")], row[t.Column("region")], at.Add(-newKey).UTC().Format("2006-01-02 15:04:05"), run)
+		if err != nil {
+			return err
+		}
+		gone := []string{}
+		if err := rows.Scan(r, func(r rows.Row) { gone = append(gone, r.Text(0)) }); err != nil {
+			return err
+		}
+		row[t.Column("gone_keys")] = gone
+	}
+	return nil
 }
 
 // openRun reports whether the store has the run already, and refuses one that has

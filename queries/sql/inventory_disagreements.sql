@@ -52,15 +52,15 @@ listings as (            -- one row per account, Region and inventory that liste
 ),
 looked as (              -- one row per interval of a key that an inventory looked for
     select
-        key_timeline.key_arn,
-        key_timeline.account_id,
-        key_timeline.region,
-        key_timeline.kind,
-        key_timeline.name,
-        key_timeline.value,
-        key_timeline.valid_from,
-        key_timeline.valid_to,
-        key_timeline.event_id,
+        key_timeline_logged.key_arn,
+        key_timeline_logged.account_id,
+        key_timeline_logged.region,
+        key_timeline_logged.kind,
+        key_timeline_logged.name,
+        key_timeline_logged.value,
+        key_timeline_logged.valid_from,
+        key_timeline_logged.valid_to,
+        key_timeline_logged.event_id,
         seen.key_state,
         seen.tags,
         seen.aliases,
@@ -71,19 +71,19 @@ looked as (              -- one row per interval of a key that an inventory look
             when seen.key_arn is null or listings.run_id <> seen.run_id and listings.taken_at > seen.taken_at then listings.taken_at
             else seen.taken_at
         end as taken_at
-    from key_timeline
-    left join seen on seen.key_arn = key_timeline.key_arn
+    from key_timeline_logged
+    left join seen on seen.key_arn = key_timeline_logged.key_arn
     left join held
-      on held.key_arn = key_timeline.key_arn
-     and held.alias_name = key_timeline.name
-     and key_timeline.kind = 'alias'
+      on held.key_arn = key_timeline_logged.key_arn
+     and held.alias_name = key_timeline_logged.name
+     and key_timeline_logged.kind = 'alias'
     left join listings
-      on listings.account_id = key_timeline.account_id
-     and listings.region = key_timeline.region
+      on listings.account_id = key_timeline_logged.account_id
+     and listings.region = key_timeline_logged.region
      and listings.place = 1
-    where key_timeline.kind in ('state', 'alias', 'tag', 'rotation')
-      and ($key_arn is null or $key_arn in (key_timeline.key_arn, split_part(key_timeline.key_arn, '/', 2)))
-      and ($account_id is null or key_timeline.account_id = $account_id)
+    where key_timeline_logged.kind in ('state', 'alias', 'tag', 'rotation')
+      and ($key_arn is null or $key_arn in (key_timeline_logged.key_arn, split_part(key_timeline_logged.key_arn, '/', 2)))
+      and ($account_id is null or key_timeline_logged.account_id = $account_id)
 ),
 compared as (            -- the same, with what the inventory says; is_known where it says anything
     select

@@ -40,7 +40,7 @@ with named as (          -- keys with a name that calls used, and with the alias
       and ($key_arn like '%alias/%' or $key_arn in (key_arn, split_part(key_arn, '/', 2)))
     union all
     select key_arn, name as alias_name
-    from key_timeline
+    from key_timeline_logged -- Trino computes it at every place where this is named: what inventories say would be too much
     where kind = 'alias'
       and valid_from < $window_end
       and (valid_to is null or valid_to > $baseline_start)

@@ -1,7 +1,7 @@
 /*---
 id: key_timeline
 title: What was changed about a key
-description: State, tags, aliases, policy and rotation of keys as intervals that touch the window, oldest first, and who began each.
+description: State, tags, aliases, policy and rotation of keys as intervals that touch the window, oldest first, and who began each. Inventories say what was so when they were taken.
 grain: one row per key, kind, name and interval
 params:
   key_arn: {type: varchar, default: null, doc: "key ARN, key id, alias (alias/…) or alias ARN; without it all keys"}
@@ -13,8 +13,9 @@ columns:
   - {name: kind, type: VARCHAR, doc: "state, deletion_date, tag, alias, policy or rotation."}
   - {name: name, type: VARCHAR, doc: "Tag key or alias; else empty."}
   - {name: value, type: VARCHAR, doc: "The value; NULL for a tag that was removed."}
-  - {name: principal_arn, type: VARCHAR, doc: "Who began it; NULL for KMS itself."}
-  - {name: event_id, type: UUID, doc: Event that began it.}
+  - {name: principal_arn, type: VARCHAR, doc: "Who began it; NULL for KMS itself, and when an inventory says it."}
+  - {name: event_id, type: UUID, doc: "Event that began it; NULL when an inventory says it."}
+  - {name: source, type: VARCHAR, doc: "Where its start comes from: cloudtrail, or inventory, which says that it was so then."}
 ---*/
 with aliased as (        -- keys that had the alias asked for in the window, or that calls named by it
     select key_arn
@@ -39,7 +40,8 @@ select
     name,
     value,
     principal_arn,
-    event_id
+    event_id,
+    source
 from key_timeline
 where valid_from < $window_end
   and (valid_to is null or valid_to > $window_start)

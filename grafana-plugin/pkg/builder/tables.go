@@ -30,6 +30,8 @@ var kinds = map[string]Table{
 	"key_setting_records": {TimeColumn: "event_time", rows: "record_count"},
 	"key_changes":         {TimeColumn: "event_time", rows: "change_count"},
 	"key_timeline":        {TimeColumn: "valid_from", EndColumn: "valid_to"},
+	"key_timeline_logged": {TimeColumn: "valid_from", EndColumn: "valid_to"},
+	"key_inventory":       {rows: "key_count"},
 	"grants":              {TimeColumn: "created_at", EndColumn: "ended_at", rows: "grant_count"},
 	"resource_tags":       {TimeColumn: "valid_from", EndColumn: "valid_to"},
 	"usage_hourly":        {TimeColumn: "hour", Grain: time.Hour, sum: "call_count"},

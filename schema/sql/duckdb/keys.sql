@@ -36,7 +36,7 @@ seen as (                -- one row per key that changes name
     from key_change_records
     group by key_arn
 ),
-known as (               -- one row per key
+logged as (              -- one row per key that the logs name
     select
         coalesce(used.key_arn, seen.key_arn) as key_arn,
         least(used.first_seen, seen.first_seen) as first_seen,
@@ -47,6 +47,19 @@ known as (               -- one row per key
         coalesce(used.caller_count, 0) as caller_count
     from used
     full outer join seen on seen.key_arn = used.key_arn
+),
+known as (               -- one row per key
+    select
+        coalesce(logged.key_arn, key_inventory.key_arn) as key_arn,
+        logged.* exclude (key_arn),
+        key_inventory.* exclude (key_arn, account_id, region)
+    from logged
+    full outer join key_inventory on key_inventory.key_arn = logged.key_arn
+),
+gone as (                -- one row per key that a whole list did not have any more
+    select key_arn, max(taken_at) as gone_at
+    from (select taken_at, unnest(gone_keys) as key_arn from inventory_scopes)
+    group by key_arn
 ),
 created as (             -- one row per key whose creation is known
     select
@@ -122,46 +135,86 @@ touched_lasts as (       -- one row per such key
        or coalesce(state_before, '') <> 'Disabled'
     group by key_arn
 ),
+alias_news as not materialized (   -- one row per change of an alias, and per alias that the newest inventory of a key lists
+    select account_id, region, alias_name, {event_time: event_time, rank: change_rank, id: event_id, key_arn: key_arn, event_name: event_name} as told
+    from changes
+    where event_name in ('CreateAlias', 'UpdateAlias', 'DeleteAlias')
+      and alias_name is not null
+    union all
+    -- At the same time the inventory goes before the logs.
+    select account_id, region, unnest(aliases), {event_time: aliases_at, rank: 99, id: null, key_arn: key_arn, event_name: 'inventory'}
+    from key_inventory
+),
 named as (               -- one row per key that aliases point to now; an alias belongs to account and Region
     select
         told.key_arn,
         list_sort(list(alias_name)) as names,
         case when len(names) <= 3 then array_to_string(names, ', ') else array_to_string(names[:3], ', ') || ', …' end as aliases
     from (
-        select alias_name, max({event_time: event_time, rank: change_rank, id: event_id, key_arn: key_arn, event_name: event_name}) as told
-        from changes
-        where event_name in ('CreateAlias', 'UpdateAlias', 'DeleteAlias')
-          and alias_name is not null
+        select alias_name, max(told) as told
+        from alias_news
         group by coalesce(account_id, '') || ' ' || coalesce(region, ''), alias_name
     ) as last_aliases
+    left join key_inventory
+      on key_inventory.key_arn = told.key_arn
+     and key_inventory.aliases_at >= told.event_time
     where told.event_name <> 'DeleteAlias'
+      -- Then the inventory that says what the key's aliases are has it.
+      and (key_inventory.key_arn is null or told.event_name = 'inventory' or list_contains(key_inventory.aliases, alias_name))
     group by told.key_arn
+),
+last_states as (         -- one row per key, with the last state by the logs
+    select
+        known.key_arn,
+        case when touched.key_arn is null then lasts.state else touched_lasts.state end as logged_state,
+        lasts.rotation as logged_rotation
+    from known
+    left join lasts on lasts.key_arn = known.key_arn
+    left join touched on touched.key_arn = known.key_arn
+    left join touched_lasts on touched_lasts.key_arn = known.key_arn
 )
 select
     known.key_arn,
     split_part(known.key_arn, ':', 5) as account_id,
     split_part(known.key_arn, ':', 4) as region,
     split_part(split_part(known.key_arn, ':', 6), '/', 2) as key_id,
-    -- An alias that calls name serves where its creation lies before the logs.
-    coalesce(named.aliases, known.alias_name) as aliases,
-    case when touched.key_arn is null then lasts.state.state else touched_lasts.state.state end as state,
-    case when touched.key_arn is null then lasts.state.deletion_date else touched_lasts.state.deletion_date end as deletion_date,
-    lasts.rotation.rotation as rotation,
-    created.key_spec,
-    created.key_usage,
-    created.key_origin,
+    -- An alias that calls name serves where nothing tells which it has.
+    coalesce(named.aliases, case when known.aliases_at is null then known.alias_name end) as aliases,
+    -- What came last holds, of the same time what the inventory says.
+    case
+        when gone.gone_at >= coalesce(greatest(logged_state.event_time, known.state_at), gone.gone_at) then 'Deleted'
+        when known.state_at >= coalesce(logged_state.event_time, known.state_at) then known.key_state
+        else logged_state.state
+    end as state,
+    case
+        when gone.gone_at >= coalesce(greatest(logged_state.event_time, known.state_at), gone.gone_at) then null
+        when known.deletion_at >= coalesce(logged_state.event_time, known.deletion_at) then known.deletion_date
+        else logged_state.deletion_date
+    end as deletion_date,
+    case
+        when known.rotation_at >= coalesce(logged_rotation.event_time, known.rotation_at) then if(known.rotation_enabled, 'enabled', 'disabled')
+        else logged_rotation.rotation
+    end as rotation,
+    coalesce(created.key_spec, known.key_spec) as key_spec,
+    coalesce(created.key_usage, known.key_usage) as key_usage,
+    coalesce(created.key_origin, known.key_origin) as key_origin,
     split_part(split_part(known.key_arn, ':', 6), '/', 2) like 'mrk-%' as multi_region,
-    created.created_at,
+    coalesce(created.created_at, known.created_at) as created_at,
     created.created_by,
     known.first_seen,
     known.last_seen,
     known.last_used,
-    cast(known.call_count + coalesce(owned.uses, 0) as bigint) as call_count,
-    known.caller_count
+    cast(coalesce(known.call_count, 0) + coalesce(owned.uses, 0) as bigint) as call_count,
+    coalesce(known.caller_count, 0) as caller_count,
+    known.description,
+    known.key_manager,
+    known.rotation_period_days,
+    known.last_rotation_at,
+    known.last_used_at as aws_last_used,
+    known.taken_at as inventory_at
 from known
 left join owned on owned.key_arn = known.key_arn
 left join created on created.key_arn = known.key_arn
-left join lasts on lasts.key_arn = known.key_arn
-left join touched on touched.key_arn = known.key_arn
-left join touched_lasts on touched_lasts.key_arn = known.key_arn
+left join last_states on last_states.key_arn = known.key_arn
+left join gone on gone.key_arn = known.key_arn
 left join named on named.key_arn = known.key_arn

@@ -1,4 +1,4 @@
--- key_timeline: One row per interval in which something about a key had one value, as far as the logs tell: what was set before the logs begin is not in it. Only calls that succeeded and were no dry run count.
+-- key_timeline: One row per interval in which something about a key had one value, by the logs and by every inventory from the time on at which it was taken: later changes in the logs go before it again. Where both say the same, the interval goes on. What was set before the logs begin, and no inventory saw, is not in it.
 --
 -- key_arn VARCHAR: The key.
 -- account_id VARCHAR: Account that owns it.
@@ -6,118 +6,209 @@
 -- kind VARCHAR: state, deletion_date, tag, alias, policy or rotation.
 -- name VARCHAR: Tag key or alias name (alias/…); else empty.
 -- value VARCHAR: Key state (Enabled, Disabled, PendingDeletion, PendingReplicaDeletion, PendingImport, Deleted, …), deletion date (ISO 8601, UTC), tag value, alias name, policy document, or enabled / disabled for rotation. NULL for a tag key that was removed.
--- valid_from TIMESTAMP: Start of the interval (inclusive), UTC.
+-- valid_from TIMESTAMP: Start of the interval (inclusive), UTC; where source is inventory the time at which it was taken, which is later than when it became so.
 -- valid_to TIMESTAMP: End of the interval (exclusive), UTC; NULL when it still lasts.
--- deletion_date TIMESTAMP: For the kinds state and deletion_date of a key pending deletion: when it will be destroyed, UTC; NULL when the response named none.
--- event_id UUID: Event that began the interval.
--- principal_arn VARCHAR: Who began it.
+-- deletion_date TIMESTAMP: For the kinds state and deletion_date of a key pending deletion: when it will be destroyed, UTC; NULL when nothing names it.
+-- event_id UUID: Event that began the interval; NULL when an inventory did.
+-- principal_arn VARCHAR: Who began it; NULL when an inventory did.
+-- source VARCHAR: Where the start of the interval comes from: cloudtrail or inventory.
 
-with kinds as (          -- what a change tells of, tags aside
-    select event_name, kind
-    from (values
-        ('CreateKey', 'state'), ('CreateKey', 'deletion_date'), ('CreateKey', 'policy'),
-        ('EnableKey', 'state'), ('EnableKey', 'deletion_date'),
-        ('DisableKey', 'state'), ('DisableKey', 'deletion_date'),
-        ('ScheduleKeyDeletion', 'state'), ('ScheduleKeyDeletion', 'deletion_date'),
-        ('CancelKeyDeletion', 'state'), ('CancelKeyDeletion', 'deletion_date'),
-        ('ImportKeyMaterial', 'state'), ('ImportKeyMaterial', 'deletion_date'),
-        ('DeleteImportedKeyMaterial', 'state'), ('DeleteImportedKeyMaterial', 'deletion_date'),
-        ('DeleteExpiredKeyMaterial', 'state'), ('DeleteExpiredKeyMaterial', 'deletion_date'),
-        ('DeleteKey', 'state'), ('DeleteKey', 'deletion_date'),
-        ('CreateAlias', 'alias'), ('UpdateAlias', 'alias'), ('DeleteAlias', 'alias'),
-        ('ReplicateKey', 'policy'), ('PutKeyPolicy', 'policy'),
-        ('EnableKeyRotation', 'rotation'), ('DisableKeyRotation', 'rotation')
-    ) as told (event_name, kind)
-),
-claims as (              -- one row per change and thing, with the value that it gives it
+with looks as (          -- one row per inventory and thing that it can tell of a key, with the names that it lists
     select
-        key_changes.key_arn,
-        key_changes.account_id,
-        key_changes.region,
+        inventory_keys.*,
         kinds.kind,
-        case when kinds.kind = 'alias' then key_changes.alias_name else '' end as name,
-        -- An alias belongs to account and Region and points to one key.
-        case
-            when kinds.kind = 'alias' then coalesce(key_changes.account_id, '') || ' ' || coalesce(key_changes.region, '')
-            else key_changes.key_arn
-        end as holder,
-        case
-            when kinds.kind = 'policy' then key_changes.key_policy
-            when kinds.kind = 'alias' then key_changes.alias_name
-            when key_changes.event_name = 'CreateKey'
-                then coalesce(key_changes.key_state, case when key_changes.key_origin = 'EXTERNAL' then 'PendingImport' else 'Enabled' end)
-            when key_changes.event_name in ('EnableKey', 'ImportKeyMaterial') then 'Enabled'
-            when key_changes.event_name in ('DisableKey', 'CancelKeyDeletion') then 'Disabled'
-            when key_changes.event_name = 'ScheduleKeyDeletion' then coalesce(key_changes.key_state, 'PendingDeletion')
-            when key_changes.event_name = 'DeleteKey' then 'Deleted'
-            when key_changes.event_name = 'EnableKeyRotation' then 'enabled'
-            when key_changes.event_name = 'DisableKeyRotation' then 'disabled'
-            else 'PendingImport'
+        case kinds.kind when 'tag' then map_keys(inventory_keys.tags) when 'alias' then inventory_keys.aliases else array[''] end as names
+    from inventory_keys
+    cross join unnest(array['state', 'deletion_date', 'rotation', 'policy', 'tag', 'alias', 'tags', 'aliases']) as kinds (kind)
+),
+seen as (                -- one row per inventory and thing that it tells of a key; one without a name says that a list is whole
+    select
+        looks.key_arn,
+        looks.account_id,
+        looks.region,
+        case looks.kind when 'tags' then 'tag' when 'aliases' then 'alias' else looks.kind end as kind,
+        looks.kind in ('tags', 'aliases') as is_list,
+        entries.name,
+        case looks.kind
+            when 'state' then looks.key_state
+            when 'rotation' then case when looks.rotation_enabled then 'enabled' else 'disabled' end
+            when 'policy' then looks.key_policy
+            when 'tag' then element_at(looks.tags, entries.name)
+            when 'alias' then entries.name
         end as value,
-        case when key_changes.event_name = 'ScheduleKeyDeletion' then key_changes.deletion_date end as deletion_date,
-        key_changes.event_time,
-        key_changes.change_rank,
-        key_changes.event_id,
-        key_changes.event_name,
-        key_changes.principal_arn,
-        key_changes.event_name in ('ImportKeyMaterial', 'DeleteImportedKeyMaterial', 'DeleteExpiredKeyMaterial') as about_material
-    from key_changes
-    join kinds on kinds.event_name = key_changes.event_name
-    where (kinds.kind <> 'alias' or key_changes.alias_name is not null)
-      and (kinds.kind <> 'policy' or key_changes.key_policy is not null)
+        case when looks.kind in ('state', 'deletion_date') then looks.deletion_date end as deletion_date,
+        looks.taken_at,
+        looks.run_id
+    from looks
+    cross join unnest(looks.names) as entries (name)
+    where case looks.kind
+        -- What passes by itself is no state that anybody set.
+        when 'state' then looks.key_state is not null and looks.key_state not in ('Creating', 'Updating', 'Unavailable')
+        when 'deletion_date' then looks.deletion_date is not null
+            or looks.key_state not in ('Creating', 'Updating', 'Unavailable', 'PendingDeletion', 'PendingReplicaDeletion')
+        when 'rotation' then looks.rotation_enabled is not null
+        when 'policy' then looks.key_policy is not null
+        when 'tags' then looks.tags is not null
+        when 'aliases' then looks.aliases is not null
+        else true
+    end
     union all
     select
-        key_changes.key_arn,
-        key_changes.account_id,
-        key_changes.region,
-        'tag' as kind,
-        entries.tag_key as name,
-        key_changes.key_arn as holder,
-        element_at(key_changes.tags, entries.tag_key) as value,
+        entries.key_arn,
+        scopes.account_id,
+        scopes.region,
+        kinds.kind,
+        false as is_list,
+        '' as name,
+        case when kinds.kind = 'state' then 'Deleted' end as value,
         cast(null as timestamp) as deletion_date,
-        key_changes.event_time,
-        key_changes.change_rank,
-        key_changes.event_id,
-        key_changes.event_name,
-        key_changes.principal_arn,
-        false as about_material
-    from (select key_changes.*, map_keys(tags) as tag_keys from key_changes) as key_changes
-    cross join unnest(key_changes.tag_keys) as entries (tag_key)
-    where key_changes.event_name in ('CreateKey', 'ReplicateKey', 'TagResource', 'UntagResource')
+        scopes.taken_at,
+        scopes.run_id
+    from inventory_scopes as scopes
+    cross join unnest(scopes.gone_keys) as entries (key_arn)
+    cross join unnest(array['state', 'deletion_date']) as kinds (kind)
 ),
-numbered as (            -- the same; changes after the same one that is not about material share a number
+points as (              -- starts and ends of the logs' intervals, and what inventories saw
+    -- Of things of one second an interval without length comes first, then ends
+    -- and starts, then a list that is whole and what it lists.
     select
-        claims.*,
-        sum(case when about_material then 0 else 1 end) over (
+        logged.key_arn,
+        logged.account_id,
+        logged.region,
+        case when sides.side = 'deletion' then 'deletion_date' else logged.kind end as kind,
+        logged.name,
+        logged.value,
+        case
+            when sides.side = 'end' or sides.side = 'deletion' and logged.deletion_date is null then 1
+            when logged.valid_to = logged.valid_from then 0
+            else 2
+        end as place,
+        case when sides.side = 'end' then logged.valid_to else logged.valid_from end as changed_at,
+        logged.valid_to as logged_to,
+        logged.deletion_date,
+        logged.event_id,
+        logged.principal_arn,
+        null as run_id
+    from key_timeline_logged as logged
+    -- With every state it is said anew when the key will be destroyed.
+    cross join unnest(array['start', 'end', 'deletion']) as sides (side)
+    where logged.kind <> 'deletion_date'
+      and case sides.side
+          when 'start' then true
+          when 'end' then logged.valid_to > logged.valid_from
+          else logged.kind = 'state'
+      end
+    union all
+    select
+        key_arn,
+        account_id,
+        region,
+        kind,
+        name,
+        value,
+        case when is_list then 3 else 4 end as place,
+        taken_at as changed_at,
+        cast(null as timestamp) as logged_to,
+        deletion_date,
+        null as event_id,
+        cast(null as varchar) as principal_arn,
+        run_id
+    from seen
+),
+written as (             -- the same, with dates as text
+    select
+        key_arn,
+        account_id,
+        region,
+        kind,
+        name,
+        case
+            when kind <> 'deletion_date' then value
+            -- Spelt out, because engines print timestamps differently.
+            else lpad(cast(extract(year from deletion_date) as varchar), 4, '0')
+                || '-' || lpad(cast(extract(month from deletion_date) as varchar), 2, '0')
+                || '-' || lpad(cast(extract(day from deletion_date) as varchar), 2, '0')
+                || 'T' || lpad(cast(extract(hour from deletion_date) as varchar), 2, '0')
+                || ':' || lpad(cast(extract(minute from deletion_date) as varchar), 2, '0')
+                || ':' || lpad(cast(cast(floor(extract(second from deletion_date)) as integer) as varchar), 2, '0')
+                || 'Z'
+        end as value,
+        place,
+        changed_at,
+        logged_to,
+        deletion_date,
+        event_id,
+        principal_arn,
+        run_id
+    from points
+),
+marked as (              -- the same, with what is compared, and when the next list of the key's tags or aliases was whole
+    select
+        written.*,
+        -- An alias belongs to account and Region and points to one key.
+        case when kind = 'alias' then coalesce(account_id, '') || ' ' || coalesce(region, '') else key_arn end as holder,
+        case
+            when place < 2 then null
+            when kind = 'alias' then key_arn
+            -- AWS gives a policy back with other white space.
+            when kind = 'policy' then replace(replace(replace(value, ' ', ''), '
+', ''), '	', '')
+            else value
+        end as token,
+        min(case when place = 3 then changed_at end) over (
+            partition by key_arn, kind
+            order by changed_at, place, run_id
+            rows between 1 following and unbounded following
+        ) as next_list_at
+    from written
+),
+followed as (            -- one row per point of a thing, with its neighbours
+    select
+        marked.*,
+        lag(token) over (partition by kind, holder, name order by changed_at, place, run_id, key_arn) as token_before,
+        lead(changed_at) over (partition by kind, holder, name order by changed_at, place, run_id, key_arn) as next_at
+    from marked
+    where place <> 3
+),
+ended as (               -- the same, with the time of the list that shows that it is over
+    select
+        followed.*,
+        case when token is not null and (next_at is null or next_at > next_list_at) then next_list_at end as ends_at
+    from followed
+),
+compared as (            -- the same, and whether it is news
+    select
+        ended.*,
+        place < 3
+            or token is not null and (
+                token_before is null
+                or token <> token_before
+                or lag(ends_at) over (partition by kind, holder, name order by changed_at, place, run_id, key_arn) is not null
+            )
+            or token is null
+                and token_before is not null
+                and lag(ends_at) over (partition by kind, holder, name order by changed_at, place, run_id, key_arn) is null
+            as is_news
+    from ended
+),
+changes as (             -- the same, with the change that comes right after it
+    select
+        compared.*,
+        case
+            when ends_at is not null then ends_at
+            when lead(is_news) over (partition by kind, holder, name order by changed_at, place, run_id, key_arn) then next_at
+        end as change_after
+    from compared
+),
+intervals as (           -- the same, with the first change after it
+    select
+        changes.*,
+        min(change_after) over (
             partition by kind, holder, name
-            order by event_time, change_rank, event_id
-            rows between unbounded preceding and current row
-        ) as phase
-    from claims
-),
-phased as (              -- the same, with the state before the key's material was touched
-    select
-        numbered.*,
-        max(case when about_material then null else value end) over (partition by kind, holder, name, phase) as phase_state
-    from numbered
-),
-effective as (           -- the same, without changes that leave the state as it is
-    -- Material can be deleted while the key is pending deletion, and imported
-    -- again while it is disabled.
-    select
-        phased.*,
-        lag(value) over (partition by kind, holder, name order by event_time, change_rank, event_id) as value_before
-    from phased
-    where not about_material
-       or coalesce(phase_state, '') not in ('PendingDeletion', 'PendingReplicaDeletion', 'Deleted')
-),
-intervals as (           -- one row per interval, what ends in nothing among them
-    select
-        effective.*,
-        lead(event_time) over (partition by kind, holder, name order by event_time, change_rank, event_id) as valid_to
-    from effective
-    where event_name <> 'ImportKeyMaterial'
-       or coalesce(value_before, '') <> 'Disabled'
+            order by changed_at, place, run_id, key_arn
+            rows between current row and unbounded following
+        ) as next_change
+    from changes
 )
 select
     key_arn,
@@ -125,22 +216,14 @@ select
     region,
     kind,
     name,
-    case
-        when kind <> 'deletion_date' then value
-        -- Spelt out, because engines print timestamps differently.
-        else lpad(cast(extract(year from deletion_date) as varchar), 4, '0')
-            || '-' || lpad(cast(extract(month from deletion_date) as varchar), 2, '0')
-            || '-' || lpad(cast(extract(day from deletion_date) as varchar), 2, '0')
-            || 'T' || lpad(cast(extract(hour from deletion_date) as varchar), 2, '0')
-            || ':' || lpad(cast(extract(minute from deletion_date) as varchar), 2, '0')
-            || ':' || lpad(cast(cast(floor(extract(second from deletion_date)) as integer) as varchar), 2, '0')
-            || 'Z'
-    end as value,
-    event_time as valid_from,
-    valid_to,
+    value,
+    changed_at as valid_from,
+    case when place = 0 then logged_to else next_change end as valid_to,
     deletion_date,
     event_id,
-    principal_arn
+    principal_arn,
+    case when place = 4 then 'inventory' else 'cloudtrail' end as source
 from intervals
-where (kind <> 'deletion_date' or deletion_date is not null)
-  and event_name <> 'DeleteAlias'
+where is_news
+  and place <> 1
+  and (place < 3 or token is not null)

@@ -1,24 +1,30 @@
--- keys: One row per KMS key that the logs name.
+-- keys: One row per KMS key that the logs name or an inventory saw. What changed is told by key_timeline: by the logs, and by inventories from the time on at which they were taken.
 --
 -- key_arn VARCHAR: The key.
 -- account_id VARCHAR: Account that owns it.
 -- region VARCHAR: Its Region.
 -- key_id VARCHAR: Last part of key_arn.
--- aliases VARCHAR: Aliases it has at the end of the logs, comma-joined, at most three; NULL when none is known.
--- state VARCHAR: State at the end of the logs; NULL when the logs do not tell.
+-- aliases VARCHAR: Aliases it has now, comma-joined, at most three; NULL when none is known.
+-- state VARCHAR: State it is in now; NULL when neither logs nor inventories tell. Deleted also for a key that a whole list of its account and Region did not have any more.
 -- deletion_date TIMESTAMP: When it will be destroyed, UTC; NULL unless it is pending deletion.
--- rotation VARCHAR: enabled or disabled; NULL when the logs do not tell.
--- key_spec VARCHAR: Key spec, from its creation; NULL when that lies before the logs.
--- key_usage VARCHAR: Key usage, from its creation.
--- key_origin VARCHAR: Where its material comes from, from its creation.
+-- rotation VARCHAR: enabled or disabled; NULL when neither logs nor inventories tell.
+-- key_spec VARCHAR: Key spec, from its creation or an inventory; NULL when neither is known.
+-- key_usage VARCHAR: Key usage, likewise.
+-- key_origin VARCHAR: Where its material comes from, likewise.
 -- multi_region BOOLEAN: True for a multi-Region key, by its id.
--- created_at TIMESTAMP: When it was created, UTC; NULL when that lies before the logs.
--- created_by VARCHAR: Principal that created it.
--- first_seen TIMESTAMP: First call or change that names it, UTC.
--- last_seen TIMESTAMP: Last call or change that names it, UTC.
+-- created_at TIMESTAMP: When it was created, UTC; NULL when that lies before the logs and no inventory says it.
+-- created_by VARCHAR: Principal that created it, by the logs.
+-- first_seen TIMESTAMP: First call or change that names it, UTC; NULL when the logs do not name it.
+-- last_seen TIMESTAMP: Last call or change that names it, UTC; NULL when the logs do not name it.
 -- last_used TIMESTAMP: Last successful cryptographic use, UTC; NULL when the logs hold none.
--- call_count BIGINT: Calls that name it, each counted once.
+-- call_count BIGINT: Calls that name it, each counted once; 0 when the logs do not name it.
 -- caller_count BIGINT: Callers, failed calls included.
+-- description VARCHAR: Description, as inventories say; NULL when none does. Untrusted text.
+-- key_manager VARCHAR: CUSTOMER or AWS, as inventories say.
+-- rotation_period_days INTEGER: Rotation period in days, as inventories say.
+-- last_rotation_at TIMESTAMP: When it was last rotated, UTC, as inventories say.
+-- aws_last_used TIMESTAMP: Last successful cryptographic use that AWS told inventories of, UTC. The logs need not have it.
+-- inventory_at TIMESTAMP: When an inventory last asked about it, UTC; NULL when none did.
 
 with used as (           -- one row per key that calls name
     select
@@ -59,7 +65,7 @@ changed as (             -- one row per key that changes name
     from key_change_records
     group by key_arn
 ),
-known as (               -- one row per key
+logged as (              -- one row per key that the logs name
     select
         coalesce(used.key_arn, changed.key_arn) as key_arn,
         case when used.first_seen is null or changed.first_seen < used.first_seen then changed.first_seen else used.first_seen end as first_seen,
@@ -76,6 +82,30 @@ known as (               -- one row per key
     from used
     full outer join changed on changed.key_arn = used.key_arn
 ),
+known as (               -- one row per key
+    select
+        coalesce(logged.key_arn, key_inventory.key_arn) as key_arn,
+        logged.first_seen,
+        logged.last_seen,
+        logged.last_used,
+        -- An alias that calls name serves where nothing tells which it has.
+        case when key_inventory.aliases_at is null then logged.alias_name end as alias_name,
+        coalesce(logged.call_count, 0) as call_count,
+        coalesce(logged.caller_count, 0) as caller_count,
+        coalesce(logged.created_at, key_inventory.created_at) as created_at,
+        logged.created_by,
+        coalesce(logged.key_spec, key_inventory.key_spec) as key_spec,
+        coalesce(logged.key_usage, key_inventory.key_usage) as key_usage,
+        coalesce(logged.key_origin, key_inventory.key_origin) as key_origin,
+        key_inventory.description,
+        key_inventory.key_manager,
+        key_inventory.rotation_period_days,
+        key_inventory.last_rotation_at,
+        key_inventory.last_used_at as aws_last_used,
+        key_inventory.taken_at as inventory_at
+    from logged
+    full outer join key_inventory on key_inventory.key_arn = logged.key_arn
+),
 numbered as (            -- one row per key and thing that is known of it now
     select
         key_arn,
@@ -85,14 +115,14 @@ numbered as (            -- one row per key and thing that is known of it now
         deletion_date,
         row_number() over (partition by key_arn, kind order by name) as n
     from key_timeline
-    where kind in ('state', 'rotation', 'alias')
+    where kind in ('state', 'deletion_date', 'rotation', 'alias')
       and valid_to is null
 ),
 told as (                -- one row per key
     select
         key_arn,
         max(case when kind = 'state' then value end) as state,
-        max(case when kind = 'state' then deletion_date end) as deletion_date,
+        max(case when kind = 'deletion_date' then deletion_date end) as deletion_date,
         max(case when kind = 'rotation' then value end) as rotation,
         max(case when kind = 'alias' and n = 1 then name end)
             || max(case when kind = 'alias' and n = 2 then ', ' || name else '' end)
@@ -106,7 +136,6 @@ select
     split_part(known.key_arn, ':', 5) as account_id,
     split_part(known.key_arn, ':', 4) as region,
     split_part(split_part(known.key_arn, ':', 6), '/', 2) as key_id,
-    -- An alias that calls name serves where its creation lies before the logs.
     coalesce(told.aliases, known.alias_name) as aliases,
     told.state,
     told.deletion_date,
@@ -121,6 +150,12 @@ select
     known.last_seen,
     known.last_used,
     known.call_count,
-    known.caller_count
+    known.caller_count,
+    known.description,
+    known.key_manager,
+    known.rotation_period_days,
+    known.last_rotation_at,
+    known.aws_last_used,
+    known.inventory_at
 from known
 left join told on told.key_arn = known.key_arn

@@ -1,0 +1,2 @@
+select *, 'cloudtrail' as source
+from key_timeline_logged
