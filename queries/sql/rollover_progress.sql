@@ -6,7 +6,7 @@ description: |
   callers that used the old key since then. A rollover is done when nobody
   encrypts under the old key any more; who only decrypts reads what was
   written before, so the old key has to stay. Where an alias pointed to before
-  the logs begin is not known. Of the hour of the move what the same caller
+  the logs begin is known if an inventory saw it. Of the hour of the move what the same caller
   did before it counts as well, except ReEncrypt, which counts as long as the
   calls themselves are kept.
 grain: one row per alias and caller of its old key; one row without a caller where nobody used it
@@ -17,8 +17,8 @@ columns:
   - {name: alias_name, type: VARCHAR, doc: The alias.}
   - {name: account_id, type: VARCHAR, doc: Its account.}
   - {name: region, type: VARCHAR, doc: Its Region.}
-  - {name: moved_at, type: TIMESTAMP, doc: "When it moved, UTC; of several times in the window the last."}
-  - {name: moved_by, type: VARCHAR, doc: Who moved it.}
+  - {name: moved_at, type: TIMESTAMP, doc: "When it moved, UTC; of several times in the window the last. Where the logs lack the move, when an inventory saw it."}
+  - {name: moved_by, type: VARCHAR, doc: "Who moved it; NULL where the logs lack the move."}
   - {name: old_key_arn, type: VARCHAR, doc: Key that it pointed to before.}
   - {name: new_key_arn, type: VARCHAR, doc: Key that it points to since then.}
   - {name: caller, type: VARCHAR, doc: "Who used the old key since then: principal ARN, else its unique id, or an AWS service; NULL when nobody did."}
@@ -28,26 +28,23 @@ columns:
   - {name: last_encrypt, type: TIMESTAMP, doc: "Last call that made new data, UTC; NULL when there is none."}
   - {name: last_use, type: TIMESTAMP, doc: "Last successful use of the old key, UTC; NULL when there is none."}
 ---*/
-with changes as (        -- one row per change of an alias, with the key that it had before
+with pointed as (        -- one row per key that an alias pointed to, with the one before
     select
-        event_time, event_name, key_arn, account_id, region, principal_arn, alias_name,
-        lag(key_arn) over (partition by account_id, region, alias_name order by event_time, change_rank, event_id) as old_key_arn,
-        row_number() over (partition by account_id, region, alias_name order by event_time, change_rank, event_id) as change_number
-    from key_changes
-    where event_time < $window_end
-      and event_name in ('CreateAlias', 'UpdateAlias', 'DeleteAlias')
-      and alias_name is not null
-      and key_arn is not null
-      and ($alias_name is null or alias_name = $alias_name)
+        valid_from as moved_at, key_arn, account_id, region, principal_arn, name as alias_name,
+        lag(key_arn) over (partition by account_id, region, name order by valid_from, valid_to, event_id) as old_key_arn,
+        row_number() over (partition by account_id, region, name order by valid_from, valid_to, event_id) as change_number
+    from key_timeline
+    where kind = 'alias'
+      and valid_from < $window_end
+      and ($alias_name is null or name = $alias_name)
       and ($account_id is null or account_id = $account_id)
 ),
 moves as (               -- one row per move in the window, the last one of an alias first
     select
-        changes.*,
+        pointed.*,
         row_number() over (partition by account_id, region, alias_name order by change_number desc) as n
-    from changes
-    where event_time >= $window_start
-      and event_name <> 'DeleteAlias'
+    from pointed
+    where moved_at >= $window_start
       and old_key_arn <> key_arn
 ),
 uses as (                -- one row per successful use of a key, summed by hour except for ReEncrypt, which the sums have no direction of
@@ -103,7 +100,7 @@ used as (                -- one row per move, caller, service and kind of use, c
     from moves
     join uses
       on uses.key_arn = moves.old_key_arn
-     and uses.last_event_time > moves.event_time
+     and uses.last_event_time > moves.moved_at
     where moves.n = 1
     group by moves.account_id, moves.region, moves.alias_name, uses.caller_id, uses.service, uses.encrypts
 ),
@@ -126,7 +123,7 @@ select
     moves.alias_name,
     moves.account_id,
     moves.region,
-    moves.event_time as moved_at,
+    moves.moved_at,
     moves.principal_arn as moved_by,
     moves.old_key_arn,
     moves.key_arn as new_key_arn,
