@@ -78,8 +78,8 @@ seen as not materialized (           -- one row per inventory and thing that it 
     from alias_lists
 ),
 spans as not materialized (          -- the logs' intervals, and the times between, before and after them
-    select kind, holder, name, unnest(parts, recursive := true)
-    from (
+    select *, coalesce(span_from, timestamp '-infinity') as from_at, coalesce(span_to, timestamp 'infinity') as until_at
+    from (select kind, holder, name, unnest(parts, recursive := true) from (
         select
             kind, holder, name,
             list_filter([
@@ -95,14 +95,15 @@ spans as not materialized (          -- the logs' intervals, and the times betwe
             from logged
             where valid_to is null or valid_to > valid_from
         ) as neighbours
-    ) as parted
+    ) as parted) as parts
 ),
 placed as not materialized (         -- the same, with the span of the logs in which it was seen
     select seen.*, spans.span_from, spans.span_to, spans.logged_token
     from seen
     left join spans
       on spans.kind = seen.kind and spans.holder = seen.holder and spans.name = seen.name
-     and coalesce(spans.span_from <= seen.taken_at, true) and coalesce(spans.span_to > seen.taken_at, true)
+     -- Comparisons alone: with anything else DuckDB would compare all with all.
+     and spans.from_at <= seen.taken_at and spans.until_at > seen.taken_at
 ),
 counted as not materialized (        -- aliases; that a key has one no more says nothing of other keys: what comes before counts
     select *, count(token) over (partition by holder, name, span_from order by taken_at, run_id, key_arn rows between unbounded preceding and current row) as phase
