@@ -402,29 +402,46 @@ func (r *run) decodeOne(f *fileDecoder, acc *accumulator, item fetched) {
 	r.mu.Unlock()
 }
 
-// commitAll appends one batch after the other and commits now and then.
+// commitAll appends one batch after the other and commits now and then: what came is
+// soon to be seen, but not at the price of small commits while much waits.
 func (r *run) commitAll(ctx context.Context, full <-chan *accumulator, pool chan<- *accumulator) error {
 	age := time.NewTicker(batchAge)
 	defer age.Stop()
 	var open Summary // what is appended and not committed
+	var since time.Time
 	for {
-		select {
-		case acc, ok := <-full:
-			if !ok {
-				return r.commit(ctx, &open)
+		acc, more := r.waiting(full, age.C)
+		if acc != nil {
+			if open.ObjectsDone == 0 {
+				since = time.Now()
 			}
 			if err := r.append(ctx, acc, &open); err != nil {
 				return err
 			}
 			pool <- acc
-			if open.Inserted+open.Duplicates < int64(r.o.CommitRows) {
+			if open.Inserted+open.Duplicates < int64(r.o.CommitRows) && time.Since(since) < commitAge {
 				continue
 			}
-		case <-age.C:
 		}
-		if err := r.commit(ctx, &open); err != nil {
+		if err := r.commit(ctx, &open); err != nil || !more {
 			return err
 		}
+	}
+}
+
+// waiting returns the next batch, and whether there may be more after it. At a tick
+// it is the one that waits, nil when none does.
+func (r *run) waiting(full <-chan *accumulator, tick <-chan time.Time) (acc *accumulator, more bool) {
+	select {
+	case acc, more = <-full:
+		return acc, more
+	case <-tick:
+	}
+	select {
+	case acc, more = <-full:
+		return acc, more
+	default:
+		return nil, true
 	}
 }
 

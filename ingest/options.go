@@ -22,11 +22,14 @@ const (
 	batchFiles = 5_000
 	batchAge   = 2 * time.Second
 
-	// What was added is committed when there are so many rows, or when the
-	// oldest has waited for batchAge. With the batch that reaches it, a commit
-	// has up to 112,000 rows, less than a row group of DuckDB (122,880) and
-	// enough that two are never merged: what is written is not written again.
-	DefaultCommitRows = 96_000
+	// What was added is committed when there are so many rows, when the oldest
+	// has waited for batchAge and no batch waits behind it, or for commitAge.
+	// These are two whole row groups of DuckDB, which it writes as soon as they are
+	// full and not to its log as well. The rest, less than a batch, is a row group
+	// of its own between whole ones, where it is never merged: what is written is
+	// not written again.
+	DefaultCommitRows = 2 * 122_880
+	commitAge         = 8 * time.Second
 
 	// bodyBytes bounds the stored bytes of all objects between reading and
 	// decoding; a single larger object passes alone.
