@@ -167,7 +167,7 @@ trino: ## download Trino for the tests that need one (800 MB, once; kept in the 
 test-trino: toolchain ## the same SQL gives the same rows on DuckDB and Trino (minutes; Java 24 and Maven)
 	root=$$(mktemp -d); trap 'rm -rf "$$root"' EXIT; \
 	go run ./internal/trinoserver/run -memory 3072 -root "$$root" -- bash -euc " \
-	  go test -count=1 -timeout 20m -tags '$(GOTAGS) trino' ./internal/equivalence -parallel 3 $(UPDATE); \
+	  go test -count=1 -timeout 20m -tags '$(GOTAGS) trino' ./internal/equivalence -parallel 4 $(UPDATE); \
 	  go test -p 1 -count=1 -tags '$(GOTAGS) trino' ./internal/sqllint ./internal/trino"
 
 .PHONY: test-trinoserver
