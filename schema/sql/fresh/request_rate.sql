@@ -18,14 +18,19 @@ old_seconds as (         -- what these seconds had before
         old.quota_name,
         old.custom_key_store_id,
         sum(old.request_count) as request_count
-    from request_seconds_sums as old
+    -- The seconds alone first: DuckDB leaves out row groups by them, and does not take
+    -- the parts for many, of those that are deleted.
+    from (
+        select sums.*
+        from request_seconds_sums as sums
+        semi join (select distinct second from request_seconds_parts) as touched
+          on touched.second = sums.second
+    ) as old
     semi join new_seconds
       on new_seconds.second = old.second
      and new_seconds.account_id = old.account_id
      and new_seconds.region = old.region
      and new_seconds.quota_name = old.quota_name
-    -- DuckDB may take the parts for many, of those that are deleted.
-    where old.second >= (select min(second) from new_seconds)
     group by all
 ),
 limits as (              -- one row per account, Region and quota whose limit is known: the one that holds
