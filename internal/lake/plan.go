@@ -44,10 +44,12 @@ import (
 //     often none. This is written before any row is, and whoever loses the race
 //     to create it does as it says, so that it never depends on the worker
 //     whether a file's rows are in the lake.
-//  2. the data files, one per table and partition. Their name comes from the
+//  2. UNIT/000000.turn-0.json: the version of the program and the names of the
+//     data files, see turns.go.
+//  3. the data files, one per table and partition. Their name comes from the
 //     plan: source, unit, number, and a hash over the list of log files and the
 //     version of the program. Then it drops what is in the lake twice now, see settle.go.
-//  3. the file of the ledger, log_files_parquet/delivery_day=…/NAME.parquet. It
+//  4. the file of the ledger, log_files_parquet/delivery_day=…/NAME.parquet. It
 //     comes last and says that the plan is done.
 //
 // The rows follow from the plan and the log files alone: which of two equal
@@ -82,7 +84,8 @@ import (
 //     between two files of which only one is new. So the version is in the name
 //     of data files, and a plan is carried out as a whole by each worker that
 //     begins with it; what two have written is then a repeat like any other, and
-//     is dropped. Plans of a newer format are refused.
+//     is dropped; turns.go says what becomes of one that is late. Plans of a newer
+//     format are refused.
 //   - Clocks differ: no decision but one compares times of two machines: a ledger
 //     shows of two entries for one file the later, so a plan's time is after that
 //     of all plans before it in its unit, whatever the clock says.
@@ -105,6 +108,9 @@ const (
 	planSuffix = ".json"
 	// withoutSuffix is that of the list of files that a plan goes without.
 	withoutSuffix = ".without.json"
+	// turnInfix and endedInfix come between a plan's number and that of a turn.
+	turnInfix     = ".turn-"
+	endedInfix    = ".ended-"
 	parquetSuffix = ".parquet"
 )
 
@@ -177,20 +183,41 @@ func sourceTag(sourceDir string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(sourceDir, plansDir), "/")
 }
 
-// parsePlanName reads what a name below a source's directory says.
-func parsePlanName(name string) (id planID, without, ok bool) {
+// planObject is what the name of an object below a source's directory says.
+type planObject struct {
+	id planID
+	// kind is planSuffix for the plan itself, withoutSuffix, turnInfix or
+	// endedInfix.
+	kind string
+	turn int
+}
+
+func parsePlanName(name string) (o planObject, ok bool) {
 	unit, file := path.Split(name)
-	number, without := strings.CutSuffix(file, withoutSuffix)
-	if !without {
+	o.kind = withoutSuffix
+	number, ok := strings.CutSuffix(file, withoutSuffix)
+	if !ok {
+		o.kind = planSuffix
 		if number, ok = strings.CutSuffix(file, planSuffix); !ok {
-			return planID{}, false, false
+			return planObject{}, false
+		}
+		for _, infix := range []string{turnInfix, endedInfix} {
+			if before, after, found := strings.Cut(number, infix); found {
+				o.kind, number = infix, before
+				if o.turn, ok = parseNumber(after); !ok {
+					return planObject{}, false
+				}
+			}
 		}
 	}
-	n, err := strconv.Atoi(number)
-	if err != nil || n < 0 || unit == "" {
-		return planID{}, false, false
-	}
-	return planID{strings.TrimSuffix(unit, "/"), n}, without, true
+	o.id.unit = strings.TrimSuffix(unit, "/")
+	o.id.number, ok = parseNumber(number)
+	return o, ok && unit != ""
+}
+
+func parseNumber(text string) (n int, ok bool) {
+	n, err := strconv.Atoi(text)
+	return n, err == nil && n >= 0
 }
 
 // stem is how the names of a plan's files in the lake begin. It says whose they
@@ -203,8 +230,8 @@ func (p *plan) id() planID { return planID{p.Unit, p.Number} }
 
 // fileName is the name of the plan's files in the lake: its stem and a hash over
 // the log files that their rows come from, and over who read them: what other
-// versions of the program make of log files may differ.
-func (p *plan) fileName(maker string) string {
+// versions of the program make of log files may differ. turn is 0 for the ledger.
+func (p *plan) fileName(maker string, turn int) string {
 	h := sha256.New()
 	add := func(parts ...string) {
 		for _, s := range parts {
@@ -213,6 +240,9 @@ func (p *plan) fileName(maker string) string {
 		}
 	}
 	add(p.Source, maker)
+	if turn > 0 {
+		add(strconv.Itoa(turn))
+	}
 	for i := range p.Files {
 		add(p.Files[i].Key, p.Files[i].ETag)
 	}
@@ -221,7 +251,7 @@ func (p *plan) fileName(maker string) string {
 
 // ledgerName is the name of the file that says that the plan is done.
 func (p *plan) ledgerName() string {
-	return LogFiles + "/" + deliveryDayColumn.Name + "=" + p.Day + "/" + p.fileName("")
+	return LogFiles + "/" + deliveryDayColumn.Name + "=" + p.Day + "/" + p.fileName("", 0)
 }
 
 // stemOfLedgerName is the inverse, without the hash.

@@ -31,8 +31,7 @@ type planner struct {
 	dir    string // of the source's plans
 	source string
 
-	// found has how many plans a unit had when they were listed, and the sizes of
-	// the lists of files left out.
+	// found has which plans a unit had when they were listed.
 	found map[string]*foundUnit
 	units map[string]*unit
 	held  int // objects in all units
@@ -40,9 +39,16 @@ type planner struct {
 	listed, known, waiting, made int64
 }
 
+// foundUnit has, by number of the plan, what a listing shows.
 type foundUnit struct {
 	plans   map[int]bool
-	without map[int]int64
+	without map[int]int64 // sizes of the lists of files left out
+	turns   map[int]int   // the last one
+	ended   map[int]int   // the last one that has
+}
+
+func newFoundUnit() *foundUnit {
+	return &foundUnit{plans: map[int]bool{}, without: map[int]int64{}, turns: map[int]int{}, ended: map[int]int{}}
 }
 
 // unit is one that the source listed files of.
@@ -73,19 +79,24 @@ func hashFile(key, etag string) fileHash {
 // list finds out which plans there are.
 func (p *planner) list(ctx context.Context) error {
 	return p.o.Bucket.List(ctx, p.dir, func(name string, size int64) error {
-		id, without, ok := parsePlanName(strings.TrimPrefix(name, p.dir))
+		o, ok := parsePlanName(strings.TrimPrefix(name, p.dir))
 		if !ok {
 			return fmt.Errorf("list plans: %s is none", name)
 		}
-		f := p.found[id.unit]
+		f := p.found[o.id.unit]
 		if f == nil {
-			f = &foundUnit{plans: map[int]bool{}, without: map[int]int64{}}
-			p.found[id.unit] = f
+			f = newFoundUnit()
+			p.found[o.id.unit] = f
 		}
-		if without {
-			f.without[id.number] = size
-		} else {
-			f.plans[id.number] = true
+		switch n := o.id.number; o.kind {
+		case withoutSuffix:
+			f.without[n] = size
+		case turnInfix:
+			f.turns[n] = max(f.turns[n], o.turn)
+		case endedInfix:
+			f.ended[n] = max(f.ended[n], o.turn)
+		default:
+			f.plans[n] = true
 		}
 		return nil
 	})
@@ -104,6 +115,13 @@ func (p *planner) checkDone(done map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// ended reports whether the last turn of a plan that is in the ledger has ended,
+// as far as the listing shows.
+func (p *planner) ended(id planID) bool {
+	f := p.found[id.unit]
+	return f.ended[id.number] == f.turns[id.number]
 }
 
 // plans returns all plans that are known.
@@ -265,7 +283,7 @@ func (p *planner) makePlan(ctx context.Context, u *unit, list []ingest.Object) (
 	}
 	u.take(next, nil)
 	if p.found[u.name] == nil {
-		p.found[u.name] = &foundUnit{plans: map[int]bool{}, without: map[int]int64{}}
+		p.found[u.name] = newFoundUnit()
 	}
 	p.found[u.name].plans[next.Number] = true
 	for _, o := range list {

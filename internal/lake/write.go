@@ -213,7 +213,7 @@ func (w *writer) plan(ctx context.Context) (todo []planID, partial, err error) {
 		return nil, nil, err
 	}
 	for _, id := range p.plans() {
-		if !done[id.stem(w.dir)] {
+		if !done[id.stem(w.dir)] || !p.ended(id) {
 			todo = append(todo, id)
 		}
 	}
@@ -292,7 +292,7 @@ func (w *writer) carryOut(ctx context.Context, id planID, polite bool) (putOff b
 	if err != nil {
 		return false, err
 	}
-	if there, err := exists(ctx, w.o.Bucket, p.ledgerName()); there || err != nil {
+	if done, err := finished(ctx, w.o.Bucket, w.dir, p); done || err != nil {
 		w.update(func(_ *ingest.Progress, s *WriteSummary) { s.PlansOthers++ })
 		return false, err
 	}

@@ -76,21 +76,24 @@ func (w *writer) write(ctx context.Context, c *collected) error {
 	if err != nil {
 		return err
 	}
-	name := c.plan.fileName(w.o.maker())
-	// Corrections come before the events that they hold for, see settle.go.
-	first := slices.IndexFunc(data, func(f File) bool { return !f.First.IsZero() })
-	if first < 0 {
-		first = len(data)
+	names := func(turn int) []string {
+		name := c.plan.fileName(w.o.maker(), turn)
+		out := make([]string, len(data))
+		for i := range data {
+			out[i] = data[i].Dir + data[i].nameOf(name)
+		}
+		return out
 	}
-	for _, files := range [][]File{data[:first], data[first:]} {
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(filesAtOnce)
-		for _, f := range files {
-			g.Go(func() error { return w.writeFile(gctx, f.Dir+f.nameOf(name), f) })
-		}
-		if err := g.Wait(); err != nil {
-			return err
-		}
+	id := c.plan.id()
+	mine, before, err := takeTurn(ctx, w.o.Bucket, w.dir, id, w.o.maker(), names)
+	if err != nil {
+		return err
+	}
+	if err := takeNames(ctx, w.o.Bucket, before); err != nil {
+		return err
+	}
+	if err := w.writeData(ctx, data, names(mine)); err != nil {
+		return err
 	}
 	settler := settler{b: w.o.Bucket, p: c.plan, corrected: map[string]bool{}, read: map[string]bool{}}
 	if err := settler.settle(ctx, data); err != nil {
@@ -99,7 +102,32 @@ func (w *writer) write(ctx context.Context, c *collected) error {
 	if err := w.writeFile(ctx, c.plan.ledgerName(), ledger); err != nil {
 		return err
 	}
+	if mine > 0 {
+		if err := w.o.Bucket.Create(ctx, endedName(w.dir, id, mine), []byte("{}\n")); err != nil && !errors.Is(err, ErrExists) {
+			return err
+		}
+	}
 	w.update(func(g *ingest.Progress, s *WriteSummary) { s.add(c, g) })
+	return nil
+}
+
+// writeData writes files under their names.
+func (w *writer) writeData(ctx context.Context, data []File, names []string) error {
+	// Corrections come before the events that they hold for, see settle.go.
+	first := slices.IndexFunc(data, func(f File) bool { return !f.First.IsZero() })
+	if first < 0 {
+		first = len(data)
+	}
+	for _, part := range [][2]int{{0, first}, {first, len(data)}} {
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(filesAtOnce)
+		for i := part[0]; i < part[1]; i++ {
+			g.Go(func() error { return w.writeFile(gctx, names[i], data[i]) })
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (c *collected) render(ctx context.Context) (data []File, ledger File, err e
 	if err != nil {
 		return nil, File{}, err
 	}
-	if len(files) != 1 || files[0].Dir+c.plan.fileName("") != c.plan.ledgerName() {
+	if len(files) != 1 || files[0].Dir+c.plan.fileName("", 0) != c.plan.ledgerName() {
 		return nil, File{}, fmt.Errorf("the ledger of plan %s is not one file", c.plan.id())
 	}
 	return data, files[0], nil
