@@ -73,7 +73,7 @@ merge:
 with calls as (          -- one row per successful call
     select
         event_id, event_time, event_name, key_arn, destination_key_arn, algorithm, encryption_context,
-        destination_encryption_context, principal_arn, caller_account_id, caller_id, service, resource
+        destination_encryption_context, service
     from kms_calls
     where event_time >= $window_start
       and event_time < $window_end
@@ -141,10 +141,12 @@ facts as (               -- one row per call, side and key of its context, and o
       and context_resources.event_time < $window_end
       and resource_tags.tag_value is not null
 ),
-aliases as (             -- one row per interval in which a key had an alias
+aliases as (             -- one row per interval in which a key had an alias, of those that touch the window
     select key_arn, name, valid_from, valid_to
     from key_timeline
     where kind = 'alias'
+      and valid_from < $window_end
+      and (valid_to is null or valid_to > $window_start)
 ),
 tags as (                -- one row per interval in which a key had a tag, and kind of fact to compare it with
     select
@@ -158,6 +160,8 @@ tags as (                -- one row per interval in which a key had a tag, and k
     cross join unnest(array['value', 'resource']) as kinds (kind)
     where key_timeline.kind = 'tag'
       and key_timeline.value is not null
+      and key_timeline.valid_from < $window_end
+      and (key_timeline.valid_to is null or key_timeline.valid_to > $window_start)
 ),
 expected as (            -- one row per tag and what it is compared with: by the configured rules, while the key has their alias, or by the same name
     select
@@ -269,6 +273,13 @@ deviations as (          -- one row per call and deviation; keys spelt in two ca
         cast(null as varchar) as found_value, rule_id
     from missing
 ),
+callers as (             -- one row per call with a deviation: read again, since most calls have none
+    select event_id, event_time, event_name, principal_arn, caller_account_id, caller_id, service, resource
+    from kms_calls
+    where event_time >= $window_start
+      and event_time < $window_end
+      and event_id in (select event_id from deviations)
+),
 supported as (           -- the same with what is known of the call
     select
         deviations.key_arn,
@@ -278,18 +289,18 @@ supported as (           -- the same with what is known of the call
         deviations.tag_value,
         deviations.found_value,
         deviations.rule_id,
-        calls.event_id,
-        calls.event_time,
-        calls.event_name,
-        calls.principal_arn,
-        calls.caller_account_id,
-        calls.caller_id,
-        calls.service,
-        calls.resource,
-        deviations.kind || ' ' || deviations.key_arn || ' ' || coalesce(calls.caller_account_id, '') || ' ' || calls.caller_id
+        callers.event_id,
+        callers.event_time,
+        callers.event_name,
+        callers.principal_arn,
+        callers.caller_account_id,
+        callers.caller_id,
+        callers.service,
+        callers.resource,
+        deviations.kind || ' ' || deviations.key_arn || ' ' || coalesce(callers.caller_account_id, '') || ' ' || callers.caller_id
             || ' ' || coalesce(deviations.context_key, '') || ' ' || coalesce(deviations.tag_key, '') as finding_group
     from deviations
-    join calls on calls.event_id = deviations.event_id
+    join callers on callers.event_id = deviations.event_id
 ),
 numbered as (            -- the same, its calls numbered; a ReEncrypt that deviates on both sides is one call
     select

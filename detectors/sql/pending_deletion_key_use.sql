@@ -74,11 +74,13 @@ merge:
   succeeded_count: sum
   known_count: sum
 ---*/
-with pending as (        -- one row per interval in which a key was pending deletion
+with pending as (        -- one row per interval in which a key was pending deletion, of those that touch the window
     select key_arn, valid_from, valid_to, value as key_state, deletion_date, principal_arn as scheduled_by
     from key_timeline
     where kind = 'state'
       and value in ('PendingDeletion', 'PendingReplicaDeletion')
+      and valid_from < $window_end
+      and (valid_to is null or valid_to > $window_start)
 ),
 calls as (               -- one row per call that needs a key and was no matter of permission
     select
@@ -91,6 +93,11 @@ calls as (               -- one row per call that needs a key and was no matter 
       and coalesce(error_class, '') not in ('dry_run', 'denied', 'not_found')
       and coalesce(dry_run, false) = false
       and not is_self
+      and (
+          error_class = 'pending_deletion'
+          or key_arn in (select key_arn from pending)
+          or destination_key_arn in (select key_arn from pending)
+      )
 ),
 touched as (             -- one row per call and key; ReEncrypt needs two
     select

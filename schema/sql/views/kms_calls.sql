@@ -298,8 +298,12 @@ select
     deletion_date,
     rotation_period_days,
     -- Services that store through S3 or EBS send that service's key as well:
-    -- theirs comes first.
+    -- theirs comes first. Most calls name their object or volume alone.
     coalesce(
+        case
+            when element_at(map_keys(encryption_context), 2) is null
+                then coalesce(element_at(encryption_context, 'aws:s3:arn'), element_at(encryption_context, 'aws:ebs:id'))
+        end,
         element_at(encryption_context, 'SecretARN'),
         element_at(encryption_context, 'PARAMETER_ARN'),
         element_at(encryption_context, 'aws:lambda:FunctionArn'),
