@@ -273,13 +273,6 @@ deviations as (          -- one row per call and deviation; keys spelt in two ca
         cast(null as varchar) as found_value, rule_id
     from missing
 ),
-callers as (             -- one row per call with a deviation: read again, since most calls have none
-    select event_id, event_time, event_name, principal_arn, caller_account_id, caller_id, service, resource
-    from kms_calls
-    where event_time >= $window_start
-      and event_time < $window_end
-      and event_id in (select event_id from deviations)
-),
 supported as (           -- the same with what is known of the call
     select
         deviations.key_arn,
@@ -300,7 +293,15 @@ supported as (           -- the same with what is known of the call
         deviations.kind || ' ' || deviations.key_arn || ' ' || coalesce(callers.caller_account_id, '') || ' ' || callers.caller_id
             || ' ' || coalesce(deviations.context_key, '') || ' ' || coalesce(deviations.tag_key, '') as finding_group
     from deviations
-    join callers on callers.event_id = deviations.event_id
+    -- Read again with what is told of a call, since most calls have no deviation.
+    -- The conditions are those of calls: context_resources has others too.
+    join kms_calls as callers on callers.event_id = deviations.event_id
+    where callers.event_time >= $window_start
+      and callers.event_time < $window_end
+      and callers.error_code is null
+      and coalesce(callers.dry_run, false) = false
+      and not callers.is_self
+      and callers.operation_class = 'cryptographic'
 ),
 numbered as (            -- the same, its calls numbered; a ReEncrypt that deviates on both sides is one call
     select

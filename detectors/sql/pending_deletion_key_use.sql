@@ -95,8 +95,8 @@ calls as (               -- one row per call that needs a key and was no matter 
       and not is_self
       and (
           error_class = 'pending_deletion'
+          or destination_key_arn is not null
           or key_arn in (select key_arn from pending)
-          or destination_key_arn in (select key_arn from pending)
       )
 ),
 touched as (             -- one row per call and key; ReEncrypt needs two
