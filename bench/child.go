@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kmstrail/kmstrail/ingest"
-	"github.com/kmstrail/kmstrail/ingest/dirsource"
 	"github.com/kmstrail/kmstrail/internal/duck"
 )
 
@@ -41,7 +40,9 @@ func child(ctx context.Context, c *config) error {
 	case "read_json":
 		n, err = readJSON(ctx, c.set, c.procs)
 	case "ingest":
-		n, err = ingestSet(ctx, c.set)
+		n, err = ingestDirectory(ctx, c.set)
+	case "ingest-s3":
+		n, err = ingestS3(ctx, c.set)
 	default:
 		n, err = growthChild(ctx, c)
 	}
@@ -109,7 +110,7 @@ func decompressFile(path string, buf []byte) (int64, error) {
 
 // newStore opens an empty store beside the set, as the ingest command does.
 func newStore(ctx context.Context, dir, name string) (*duck.Store, string, error) {
-	path := filepath.Join(dir, name+".duckdb")
+	path := dir + "." + name + ".duckdb"
 	if err := removeStore(path); err != nil {
 		return nil, "", err
 	}
@@ -126,21 +127,18 @@ func removeStore(path string) error {
 	return nil
 }
 
-func ingestSet(ctx context.Context, dir string) (counts, error) {
+// ingestSource ingests into an empty store beside the set.
+func ingestSource(ctx context.Context, src ingest.Source, dir string) (counts, error) {
 	store, path, err := newStore(ctx, dir, "ingest")
 	if err != nil {
 		return counts{}, err
 	}
 	defer store.Close()
-	src, err := dirsource.New(dir)
-	if err != nil {
-		return counts{}, err
-	}
 	sum, err := ingest.Run(ctx, ingest.Options{Source: src, Sink: store})
 	if err != nil {
 		return counts{}, err
 	}
-	n := counts{JSONBytes: sum.JSONBytes, Events: sum.Inserted}
+	n := counts{JSONBytes: sum.JSONBytes, Events: sum.Inserted, Files: sum.ObjectsDone, Requests: sum.Requests}
 	if n.StoreBytes, err = closed(store, path); err != nil {
 		return counts{}, err
 	}

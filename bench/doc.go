@@ -15,6 +15,17 @@
 //
 //	go run -tags duckdb_arrow ./bench -only ingest -mb 500 -runs 5
 //
+// # Small files
+//
+// Most log files of a trail are small. 50,000 of 1 to 3 KB are ingested from a
+// directory, with all processors and with one, and from an S3 server on loopback,
+// which uses the same processors:
+//
+//	go run -tags duckdb_arrow ./bench -only small -runs 5
+//
+// The key small_files has log files per second and per CPU second, and requests to
+// S3.
+//
 // # Growth
 //
 // What one more hour of logs costs in a store that is large, against the same

@@ -144,8 +144,14 @@ func (c *config) measureWriting(ctx context.Context, d *lakeDirs, rep *lakeRepor
 	return err
 }
 
-// generateTrail makes logs once; a file beside them says what is in them.
 func generateTrail(ctx context.Context, dir string, events int, out io.Writer) (sampledata.BenchTruth, error) {
+	return generateLogs(dir, out, fmt.Sprintf("logs with %d KMS events", events), func() (sampledata.BenchTruth, error) {
+		return sampledata.GenerateBenchTrail(ctx, dir, events, 1)
+	})
+}
+
+// generateLogs makes logs once; a file beside them says what is in them.
+func generateLogs(dir string, out io.Writer, what string, make func() (sampledata.BenchTruth, error)) (sampledata.BenchTruth, error) {
 	var truth sampledata.BenchTruth
 	marker := dir + ".json"
 	if text, err := os.ReadFile(marker); err == nil {
@@ -155,8 +161,8 @@ func generateTrail(ctx context.Context, dir string, events int, out io.Writer) (
 	if err := os.RemoveAll(dir); err != nil {
 		return truth, err
 	}
-	fmt.Fprintf(out, "generating logs with %d KMS events in %s\n", events, dir)
-	truth, err := sampledata.GenerateBenchTrail(ctx, dir, events, 1)
+	fmt.Fprintf(out, "generating %s in %s\n", what, dir)
+	truth, err := make()
 	if err != nil {
 		return truth, err
 	}

@@ -20,6 +20,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/kmstrail/kmstrail/ingest"
 	"github.com/kmstrail/kmstrail/sampledata"
 )
 
@@ -42,6 +43,7 @@ type config struct {
 	set     string
 	procs   int
 	profile string
+	files   int // of the small ones
 
 	// For the growth measurement.
 	only   string
@@ -67,7 +69,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&c.set, "set", "", "internal: the set to measure")
 	flags.IntVar(&c.procs, "procs", runtime.NumCPU(), "processors to use")
 	flags.StringVar(&c.profile, "cpuprofile", "", "internal: file for a CPU profile of this process")
-	flags.StringVar(&c.only, "only", "", "measure only this: "+strings.Join(sections, ", "))
+	flags.IntVar(&c.files, "files", 50_000, "small: log files in the set")
+	flags.StringVar(&c.only, "only", "", "measure only these, separated by commas: "+strings.Join(sections, ", "))
 	flags.Int64Var(&c.events, "events", 50_000_000, "growth: events in the large store")
 	flags.IntVar(&c.hours, "hours", 3, "growth: hours to measure in each store; medians are compared")
 	flags.StringVar(&c.keep, "keep", "", "growth: folder for the large store, which stays there and is used again")
@@ -85,20 +88,26 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // sections are the measurements that there are.
-var sections = []string{"ingest", "growth", "lake"}
+var sections = []string{"ingest", "small", "growth", "lake"}
 
 // measure makes the measurements asked for and writes them to the results,
 // where the others stay as they are.
 func (c *config) measure(ctx context.Context, out io.Writer) error {
-	if c.only != "" && !slices.Contains(sections, c.only) {
-		return fmt.Errorf("there is no measurement %q; there are %s", c.only, strings.Join(sections, ", "))
+	wanted := sections
+	if c.only != "" {
+		wanted = strings.Split(c.only, ",")
+	}
+	for _, w := range wanted {
+		if !slices.Contains(sections, w) {
+			return fmt.Errorf("there is no measurement %q; there are %s", w, strings.Join(sections, ", "))
+		}
 	}
 	rep, err := c.readResults()
 	if err != nil {
 		return err
 	}
 	for _, section := range sections {
-		if c.only != "" && c.only != section {
+		if !slices.Contains(wanted, section) {
 			continue
 		}
 		if err := c.measureSection(ctx, section, rep, out); err != nil {
@@ -114,6 +123,8 @@ func (c *config) measure(ctx context.Context, out io.Writer) error {
 // measureSection makes one measurement anew.
 func (c *config) measureSection(ctx context.Context, section string, rep *report, out io.Writer) (err error) {
 	switch section {
+	case "small":
+		rep.Small, err = c.measureSmall(ctx, out)
 	case "growth":
 		rep.Growth, err = c.measureGrowth(ctx, out)
 	case "lake":
@@ -121,7 +132,7 @@ func (c *config) measureSection(ctx context.Context, section string, rep *report
 	default:
 		var anew *report
 		if anew, err = c.measureIngest(ctx, out); err == nil {
-			anew.Growth, anew.Lake = rep.Growth, rep.Lake
+			anew.Small, anew.Growth, anew.Lake = rep.Small, rep.Growth, rep.Lake
 			*rep = *anew
 		}
 	}
@@ -178,6 +189,9 @@ type counts struct {
 	JSONBytes  int64 `json:"json_bytes"`
 	Events     int64 `json:"events"`
 	StoreBytes int64 `json:"store_bytes"`
+	Files      int64 `json:"files,omitempty"`
+	// Requests are those to S3.
+	Requests ingest.Requests `json:"requests,omitzero"`
 }
 
 type result struct {
@@ -196,6 +210,7 @@ type report struct {
 	EventsPerCPUSecond float64 `json:"events_per_cpu_second"`
 	BytesPerEvent      float64 `json:"bytes_per_event"`
 
+	Small  *smallReport  `json:"small_files,omitempty"`
 	Growth *growthReport `json:"growth_cpu,omitempty"`
 	Lake   *lakeReport   `json:"lake,omitempty"`
 }
@@ -249,15 +264,21 @@ func generate(ctx context.Context, dir string, set sampledata.BenchKind, mb int,
 	return os.WriteFile(marker, nil, 0o644)
 }
 
-// process makes one measurement in a process of its own and adds what that
-// process used to what it reported.
-func (c *config) process(ctx context.Context, set, measurement string, result any) error {
+// process makes one measurement in a process of its own, with variables added to
+// its environment, and adds what that process used to what it reported.
+func (c *config) process(ctx context.Context, set, measurement string, result any, env ...string) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, exe, "-child", measurement, "-set", set, "-procs", strconv.Itoa(c.procs),
-		"-events", strconv.FormatInt(c.events, 10), "-hour", strconv.Itoa(c.hour))
+	args := []string{exe, "-child", measurement, "-set", set, "-procs", strconv.Itoa(c.procs),
+		"-events", strconv.FormatInt(c.events, 10), "-hour", strconv.Itoa(c.hour)}
+	if c.procs < runtime.NumCPU() {
+		// GOMAXPROCS alone would leave DuckDB's code a processor of its own.
+		args = append([]string{"taskset", "--cpu-list", fmt.Sprintf("0-%d", c.procs-1)}, args...)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), env...)
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, io.MultiWriter(&stderr, os.Stderr)
 	start := time.Now()

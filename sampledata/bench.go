@@ -46,21 +46,29 @@ func GenerateBench(ctx context.Context, dir string, kind BenchKind, jsonBytes in
 	}
 	pools := newBenchPools(seed)
 	sizes := benchSizes(seed, jsonBytes)
-	truth := BenchTruth{Kind: kind, Files: len(sizes)}
+	truth, err := benchFiles(ctx, len(sizes), func() func(int) (BenchTruth, error) {
+		w := &benchWriter{dir: dir, pools: pools, share: share, seed: seed, gzip: newGzipWriter(gzip.BestSpeed)}
+		return func(i int) (BenchTruth, error) { return w.file(i, sizes[i]) }
+	})
+	truth.Kind = kind
+	return truth, err
+}
+
+// benchFiles writes with all processors what has the numbers 0 to n. Each
+// goroutine has a writer of its own; what they wrote is summed up.
+func benchFiles(ctx context.Context, n int, newWriter func() func(number int) (BenchTruth, error)) (BenchTruth, error) {
+	var truth BenchTruth
 	var mu sync.Mutex
 	var failed error
 	queue := make(chan int)
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			w := &benchWriter{dir: dir, pools: pools, share: share, seed: seed, gzip: newGzipWriter(gzip.BestSpeed)}
+			write := newWriter()
 			for i := range queue {
-				t, err := w.file(i, sizes[i])
+				t, err := write(i)
 				mu.Lock()
-				truth.Records += t.Records
-				truth.KMS += t.KMS
-				truth.JSONBytes += t.JSONBytes
-				truth.Bytes += t.Bytes
+				truth.add(t)
 				if failed == nil {
 					failed = err
 				}
@@ -68,10 +76,7 @@ func GenerateBench(ctx context.Context, dir string, kind BenchKind, jsonBytes in
 			}
 		})
 	}
-	for i := range sizes {
-		if ctx.Err() != nil {
-			break
-		}
+	for i := 0; i < n && ctx.Err() == nil; i++ {
 		queue <- i
 	}
 	close(queue)
@@ -140,7 +145,7 @@ func (w *benchWriter) file(number, size int) (BenchTruth, error) {
 	index := number % len(w.pools.accounts)
 	account := w.pools.accounts[index]
 	start := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(number) * 7 * time.Minute)
-	t := BenchTruth{}
+	t := BenchTruth{Files: 1}
 	b := w.body[:0]
 	b = append(b, `{"Records":[`...)
 	at := start

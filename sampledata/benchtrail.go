@@ -3,8 +3,6 @@ package sampledata
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -50,34 +48,27 @@ func BenchTrailWindow() (start, end time.Time) {
 // after that. The same size and seed give the same bytes.
 func GenerateBenchTrail(ctx context.Context, dir string, kms int, seed uint64) (BenchTruth, error) {
 	cells := newTrailCells(max(2, kms/trailPerAccount), seed)
-	truth := BenchTruth{Kind: "trail"}
-	var mu sync.Mutex
-	var failed error
-	queue := make(chan int)
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			w := &trailWriter{benchWriter: benchWriter{dir: dir, seed: seed, gzip: newGzipWriter(gzip.BestSpeed)}, records: 2.04 * float64(kms)}
-			for i := range queue {
-				t, err := w.interval(cells, i)
-				mu.Lock()
-				truth.add(t)
-				if failed == nil {
-					failed = err
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	for i := 0; i < len(cells)*trailIntervals && ctx.Err() == nil; i++ {
-		queue <- i
-	}
-	close(queue)
-	wg.Wait()
-	if failed == nil {
-		failed = ctx.Err()
-	}
-	return truth, failed
+	truth, err := benchFiles(ctx, len(cells)*trailIntervals, func() func(int) (BenchTruth, error) {
+		w := newTrailWriter(dir, seed)
+		w.records = 2.04 * float64(kms)
+		return func(i int) (BenchTruth, error) { return w.interval(cells, i) }
+	})
+	truth.Kind = "trail"
+	return truth, err
+}
+
+// GenerateBenchSmall writes a set of small log files into DIR/AWSLogs/…, as most
+// of a trail are: quiet accounts have one every five minutes with a few records.
+// They are like those of [GenerateBenchTrail], but each has 2 to 7 records, 1 to
+// 3 KB compressed. The same number and seed give the same bytes.
+func GenerateBenchSmall(ctx context.Context, dir string, files int, seed uint64) (BenchTruth, error) {
+	cells := newTrailCells(1+files/(trailIntervals*len(regions())), seed)
+	truth, err := benchFiles(ctx, files, func() func(int) (BenchTruth, error) {
+		w := newTrailWriter(dir, seed)
+		return func(i int) (BenchTruth, error) { return w.small(cells[i%len(cells)], i, i/len(cells)) }
+	})
+	truth.Kind = "small"
+	return truth, err
 }
 
 func (t *BenchTruth) add(more BenchTruth) {
@@ -145,12 +136,23 @@ type trailWriter struct {
 	benchWriter
 	records float64 // of the whole set
 	cell    *trailCell
-	files   int
+}
+
+func newTrailWriter(dir string, seed uint64) *trailWriter {
+	return &trailWriter{benchWriter: benchWriter{dir: dir, seed: seed, gzip: newGzipWriter(gzip.BestSpeed)}}
+}
+
+// small writes a log file of few records.
+func (w *trailWriter) small(cell *trailCell, number, interval int) (BenchTruth, error) {
+	w.cell, w.pools = cell, cell.pools
+	w.rng = newRNG(w.seed, uint64(number)+10_000_000)
+	n := w.rng.between(2, 7)
+	return w.logFile(nil, trailStart.Add(time.Duration(interval)*trailEvery), 0, n, n)
 }
 
 // interval writes what one cell delivers for one interval.
 func (w *trailWriter) interval(cells []*trailCell, number int) (BenchTruth, error) {
-	w.cell, w.files = cells[number%len(cells)], 0
+	w.cell = cells[number%len(cells)]
 	w.pools = w.cell.pools
 	n := number / len(cells)
 	w.rng = newRNG(w.seed, uint64(number)+1_000_000)

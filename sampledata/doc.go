@@ -9,5 +9,6 @@
 // The bucket, truth.json and kmstrail.yaml in this folder are a small one, for
 // quick tests.
 //
-// [GenerateBench] writes few large files for measuring.
+// [GenerateBench] writes few large files for measuring, [GenerateBenchTrail] and
+// [GenerateBenchSmall] many small ones.
 package sampledata
