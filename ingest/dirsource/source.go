@@ -31,6 +31,7 @@ type Source struct {
 
 	mu      sync.Mutex
 	root    *os.Root
+	last    folder // read from last
 	skipped map[ingest.Kind]int64
 }
 
@@ -66,13 +67,62 @@ func New(name string) (*Source, error) {
 	return &Source{dir: dir, root: root, name: u.String(), only: only}, nil
 }
 
+// folder is a directory of the tree that is held open.
+type folder struct {
+	path string // slashes, below the root
+	root *os.Root
+}
+
 // Close releases the directory.
-func (s *Source) Close() error { return s.opened().Close() }
+func (s *Source) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last.root != nil {
+		s.last.root.Close()
+		s.last = folder{}
+	}
+	return s.root.Close()
+}
 
 func (s *Source) opened() *os.Root {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.root
+}
+
+// folder returns the directory of a key, held open for the next one: most keys
+// lie beside the one before, and from the root each of the eight directories
+// above a log file is opened and closed anew, twice. The one before is closed
+// when it is collected: others may be reading from it.
+func (s *Source) folder(dir string) (*os.Root, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last.root != nil && s.last.path == dir {
+		return s.last.root, nil
+	}
+	root, err := s.root.OpenRoot(filepath.FromSlash(dir))
+	if err != nil {
+		return nil, err
+	}
+	s.last = folder{dir, root}
+	return root, nil
+}
+
+// place returns where to read a key, and its name there. Links are followed from
+// the root, as they may lead anywhere in the tree.
+func (s *Source) place(key string) (*os.Root, string, error) {
+	dir, name := path.Split(key)
+	if dir == "" {
+		return s.opened(), name, nil
+	}
+	root, err := s.folder(path.Clean(dir))
+	if err != nil {
+		return nil, "", err
+	}
+	if info, err := root.Lstat(name); err != nil || info.Mode().Type() != fs.ModeSymlink {
+		return root, name, err
+	}
+	return s.opened(), filepath.FromSlash(key), nil
 }
 
 // current returns the directory that has the name now. Who keeps a source open
@@ -85,6 +135,7 @@ func (s *Source) current() (*os.Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log directory: %w", err)
 	}
+	s.last = folder{} // may have been replaced as well
 	if was, err := s.root.Stat("."); err != nil || os.SameFile(was, now) {
 		return s.root, nil // one that was closed says so when it is read
 	}
@@ -150,12 +201,14 @@ func (s *Source) Read(ctx context.Context, obj ingest.Object, dst []byte, limit 
 	if err := ctx.Err(); err != nil {
 		return dst, err
 	}
-	name := filepath.FromSlash(obj.Key)
+	root, name, err := s.place(obj.Key)
+	if err != nil {
+		return dst, fmt.Errorf("read log file %s: %w", obj.Key, err)
+	}
 	// Look before opening: opening a pipe would wait for its other end.
-	root := s.opened()
 	info, err := root.Stat(name)
 	if err != nil {
-		return dst, fmt.Errorf("read log file: %w", err)
+		return dst, fmt.Errorf("read log file %s: %w", obj.Key, err)
 	}
 	if !info.Mode().IsRegular() {
 		return dst, fmt.Errorf("read log file %s: not a regular file", obj.Key)
@@ -168,7 +221,7 @@ func (s *Source) Read(ctx context.Context, obj ingest.Object, dst []byte, limit 
 	}
 	f, err := root.Open(name)
 	if err != nil {
-		return dst, fmt.Errorf("read log file: %w", err)
+		return dst, fmt.Errorf("read log file %s: %w", obj.Key, err)
 	}
 	defer f.Close()
 	return readExactly(f, obj.Key, dst, info.Size())

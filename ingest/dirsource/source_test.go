@@ -225,3 +225,48 @@ func TestExchanged(t *testing.T) {
 		t.Errorf("after the exchange: %v, %v", keys, err)
 	}
 }
+
+// TestReadAfterReplacing holds that a directory that is read from is not kept
+// when another one has its name.
+func TestReadAfterReplacing(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string][]byte{"a/b/x.json": []byte("old")})
+	src := open(t, dir)
+	read := func(want string) {
+		t.Helper()
+		objs := sourcetest.List(t, src, ingest.Selection{})
+		if len(objs) != 1 {
+			t.Fatalf("listed %+v", objs)
+		}
+		if got, err := src.Read(t.Context(), objs[0], nil, 10); err != nil || string(got) != want {
+			t.Errorf("read %q, %v, want %q", got, err, want)
+		}
+	}
+	read("old")
+	if err := os.Rename(filepath.Join(dir, "a"), filepath.Join(t.TempDir(), "a")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, map[string][]byte{"a/b/x.json": []byte("newer")})
+	read("newer")
+}
+
+// TestReadLinks holds that links are read that lead out of their directory and
+// not out of the tree.
+func TestReadLinks(t *testing.T) {
+	dir := t.TempDir()
+	outside := filepath.Join(t.TempDir(), "x.json")
+	write(t, dir, map[string][]byte{"a/b/x.json": []byte("{}")})
+	write(t, filepath.Dir(outside), map[string][]byte{"x.json": []byte("{}")})
+	for name, target := range map[string]string{"c/d/in.json": "../../a/b/x.json", "c/d/out.json": outside} {
+		write(t, dir, map[string][]byte{"c/d/beside.json": []byte("{}")})
+		if err := os.Symlink(target, filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	src := open(t, dir)
+	for name, readable := range map[string]bool{"c/d/beside.json": true, "c/d/in.json": true, "c/d/out.json": false} {
+		if _, err := src.Read(t.Context(), ingest.Object{Key: name}, nil, 10); (err == nil) != readable {
+			t.Errorf("read %s: %v", name, err)
+		}
+	}
+}
