@@ -85,7 +85,7 @@ demo-grafana: build plugin-frontend harness ## sample data, kmstrail serve and a
 EVENTS ?= 50000000
 
 .PHONY: bench
-bench: build trino ## measure ingest, growth with EVENTS=50000000, and a lake (over an hour, 12 GB); writes bench/results.json
+bench: build trino ## measure ingest, small log files, growth with EVENTS=50000000, and a lake (over an hour, 12 GB); writes bench/results.json
 	go run ./bench -events $(EVENTS)
 
 # How long the load lasts, after the store has been filled. LOAD has further
@@ -150,7 +150,7 @@ update: toolchain ## rewrite golden files with what the tests get; read the diff
 
 .PHONY: generate
 generate: toolchain ## write the generated pages of docs/, and the dashboards
-	go test ./internal/docgen ./internal/duck ./internal/httpapi ./internal/metrics ./cmd/kmstrail -run '^TestPage(s|OfRoutes)?$$' -count=1 -update
+	go test ./bench ./internal/docgen ./internal/duck ./internal/httpapi ./internal/metrics ./cmd/kmstrail -run '^TestPage(s|OfRoutes)?$$' -count=1 -update
 	go run ./grafana-plugin/dashboards/write grafana-plugin/src/dashboards
 
 .PHONY: test-dashboards

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kmstrail/kmstrail/ingest"
 	"github.com/kmstrail/kmstrail/internal/duck"
+	"github.com/kmstrail/kmstrail/sampledata"
 )
 
 // child makes one measurement and prints what it counted.
@@ -43,6 +44,8 @@ func child(ctx context.Context, c *config) error {
 		n, err = ingestDirectory(ctx, c.set)
 	case "ingest-s3":
 		n, err = ingestS3(ctx, c.set)
+	case generateChild + "small", generateChild + string(sampledata.BenchKMS100), generateChild + string(sampledata.BenchKMS10), generateChild + string(sampledata.BenchKMS0):
+		n, err = generateSet(ctx, c, strings.TrimPrefix(c.child, generateChild))
 	default:
 		n, err = growthChild(ctx, c)
 	}

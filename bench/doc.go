@@ -15,6 +15,11 @@
 //
 //	go run -tags duckdb_arrow ./bench -only ingest -mb 500 -runs 5
 //
+// A last run of (c) with a CPU profile says where the time goes. What (c) has
+// resident is the most of all runs; 1,000 MB or more is an error once the results
+// are written. The tables of docs/performance.md come from these results and from
+// those of small files: make update.
+//
 // # Small files
 //
 // Most log files of a trail are small. 50,000 of 1 to 3 KB are ingested from a

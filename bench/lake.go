@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"time"
 
 	"github.com/kmstrail/kmstrail/sampledata"
 )
@@ -19,13 +18,8 @@ const sampleEvents = 200_000
 
 // lakeReport is the key lake of results.json.
 type lakeReport struct {
-	Date     string `json:"date"`
-	CPUs     int    `json:"cpus"`
-	MemoryGB int    `json:"memory_gb"`
-	Go       string `json:"go"`
-	Trino    string `json:"trino"`
-	// Load is how many processes wanted to run in the minute before.
-	Load float64 `json:"load_before"`
+	machine
+	Trino string `json:"trino"`
 
 	Logs     logFigures      `json:"logs"`
 	Ingest   ingestFigures   `json:"ingest"`
@@ -83,11 +77,11 @@ func (c *config) measureLake(ctx context.Context, out io.Writer) (*lakeReport, e
 	if err != nil {
 		return nil, err
 	}
-	rep := &lakeReport{Date: time.Now().UTC().Format(time.DateOnly), CPUs: runtime.NumCPU(), Go: runtime.Version()}
+	rep := &lakeReport{}
 	if _, err := generateTrail(ctx, d.sample, sampleEvents, out); err != nil {
 		return nil, err
 	}
-	if rep.Logs.BenchTruth, err = generateTrail(ctx, d.logs, c.lakeEvents, out); err != nil || c.generate {
+	if rep.Logs.BenchTruth, err = generateTrail(ctx, d.logs, c.lakeEvents, out); err != nil || c.onlyLogs {
 		return nil, err
 	}
 	if err := c.writeOnce(ctx, d, rep); err != nil {
@@ -106,7 +100,8 @@ func (c *config) writeOnce(ctx context.Context, d *lakeDirs, rep *lakeReport) er
 	if text, err := os.ReadFile(marker); err == nil {
 		return json.Unmarshal(text, rep)
 	}
-	if err := rep.machine(); err != nil {
+	var err error
+	if rep.machine, err = thisMachine(runtime.NumCPU()); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(d.root); err != nil {
@@ -171,25 +166,4 @@ func generateLogs(dir string, out io.Writer, what string, make func() (sampledat
 		return truth, err
 	}
 	return truth, os.WriteFile(marker, text, 0o644)
-}
-
-// machine notes what is measured on.
-func (l *lakeReport) machine() error {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return fmt.Errorf("this measurement needs Linux: %w", err)
-	}
-	if _, err := fmt.Sscan(string(text), &l.Load); err != nil {
-		return err
-	}
-	memory, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return err
-	}
-	var kb int
-	if _, err := fmt.Sscanf(string(memory), "MemTotal: %d kB", &kb); err != nil {
-		return err
-	}
-	l.MemoryGB = (kb + 1<<19) >> 20
-	return nil
 }

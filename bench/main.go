@@ -55,7 +55,7 @@ type config struct {
 	// For the lake measurement.
 	lakeEvents int
 	program    string
-	generate   bool
+	onlyLogs   bool
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&c.hour, "hour", 0, "internal: the hour to ingest")
 	flags.IntVar(&c.lakeEvents, "lake-events", 5_000_000, "lake: KMS events in the logs")
 	flags.StringVar(&c.program, "kmstrail", filepath.Join("bin", "kmstrail"), "lake: the program, as make build makes it")
-	flags.BoolVar(&c.generate, "generate", false, "lake: only make the logs, which are then used again")
+	flags.BoolVar(&c.onlyLogs, "generate", false, "lake: only make the logs, which are then used again")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -117,7 +117,41 @@ func (c *config) measure(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
+	if slices.Contains(wanted, "ingest") || slices.Contains(wanted, "small") {
+		return rep.withinMemory()
+	}
 	return nil
+}
+
+// mostMB is what no ingest may have resident.
+const mostMB = 1000
+
+// withinMemory is an error when an ingest took more memory than it may.
+func (r *report) withinMemory() error {
+	if what, mb := r.peak(); mb >= mostMB {
+		return fmt.Errorf("ingest of %s had %.0f MB resident; the limit is %d", what, mb, mostMB)
+	}
+	return nil
+}
+
+// peak returns the ingest that had most memory resident.
+func (r *report) peak() (what string, mb float64) {
+	more := func(name string, f *figures) {
+		if f.PeakMB > mb {
+			what, mb = name, f.PeakMB
+		}
+	}
+	for i := range r.Results {
+		if res := &r.Results[i]; res.Measurement == "ingest" {
+			more(res.Set, &res.Median)
+		}
+	}
+	if s := r.Small; s != nil {
+		more("small files", &s.Directory.figures)
+		more("small files on one core", &s.OneCore.figures)
+		more("small files from S3", &s.S3.figures)
+	}
+	return what, mb
 }
 
 // measureSection makes one measurement anew.
@@ -202,13 +236,14 @@ type result struct {
 }
 
 type report struct {
-	CPUs    int                `json:"cpus"`
-	Go      string             `json:"go"`
+	machine
 	Results []result           `json:"results"`
 	Ratios  map[string]float64 `json:"ratios"`
 	// Per event, of kmstrail's ingest of the KMS-only set.
 	EventsPerCPUSecond float64 `json:"events_per_cpu_second"`
 	BytesPerEvent      float64 `json:"bytes_per_event"`
+
+	Profile []profileFigures `json:"profile"`
 
 	Small  *smallReport  `json:"small_files,omitempty"`
 	Growth *growthReport `json:"growth_cpu,omitempty"`
@@ -216,11 +251,15 @@ type report struct {
 }
 
 func (c *config) measureIngest(ctx context.Context, out io.Writer) (*report, error) {
-	rep := &report{CPUs: c.procs, Go: runtime.Version(), Ratios: map[string]float64{}}
+	rep := &report{Ratios: map[string]float64{}}
+	var err error
+	if rep.machine, err = thisMachine(c.procs); err != nil {
+		return nil, err
+	}
 	medians := map[string]figures{}
 	for _, set := range sets {
 		dir := filepath.Join(c.dir, fmt.Sprintf("%s-%dmb", set, c.mb))
-		if err := generate(ctx, dir, set, c.mb, out); err != nil {
+		if err := c.generate(ctx, dir, set, out); err != nil {
 			return nil, err
 		}
 		runs := map[string][]figures{}
@@ -242,26 +281,35 @@ func (c *config) measureIngest(ctx context.Context, out io.Writer) (*report, err
 			medians[string(set)+"/"+m] = f
 			rep.Results = append(rep.Results, result{string(set), m, c.runs, f})
 		}
+		p, err := c.profileOf(ctx, string(set), dir)
+		if err != nil {
+			return nil, err
+		}
+		rep.Profile = append(rep.Profile, p)
 	}
 	rep.summarise(medians)
 	rep.print(out)
 	return rep, nil
 }
 
-// generate makes a set once; a marker file says that it is whole.
-func generate(ctx context.Context, dir string, set sampledata.BenchKind, mb int, out io.Writer) error {
-	marker := filepath.Join(dir, "complete")
-	if _, err := os.Stat(marker); err == nil {
-		return nil
+// generate makes a set once; a marker file says that it is whole. A process of its
+// own does it: what this one had resident would count as its children's.
+func (c *config) generate(ctx context.Context, dir string, set sampledata.BenchKind, out io.Writer) error {
+	_, err := generateLogs(dir, out, fmt.Sprintf("%d MB of JSON", c.mb), func() (truth sampledata.BenchTruth, err error) {
+		err = c.process(ctx, dir, generateChild+string(set), &truth)
+		return truth, err
+	})
+	return err
+}
+
+// generateChild begins the name of a measurement that only makes a set.
+const generateChild = "generate-"
+
+func generateSet(ctx context.Context, c *config, set string) (sampledata.BenchTruth, error) {
+	if set == "small" {
+		return sampledata.GenerateBenchSmall(ctx, c.set, c.files, 1)
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "generating %d MB of JSON in %s\n", mb, dir)
-	if _, err := sampledata.GenerateBench(ctx, dir, set, int64(mb)*1e6, 1); err != nil {
-		return err
-	}
-	return os.WriteFile(marker, nil, 0o644)
+	return sampledata.GenerateBench(ctx, c.set, sampledata.BenchKind(set), int64(c.mb)*1e6, 1)
 }
 
 // process makes one measurement in a process of its own, with variables added to
@@ -271,7 +319,8 @@ func (c *config) process(ctx context.Context, set, measurement string, result an
 	if err != nil {
 		return err
 	}
-	args := []string{exe, "-child", measurement, "-set", set, "-procs", strconv.Itoa(c.procs),
+	args := []string{exe, "-child", measurement, "-set", set, "-procs", strconv.Itoa(c.procs), "-cpuprofile", c.profile,
+		"-mb", strconv.Itoa(c.mb), "-files", strconv.Itoa(c.files),
 		"-events", strconv.FormatInt(c.events, 10), "-hour", strconv.Itoa(c.hour)}
 	if c.procs < runtime.NumCPU() {
 		// GOMAXPROCS alone would leave DuckDB's code a processor of its own.
@@ -311,12 +360,14 @@ func costOf(cmd *exec.Cmd, start time.Time) (cost, error) {
 	}, nil
 }
 
-// median takes each figure's median on its own.
+// median takes each figure's median on its own; of memory, the most.
 func median(runs []figures) figures {
 	m := runs[len(runs)-1]
 	m.CPU = medianOf(runs, func(f figures) float64 { return f.CPU })
 	m.Wall = medianOf(runs, func(f figures) float64 { return f.Wall })
-	m.PeakMB = medianOf(runs, func(f figures) float64 { return f.PeakMB })
+	for _, f := range runs {
+		m.PeakMB = max(m.PeakMB, f.PeakMB)
+	}
 	return m
 }
 

@@ -178,7 +178,7 @@ func (l *lakeReport) measuredTable() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", what, fmt.Sprintf(format, args...))
 	}
 	b.WriteString("| | |\n| --- | ---: |\n")
-	row("Measured on", "%s, %d cores, %d GB, load %.1f before; %s, Trino %s", l.Date, l.CPUs, l.MemoryGB, l.Load, l.Go, l.Trino)
+	row("Measured on", "%s, Trino %s", &l.machine, l.Trino)
 	row("KMS events of all records", "%s of %s", count(l.Logs.KMS), count(l.Logs.Records))
 	row("Log files, compressed", "%s, %s", count(l.Logs.Files), bytesText(float64(l.Logs.Bytes)))
 	row("Records by log file: median, 90 %, most", "%d, %d, %d", l.Logs.Median, l.Logs.P90, l.Logs.Most)

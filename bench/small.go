@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"text/tabwriter"
 
 	"github.com/kmstrail/kmstrail/ingest/dirsource"
@@ -17,8 +16,7 @@ import (
 
 // smallReport is the key small_files of results.json.
 type smallReport struct {
-	CPUs int                   `json:"cpus"`
-	Go   string                `json:"go"`
+	machine
 	Runs int                   `json:"runs"`
 	Logs sampledata.BenchTruth `json:"logs"`
 
@@ -27,7 +25,8 @@ type smallReport struct {
 	OneCore smallFigures `json:"one_core"`
 	S3      smallFigures `json:"s3"`
 	// Cores is how much faster all processors are than one.
-	Cores float64 `json:"cores_speedup"`
+	Cores   float64        `json:"cores_speedup"`
+	Profile profileFigures `json:"profile"`
 }
 
 // smallFigures are an ingest of small files.
@@ -45,9 +44,13 @@ func (c *config) measureSmall(ctx context.Context, out io.Writer) (*smallReport,
 		return nil, err
 	}
 	dir := filepath.Join(base, fmt.Sprintf("small-%d", c.files))
-	rep := &smallReport{CPUs: c.procs, Go: runtime.Version(), Runs: c.runs}
-	rep.Logs, err = generateLogs(dir, out, fmt.Sprintf("%d small log files", c.files), func() (sampledata.BenchTruth, error) {
-		return sampledata.GenerateBenchSmall(ctx, dir, c.files, 1)
+	rep := &smallReport{Runs: c.runs}
+	if rep.machine, err = thisMachine(c.procs); err != nil {
+		return nil, err
+	}
+	rep.Logs, err = generateLogs(dir, out, fmt.Sprintf("%d small log files", c.files), func() (truth sampledata.BenchTruth, err error) {
+		err = c.process(ctx, dir, generateChild+"small", &truth)
+		return truth, err
 	})
 	if err != nil {
 		return nil, err
@@ -90,6 +93,9 @@ func (c *config) measureSmall(ctx context.Context, out io.Writer) (*smallReport,
 		*w.into = smallFigures{f, float64(f.Files) / f.Wall, float64(f.Files) / f.CPU}
 	}
 	rep.Cores = rep.OneCore.Wall / rep.Directory.Wall
+	if rep.Profile, err = c.profileOf(ctx, "small", dir); err != nil {
+		return nil, err
+	}
 	rep.print(out)
 	return rep, nil
 }
