@@ -80,8 +80,9 @@ func bindColumn(t *table, s *schema.Table, name string, dst any) {
 	}
 }
 
+// putText sets a text; one that is empty says no more than NULL.
 func putText(c *stringColumn, row int, s []byte) {
-	if s != nil {
+	if len(s) > 0 {
 		c.set(row, s)
 	}
 }

@@ -78,7 +78,11 @@ func (f *fileDecoder) decodeBody(body []byte) {
 		return
 	}
 	f.textBytes = int64(len(body))
-	f.container(bytes.TrimPrefix(body, []byte("\ufeff")))
+	start := 0
+	if bytes.HasPrefix(body, []byte("\ufeff")) {
+		start = 3
+	}
+	f.container(body, start)
 }
 
 // reject marks the whole file as not (or not wholly) readable.
@@ -104,8 +108,8 @@ func (f *fileDecoder) quarantine(q Quarantined) {
 // container finds the records: {"Records": […]} as CloudTrail delivers them,
 // a bare array, one object after the other (JSON lines), EventBridge's and
 // LookupEvents' wrappers.
-func (f *fileDecoder) container(b []byte) {
-	i := skipSpace(b, 0)
+func (f *fileDecoder) container(b []byte, start int) {
+	i := skipSpace(b, start)
 	if i == len(b) {
 		f.reject("bad_json", 0, "the file is empty")
 		return
@@ -152,7 +156,7 @@ func (f *fileDecoder) topObject(b []byte, start int) int {
 	known := false
 	for scan.nextName() {
 		i := scan.i
-		switch string(b[scan.name.start:scan.name.end]) {
+		switch string(f.a.label(b, scan.name)) {
 		case "Records":
 			scan.i = f.member(b, i, f.element)
 			known = true
@@ -223,9 +227,7 @@ func (f *fileDecoder) element(b []byte, i int) int {
 		f.reject("bad_json", i, fmt.Sprintf("record %d is cut off", f.index))
 		return -1
 	}
-	f.quarantineRecord(b, i, end, &recordError{"wrong_type", "the record is not an object"})
-	f.file.Records++
-	f.index++
+	f.noRecord(b, i, end, "the record is not an object")
 	return end
 }
 
@@ -235,31 +237,51 @@ func (f *fileDecoder) lookupElement(b []byte, i int) int {
 		return f.element(b, i)
 	}
 	scan := scanObject(b, i+1)
+	var event value
 	found := false
+	f.inner.reset()
 	for scan.next() {
-		name, v := scan.name, scan.value
-		if string(b[name.start:name.end]) != "CloudTrailEvent" || v.kind != kindString || found {
-			continue
+		if !found && scan.value.kind == kindString && string(f.inner.label(b, scan.name)) == "CloudTrailEvent" {
+			event, found = scan.value, true
 		}
-		found = true
-		f.inner.reset()
-		text, _ := f.inner.text(b, v)
-		f.inWrapper = true
-		if start := skipSpace(text, 0); start == len(text) || text[start] != '{' || f.record(text, start) < 0 {
-			f.file.Status = FileIngested // only this record is broken
-			f.file.Error = ""
-		}
-		f.inWrapper = false
 	}
 	if scan.i < 0 {
 		f.reject("bad_json", i, fmt.Sprintf("record %d is cut off", f.index))
 		return -1
 	}
-	if !found {
-		f.quarantineRecord(b, i, scan.i, &recordError{"wrong_type", "the event has no CloudTrailEvent text"})
-		f.index++
+	text, _ := f.inner.text(b, event)
+	start := skipSpace(text, 0)
+	if !found || start == len(text) || text[start] != '{' {
+		f.noRecord(b, i, scan.i, "the event has no record as its CloudTrailEvent")
+		return scan.i
 	}
+	f.lookedUp(b, i, scan.i, text, start)
 	return scan.i
+}
+
+// lookedUp reads the record text[start:] of the element b[i:end]. Where it is
+// broken, only that is lost.
+func (f *fileDecoder) lookedUp(b []byte, i, end int, text []byte, start int) {
+	f.a.reset()
+	next := walkRecord(text, start, &f.o, &f.a)
+	if next < 0 || skipSpace(text, next) < len(text) {
+		f.quarantineRecord(b, i, end, uuid{}, &recordError{"bad_json", "the text of the event is no single record"})
+	}
+	if next < 0 {
+		f.file.Records++
+		f.index++
+		return
+	}
+	f.inWrapper = true
+	f.record(text, start)
+	f.inWrapper = false
+}
+
+// noRecord puts an element that is no record into quarantine.
+func (f *fileDecoder) noRecord(b []byte, i, end int, detail string) {
+	f.quarantineRecord(b, i, end, uuid{}, &recordError{"wrong_type", detail})
+	f.file.Records++
+	f.index++
 }
 
 // record reads the record whose brace is b[i].
@@ -286,7 +308,7 @@ func (f *fileDecoder) record(b []byte, i int) int {
 
 func (f *fileDecoder) kmsRecord(b []byte) {
 	if err := f.d.decode(b, &f.o); err != nil {
-		f.quarantineRecord(b, f.o.start, f.o.end, err)
+		f.quarantineRecord(b, f.o.start, f.o.end, f.eventID(b), err)
 		return
 	}
 	f.quarantineNotes(b)
@@ -306,7 +328,7 @@ func (f *fileDecoder) kmsRecord(b []byte) {
 func (f *fileDecoder) relatedRecord(b []byte) {
 	r, err := f.d.related(b, &f.o)
 	if err != nil {
-		f.quarantineRecord(b, f.o.start, f.o.end, err)
+		f.quarantineRecord(b, f.o.start, f.o.end, f.eventID(b), err)
 		return
 	}
 	f.quarantineNotes(b)
@@ -315,12 +337,20 @@ func (f *fileDecoder) relatedRecord(b []byte) {
 	}
 }
 
-func (f *fileDecoder) quarantineRecord(b []byte, start, end int, err *recordError) {
-	q := Quarantined{RecordIndex: f.index, Offset: f.offset(start), Reason: err.reason, Detail: err.detail, Excerpt: f.excerpt(b[start:end])}
-	if v := f.o.spans[mEventID]; start == f.o.start && v.kind == kindString && int(v.end) <= len(b) {
-		q.EventID, _ = parseUUID(b[v.start:v.end])
+func (f *fileDecoder) quarantineRecord(b []byte, start, end int, id uuid, err *recordError) {
+	f.quarantine(Quarantined{
+		RecordIndex: f.index, Offset: f.offset(start), Reason: err.reason, Detail: err.detail,
+		EventID: id, Excerpt: f.excerpt(b[start:end]),
+	})
+}
+
+// eventID is the id of the record just walked; zero where it cannot be read.
+func (f *fileDecoder) eventID(b []byte) (id uuid) {
+	if v := f.o.spans[mEventID]; v.kind == kindString {
+		text, _ := f.a.text(b, v)
+		id, _ = parseUUID(text)
 	}
-	f.quarantine(q)
+	return id
 }
 
 // quarantineNotes puts the oddities of a record that was stored beside it.

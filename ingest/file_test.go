@@ -87,6 +87,7 @@ func TestContainers(t *testing.T) {
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s%+v", diff, acc.quarantine)
 			}
+			agree(t, name, []byte(c.body))
 			zipped, _, _ := outcomeOf(cttest.Gzip([]byte(c.body)))
 			if diff := cmp.Diff(c.want, zipped); diff != "" {
 				t.Errorf("gzipped (-want +got)\n%s", diff)
@@ -163,6 +164,9 @@ func TestBadInput(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, acc, file := outcomeOf(c.body)
+			if text := gunzipped(c.body); text != nil && len(text) < 2*maxRecordBytes {
+				agree(t, name, text)
+			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s%+v", diff, acc.quarantine)
 			}

@@ -18,7 +18,7 @@ func (d *decoder) userIdentity() {
 	var userName, principal namedValue
 	for scan.next() {
 		name, v := scan.name, scan.value
-		switch string(d.b[name.start:name.end]) {
+		switch string(d.a.label(d.b, name)) {
 		case "type":
 			d.set(&e.callerType, name, v)
 		case "arn":
@@ -59,7 +59,7 @@ func (d *decoder) sessionContext(name, v value) {
 	scan := objectIn(d.b, v)
 	for scan.next() {
 		name, v := scan.name, scan.value
-		switch string(d.b[name.start:name.end]) {
+		switch string(d.a.label(d.b, name)) {
 		case "sessionIssuer":
 			d.sessionIssuer(name, v)
 		case "attributes":
@@ -99,7 +99,7 @@ func (d *decoder) sessionIssuer(name, v value) {
 	for scan.next() {
 		name, v := scan.name, scan.value
 		var dst *[]byte
-		switch string(d.b[name.start:name.end]) {
+		switch string(d.a.label(d.b, name)) {
 		case "type":
 			dst = &is.typ
 		case "principalId":
@@ -139,15 +139,14 @@ func (d *decoder) sessionAttributes(name, v value) {
 	scan := objectIn(d.b, v)
 	for scan.next() {
 		name, v := scan.name, scan.value
-		switch string(d.b[name.start:name.end]) {
+		switch string(d.a.label(d.b, name)) {
 		case "creationDate":
+			var at int64
 			var ok bool
 			if v.kind == kindString {
-				d.e.sessionStart, ok = parseCompact(d.text(v))
+				at, ok = parseCompact(d.text(v))
 			}
-			if !ok && v.kind != kindNull {
-				d.odd(name, v, "a time")
-			}
+			d.setTime(&d.e.sessionStart, at, ok, name, v)
 		case "mfaAuthenticated":
 			d.setFlag(&d.e.mfa, name, v)
 		default:

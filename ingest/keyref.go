@@ -54,7 +54,7 @@ func (d *decoder) resource(v value) (arn []byte, usual bool) {
 	scan := objectIn(d.b, v)
 	for scan.next() {
 		name, v := scan.name, scan.value
-		label := string(d.b[name.start:name.end])
+		label := string(d.a.label(d.b, name))
 		if v.kind != kindString {
 			usual = false
 			continue
@@ -77,7 +77,7 @@ func (d *decoder) resource(v value) (arn []byte, usual bool) {
 }
 
 // arnField returns the n-th colon-separated field of an ARN: 3 is the region,
-// 4 the account.
+// 4 the account; nil when it is empty.
 func arnField(arn []byte, n int) []byte {
 	for range n {
 		_, tail, ok := bytes.Cut(arn, []byte(":"))
@@ -86,8 +86,10 @@ func arnField(arn []byte, n int) []byte {
 		}
 		arn = tail
 	}
-	field, _, _ := bytes.Cut(arn, []byte(":"))
-	return field
+	if field, _, _ := bytes.Cut(arn, []byte(":")); len(field) > 0 {
+		return field
+	}
+	return nil
 }
 
 // resolveKey finds the key by the order of trust: resources, then the
@@ -103,7 +105,7 @@ func (d *decoder) resolveKey() {
 	switch {
 	case d.keyFromResources():
 		e.keyResolvedBy = "resources"
-	case d.setKey(d.responseKey):
+	case d.setKey(d.metadataKey), d.setKey(d.responseKey):
 		e.keyResolvedBy = "response"
 	case d.setKey(e.keyReference):
 		e.keyResolvedBy = "request"
@@ -125,7 +127,7 @@ func (d *decoder) resolveKey() {
 	if e.destKeyARN != nil {
 		e.destAccount = arnField(e.destKeyARN, 4)
 	}
-	d.keepKeyNames()
+	d.keepNames()
 }
 
 // keyFromResources takes the key the request names where resources list
@@ -217,27 +219,22 @@ func keyInMessage(message []byte) []byte {
 	return keyARNPattern.Find(message)
 }
 
-// keepKeyNames keeps the names of keys that the key columns do not repeat,
+// keepNames keeps the names of keys, grants and stores that no column repeats,
 // under a dotted name, since their object is closed by now.
-func (d *decoder) keepKeyNames() {
+func (d *decoder) keepNames() {
 	e := &d.e
-	d.keepKeyName("responseElements", mResponseElements, "keyId", d.responseKey, e.keyARN, e.keyID)
-	d.keepKeyName("requestParameters", mRequestParameters, "destinationKeyId", d.destinationKey, e.destKeyARN, nil)
+	d.keepName("requestParameters.targetKeyId", d.targetKey, e.keyReference, nil)
+	d.keepName("requestParameters.grantId", d.requestGrant, e.grantID, nil)
+	d.keepName("requestParameters.customKeyStoreId", d.requestStore, e.keyStore, nil)
+	d.keepName("serviceEventDetails.keyId", d.soleServiceKey, e.keyARN, e.keyID)
+	d.keepName("responseElements.keyId", d.responseKey, e.keyARN, e.keyID)
+	d.keepName("requestParameters.destinationKeyId", d.destinationKey, e.destKeyARN, nil)
 }
 
-func (d *decoder) keepKeyName(parent string, m member, name string, ref, arn, id []byte) {
+func (d *decoder) keepName(name string, ref, arn, id []byte) {
 	if ref == nil || bytes.Equal(ref, arn) || bytes.Equal(ref, id) {
 		return
 	}
-	if parent == "responseElements" && d.metadataNamed(m) {
-		return // the whole metadata is in the remainder
-	}
-	d.rest.member([]byte(parent + "." + name))
+	d.rest.member([]byte(name))
 	d.rest.buf = appendQuoted(d.rest.buf, ref)
-}
-
-// metadataNamed reports whether the response has a keyMetadata object.
-func (d *decoder) metadataNamed(m member) bool {
-	v := d.o.spans[m]
-	return v.kind == kindObject && bytes.Contains(d.b[v.start:v.end], []byte(`"keyMetadata"`))
 }

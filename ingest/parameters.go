@@ -20,7 +20,7 @@ func (d *decoder) requestParameters() {
 
 func (d *decoder) parameter(name, v value) {
 	e := &d.e
-	switch string(d.b[name.start:name.end]) {
+	switch string(d.a.label(d.b, name)) {
 	case "keyId", "sourceKeyId":
 		d.set(&e.keyReference, name, v)
 	case "targetKeyId":
@@ -28,9 +28,9 @@ func (d *decoder) parameter(name, v value) {
 	case "destinationKeyId":
 		d.set(&d.destinationKey, name, v)
 	case "encryptionContext", "sourceEncryptionContext":
-		e.context, e.hasContext = d.pairs(e.context, name, v)
+		d.pairs(&e.context, &e.hasContext, name, v)
 	case "destinationEncryptionContext":
-		e.destContext, e.hasDest = d.pairs(e.destContext, name, v)
+		d.pairs(&e.destContext, &e.hasDest, name, v)
 	case "encryptionAlgorithm", "sourceEncryptionAlgorithm", "signingAlgorithm", "macAlgorithm",
 		"keyAgreementAlgorithm", "encapsulationAlgorithm":
 		d.set(&e.algorithm, name, v)
@@ -64,7 +64,7 @@ func (d *decoder) parameter(name, v value) {
 // managementParameter reads what grants, aliases, tags and policies need.
 func (d *decoder) managementParameter(name, v value) {
 	e := &d.e
-	switch string(d.b[name.start:name.end]) {
+	switch string(d.a.label(d.b, name)) {
 	case "grantId":
 		d.set(&e.grantID, name, v)
 	case "granteePrincipal":
@@ -102,31 +102,33 @@ func (d *decoder) managementParameter(name, v value) {
 
 // keepUnless keeps a member whose value is not what another column implies.
 func (d *decoder) keepUnless(implied []byte, name, v value) {
-	if v.kind != kindString || implied == nil || !bytes.Equal(d.b[v.start:v.end], implied) {
+	if v.kind != kindString || implied == nil || !bytes.Equal(d.plainText(v), implied) {
 		d.keep(name, v)
 	}
 }
 
-// pairs appends the entries of a string map. A key given twice keeps its
-// first value; the record is noted.
-func (d *decoder) pairs(dst []pair, name, v value) ([]pair, bool) {
-	if v.kind == kindNull {
-		return dst, false
+// pairs reads the entries of a string map; *has says that there is one. A key
+// given twice keeps its first value; the record is noted.
+func (d *decoder) pairs(dst *[]pair, has *bool, name, v value) {
+	switch {
+	case v.kind == kindNull:
+		return
+	case v.kind != kindObject || *has:
+		d.note("wrong_type", "%q at byte %d is not one object", clip(d.b[name.start:name.end]), v.start)
+		d.keepContext(name, v)
+		return
 	}
-	if v.kind != kindObject || len(dst) > 0 {
-		d.odd(name, v, "an object")
-		return dst, len(dst) > 0
-	}
+	*has = true
 	scan := objectIn(d.b, v)
 	kept := false
 	for scan.next() {
 		key, val := scan.name, scan.value
 		k := d.text(key)
 		switch {
-		case val.kind != kindString || len(dst) >= maxPairs:
+		case val.kind != kindString || len(*dst) >= maxPairs:
 			d.note("wrong_type", "the encryption context value at byte %d is not a string", val.start)
 			kept = true
-		case hasKey(dst, k):
+		case hasKey(*dst, k):
 			d.note("duplicate_context_key", "the encryption context has the key %q more than once; the first value counts", clip(k))
 			kept = true
 		default:
@@ -137,15 +139,21 @@ func (d *decoder) pairs(dst []pair, name, v value) ([]pair, bool) {
 			if s == nil {
 				s = []byte{}
 			}
-			dst = append(dst, pair{k, s})
+			*dst = append(*dst, pair{k, s})
 		}
 	}
 	d.done(&scan)
-	// The whole text would hold what is to be redacted.
-	if kept && len(d.redact) == 0 {
+	if kept {
+		d.keepContext(name, v)
+	}
+}
+
+// keepContext keeps a context as it stands in the file, unless that would hold
+// what is to be redacted.
+func (d *decoder) keepContext(name, v value) {
+	if len(d.redact) == 0 {
 		d.keep(name, v)
 	}
-	return dst, true
 }
 
 func hasKey(pairs []pair, key []byte) bool {
@@ -185,8 +193,9 @@ func (d *decoder) tags(name, v value) {
 	usual := true
 	for scan.next() {
 		el := scan.value
-		key, val, ok := d.tag(el)
-		if !ok || hasKey(d.e.tags, key) || len(d.e.tags) >= maxPairs {
+		key, val, extra := d.tag(el)
+		usual = usual && !extra
+		if key == nil || val == nil || hasKey(d.e.tags, key) || len(d.e.tags) >= maxPairs {
 			usual = false
 			continue
 		}
@@ -197,27 +206,28 @@ func (d *decoder) tags(name, v value) {
 	}
 }
 
-// tag reads {tagKey, tagValue}, in any order and spelling AWS uses for it.
-func (d *decoder) tag(v value) (key, val []byte, ok bool) {
+// tag reads {tagKey, tagValue}, in any order and spelling AWS uses for it; extra
+// is true when it says more.
+func (d *decoder) tag(v value) (key, val []byte, extra bool) {
 	if v.kind != kindObject {
-		return nil, nil, false
+		return nil, nil, true
 	}
 	scan := objectIn(d.b, v)
 	for scan.next() {
 		name, v := scan.name, scan.value
-		if v.kind != kindString {
-			continue
-		}
-		switch string(bytes.ToLower(d.b[name.start:name.end])) {
-		case "tagkey", "key":
+		label := string(bytes.ToLower(d.a.label(d.b, name)))
+		switch isKey, isValue := label == "tagkey" || label == "key", label == "tagvalue" || label == "value"; {
+		case isKey && v.kind == kindString && key == nil:
 			key = d.text(v)
-		case "tagvalue", "value":
+		case isValue && v.kind == kindString && val == nil:
 			if val = d.text(v); val == nil {
 				val = []byte{}
 			}
+		default:
+			extra = true
 		}
 	}
-	return key, val, key != nil && val != nil
+	return key, val, extra
 }
 
 // removedTags reads UntagResource's tagKeys.
@@ -249,18 +259,17 @@ func (d *decoder) responseElements() {
 	d.rest.begin("responseElements")
 	for scan.next() {
 		name, v := scan.name, scan.value
-		switch string(d.b[name.start:name.end]) {
+		switch string(d.a.label(d.b, name)) {
 		case "keyId":
 			d.set(&d.responseKey, name, v)
 		case "keyMetadata":
-			d.keyMetadata(&d.responseKey, v)
+			d.keyMetadata(&d.metadataKey, v)
 			d.keep(name, v)
 		case "replicaKeyMetadata":
 			d.keyMetadata(&d.replicaKey, v)
 			d.keep(name, v)
 		case "grantId":
-			e.grantID = nil
-			d.set(&e.grantID, name, v)
+			d.override(&e.grantID, &d.requestGrant, name, v)
 		case "keyState":
 			d.set(&e.keyState, name, v)
 		case "deletionDate":
@@ -288,11 +297,11 @@ func (d *decoder) keyMetadata(arn *[]byte, v value) {
 		if v.kind != kindString {
 			continue
 		}
-		switch string(d.b[name.start:name.end]) {
+		switch string(d.a.label(d.b, name)) {
 		case "arn":
 			*arn = d.text(v)
 		case "keyState":
-			if arn == &d.responseKey {
+			if arn == &d.metadataKey {
 				d.e.keyState = d.text(v)
 			}
 		}
@@ -309,12 +318,11 @@ func (d *decoder) additionalEventData() {
 	d.rest.begin("additionalEventData")
 	for scan.next() {
 		name, v := scan.name, scan.value
-		switch string(d.b[name.start:name.end]) {
+		switch string(d.a.label(d.b, name)) {
 		case "keyMaterialId", "sourceKeyMaterialId":
 			d.set(&e.keyMaterial, name, v)
 		case "customKeyStoreId":
-			e.keyStore = nil
-			d.set(&e.keyStore, name, v)
+			d.override(&e.keyStore, &d.requestStore, name, v)
 		case "grantId":
 			d.set(&e.grantID, name, v)
 		case "recipient":
@@ -335,7 +343,7 @@ func (d *decoder) enclave(v value) {
 	scan := objectIn(d.b, v)
 	for scan.next() {
 		name, v := scan.name, scan.value
-		if v.kind == kindString && string(d.b[name.start:name.end]) == "attestationDocumentEnclaveImageDigest" {
+		if v.kind == kindString && string(d.a.label(d.b, name)) == "attestationDocumentEnclaveImageDigest" {
 			d.e.enclaveDigest = d.text(v)
 		}
 	}
@@ -355,7 +363,7 @@ func (d *decoder) serviceEventDetails() {
 		if v.kind != kindString {
 			continue
 		}
-		switch string(d.b[name.start:name.end]) {
+		switch string(d.a.label(d.b, name)) {
 		case "keyId":
 			d.serviceKey = d.text(v)
 		case "currentKeyMaterialId", "keyMaterialId":
@@ -365,7 +373,9 @@ func (d *decoder) serviceEventDetails() {
 	d.done(&scan)
 	if members != 1 || d.serviceKey == nil {
 		d.keep(d.o.names[mServiceEventDetails], d.o.spans[mServiceEventDetails])
+		return
 	}
+	d.soleServiceKey = d.serviceKey
 }
 
 func (d *decoder) tlsDetails() {
@@ -377,7 +387,7 @@ func (d *decoder) tlsDetails() {
 	d.rest.begin("tlsDetails")
 	for scan.next() {
 		name, v := scan.name, scan.value
-		switch string(d.b[name.start:name.end]) {
+		switch string(d.a.label(d.b, name)) {
 		case "tlsVersion":
 			d.set(&e.tlsVersion, name, v)
 		case "cipherSuite":
@@ -398,12 +408,21 @@ func (d *decoder) tlsDetails() {
 }
 
 func (d *decoder) standardHost(v value) bool {
-	s, ok := bytes.CutPrefix(d.b[v.start:v.end], []byte("kms."))
-	if !ok || v.kind != kindString {
+	s, ok := bytes.CutPrefix(d.plainText(v), []byte("kms."))
+	if !ok {
 		return false
 	}
 	s, ok = bytes.CutPrefix(s, d.e.region)
 	return ok && string(s) == ".amazonaws.com"
+}
+
+// plainText is the text of a string; nil for any other value.
+func (d *decoder) plainText(v value) []byte {
+	if v.kind != kindString {
+		return nil
+	}
+	text, _ := d.a.text(d.b, v)
+	return text
 }
 
 // addendum reads which event an UPDATED_DATA record corrects (CloudTrail User
@@ -422,11 +441,11 @@ func (d *decoder) addendum() {
 	scan := objectIn(d.b, v)
 	for scan.next() {
 		name, v := scan.name, scan.value
-		switch string(d.b[name.start:name.end]) {
+		switch string(d.a.label(d.b, name)) {
 		case "reason":
-			updated = string(d.b[v.start:v.end]) == "UPDATED_DATA"
+			updated = string(d.plainText(v)) == "UPDATED_DATA"
 		case "originalEventID":
-			original, _ = parseUUID(d.b[v.start:v.end])
+			original, _ = parseUUID(d.plainText(v))
 		}
 	}
 	d.done(&scan)

@@ -178,10 +178,7 @@ func walkRecord(b []byte, i int, o *outline, a *arena) int {
 
 // add notes one member; it reports whether the member is a known one.
 func (o *outline) add(b []byte, name, v value, a *arena) bool {
-	text := b[name.start:name.end]
-	if name.escaped {
-		text, _ = a.text(b, name)
-	}
+	text := a.label(b, name)
 	m, known := memberOf(text)
 	if !known {
 		o.others = append(o.others, namedValue{name, v})
@@ -240,6 +237,10 @@ type decoder struct {
 	// Facts of the record needed by more than one step.
 	keys           []keyRef // resources that are keys, in order
 	responseKey    []byte
+	metadataKey    []byte
+	soleServiceKey []byte // serviceKey, where the details have nothing else
+	requestGrant   []byte // where the answer names another
+	requestStore   []byte
 	targetKey      []byte
 	destinationKey []byte
 	serviceKey     []byte
@@ -257,7 +258,8 @@ func (d *decoder) decode(b []byte, o *outline) *recordError {
 	d.a.reset()
 	d.rest.reset()
 	d.keys = d.keys[:0]
-	d.responseKey, d.targetKey, d.destinationKey, d.serviceKey, d.replicaKey = nil, nil, nil, nil, nil
+	d.metadataKey, d.responseKey, d.targetKey, d.destinationKey, d.serviceKey, d.replicaKey = nil, nil, nil, nil, nil, nil
+	d.soleServiceKey, d.requestGrant, d.requestStore = nil, nil, nil
 	d.sessionRole, d.userName, d.principalID = issuer{}, nil, nil
 	if d.checkBounds(); d.err != nil {
 		return d.err
@@ -376,8 +378,12 @@ func (d *decoder) keep(name, v value) {
 	}
 }
 
-// odd keeps a member whose type is not the expected one, and says so.
+// odd keeps a member whose type is not the expected one, and says so. A null is
+// one that is absent.
 func (d *decoder) odd(name, v value, want string) {
+	if v.kind == kindNull {
+		return
+	}
 	d.note("wrong_type", "%q at byte %d is not %s", clip(d.b[name.start:name.end]), v.start, want)
 	d.keep(name, v)
 }
@@ -390,24 +396,43 @@ func (d *decoder) set(dst *[]byte, name, v value) {
 	case v.kind != kindString:
 		d.odd(name, v, "a string")
 	case *dst != nil:
-		d.note("duplicate_member", "%q is there more than once; the first value counts", clip(d.b[name.start:name.end]))
-		d.keep(name, v)
+		d.again(name, v)
 	default:
 		*dst = d.text(v)
 	}
 }
 
+// again keeps the second value of a member.
+func (d *decoder) again(name, v value) {
+	d.note("duplicate_member", "%q is there more than once; the first value counts", clip(d.b[name.start:name.end]))
+	d.keep(name, v)
+}
+
+// override stores what an answer says; *was gets what the request said.
+func (d *decoder) override(dst, was *[]byte, name, v value) {
+	if v.kind == kindString && *was == nil {
+		*was, *dst = *dst, nil
+	}
+	d.set(dst, name, v)
+}
+
 // setFlag stores true or false, also as a string.
 func (d *decoder) setFlag(dst *flag, name, v value) {
+	is := absent
 	switch s := d.b[v.start:v.end]; {
-	case v.kind == kindNull:
 	case v.kind == kindTrue, v.kind == kindString && string(s) == "true":
-		*dst = yes
+		is = yes
 	case v.kind == kindFalse, v.kind == kindString && string(s) == "false":
-		*dst = no
+		is = no
 	default:
 		d.odd(name, v, "true or false")
+		return
 	}
+	if *dst != absent && *dst != is {
+		d.again(name, v)
+		return
+	}
+	*dst = is
 }
 
 // setInt stores a small non-negative number.
@@ -416,29 +441,42 @@ func (d *decoder) setInt(dst *int32, name, v value) {
 	if s := d.b[v.start:v.end]; v.kind == kindNumber && len(s) < 10 {
 		n = digits(s)
 	}
-	if n < 0 {
-		if v.kind != kindNull {
-			d.odd(name, v, "a small whole number")
-		}
-		return
+	switch {
+	case n < 0:
+		d.odd(name, v, "a small whole number")
+	case n == 0:
+		d.keep(name, v) // the column has no zero
+	case *dst != 0 && *dst != int32(n):
+		d.again(name, v)
+	default:
+		*dst = int32(n)
 	}
-	*dst = int32(n)
 }
 
 // setDate stores a date in KMS's own textual forms.
 func (d *decoder) setDate(dst *int64, name, v value) {
+	var at int64
 	var ok bool
 	switch v.kind {
 	case kindString:
-		*dst, ok = parseDate(d.text(v))
+		at, ok = parseDate(d.text(v))
 	case kindNumber:
-		*dst, ok = parseDate(d.b[v.start:v.end])
+		at, ok = parseDate(d.b[v.start:v.end])
 	}
-	if !ok {
-		*dst = 0
-		if v.kind != kindNull {
-			d.odd(name, v, "a date")
-		}
+	d.setTime(dst, at, ok, name, v)
+}
+
+// setTime stores the time that v was read as.
+func (d *decoder) setTime(dst *int64, at int64, ok bool, name, v value) {
+	switch {
+	case !ok:
+		d.odd(name, v, "a time")
+	case at == 0:
+		d.keep(name, v) // the column has no zero
+	case *dst != 0 && *dst != at:
+		d.again(name, v)
+	default:
+		*dst = at
 	}
 }
 
@@ -476,11 +514,9 @@ func (d *decoder) plainMembers() {
 // guid stores a GUID; ids of another form go to the remainder.
 func (d *decoder) guid(dst *uuid, m member) {
 	v := d.o.spans[m]
-	if v.kind == kindString {
-		if id, ok := parseUUID(d.b[v.start:v.end]); ok {
-			*dst = id
-			return
-		}
+	if id, ok := parseUUID(d.plainText(v)); ok {
+		*dst = id
+		return
 	}
 	if v.kind != kindNone && !(v.kind == kindString && v.start == v.end) {
 		d.keep(d.o.names[m], v)

@@ -88,13 +88,15 @@ func TestRedactContext(t *testing.T) {
 	good := e.JSON()
 	odd := bytes.Replace(bytes.Replace(good, []byte(`"tenant":"blue"`), []byte(`"e-mail":"alice@example.com","n":7`), 1),
 		[]byte(`"eventID":"`), []byte(`"eventID":"0`), 1)
+	e.ID = cttest.EventID("two contexts")
+	two := patch(t, e.JSON(), `"requestParameters":{`, `"requestParameters":{"encryptionContext":{"tenant":"blue"},`)
 
 	acc := newAccumulator(testSeed)
 	f := newFileDecoder(nil, DefaultMaxJSONBytes)
 	f.d.redact = redact
-	f.decode(acc, LogFile{ID: 7}, cttest.Body(good, odd, bytes.Replace(good, []byte(`"eventVersion":"`), []byte(`"eventTime":"x","eventVersion":"`), 1)))
-	if len(acc.quarantine) == 0 {
-		t.Fatal("nothing was quarantined")
+	f.decode(acc, LogFile{ID: 7}, cttest.Body(good, two, odd, bytes.Replace(good, []byte(`"eventVersion":"`), []byte(`"eventTime":"x","eventVersion":"`), 1)))
+	if len(acc.quarantine) == 0 || acc.events.n != 2 {
+		t.Fatalf("%d rows, quarantine %+v", acc.events.n, acc.quarantine)
 	}
 	all := fmt.Sprint(rows(t, acc.batch().Events), acc.quarantine)
 	for _, secret := range []string{"alice@", "41111111"} {

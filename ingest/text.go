@@ -48,6 +48,15 @@ func (a *arena) text(b []byte, v value) (s []byte, clean bool) {
 	return a.buf[start:len(a.buf):len(a.buf)], clean
 }
 
+// label returns the name of a member, with its escapes undone.
+func (a *arena) label(b []byte, name value) []byte {
+	if !name.escaped {
+		return b[name.start:name.end]
+	}
+	text, _ := a.text(b, name)
+	return text
+}
+
 // unescape appends the character of the escape sequence at s[i] and returns
 // the index after it; ok is false when the sequence was not valid.
 func (a *arena) unescape(s []byte, i int) (next int, ok bool) {
