@@ -213,75 +213,7 @@ func (b *breaking) List(ctx context.Context, sel ingest.Selection, visit func([]
 	})
 }
 
-// breakingSink is a real store whose n-th call fails.
-type breakingSink struct {
-	*duck.Store
-	calls, failAt int64
-	seen          string
-}
-
 var errInjected = errors.New("injected")
-
-func (b *breakingSink) fail(name string) error {
-	if b.calls++; b.calls == b.failAt {
-		b.seen = name
-		return errInjected
-	}
-	return nil
-}
-
-func (b *breakingSink) NextLogFileID(ctx context.Context) (int64, error) {
-	if err := b.fail("NextLogFileID"); err != nil {
-		return 0, err
-	}
-	return b.Store.NextLogFileID(ctx)
-}
-
-func (b *breakingSink) Ledger(ctx context.Context, source, first, last string) (map[string]ingest.LedgerEntry, error) {
-	if err := b.fail("Ledger"); err != nil {
-		return nil, err
-	}
-	return b.Store.Ledger(ctx, source, first, last)
-}
-
-func (b *breakingSink) Add(ctx context.Context, batch *ingest.Batch) (ingest.BatchResult, error) {
-	if err := b.fail("Add"); err != nil {
-		return ingest.BatchResult{}, errors.Join(err, b.Store.Rollback(ctx))
-	}
-	return b.Store.Add(ctx, batch)
-}
-
-func (b *breakingSink) Commit(ctx context.Context) error {
-	if err := b.fail("Commit"); err != nil {
-		return errors.Join(err, b.Store.Rollback(ctx))
-	}
-	return b.Store.Commit(ctx)
-}
-
-// TestFaults fails the n-th call of the sink for every n until a run is clean.
-func TestFaults(t *testing.T) {
-	dir := t.TempDir()
-	distinct := writeBucket(t, dir, 6, 10)
-	s := openStore(t, filepath.Join(t.TempDir(), "k.duckdb"))
-	seen := map[string]bool{}
-	for n := int64(1); ; n++ {
-		sink := &breakingSink{Store: s, failAt: n}
-		_, err := ingest.Run(t.Context(), ingest.Options{Source: &breaking{Source: openDir(t, dir)}, Sink: sink, Decoders: 1})
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, errInjected) {
-			t.Fatal(err)
-		}
-		seen[sink.seen] = true
-	}
-	for _, name := range []string{"NextLogFileID", "Ledger", "Add", "Commit"} {
-		if !seen[name] {
-			t.Errorf("no run failed in %s", name)
-		}
-	}
-	checkExact(t, s, distinct, 6)
-}
 
 // TestUnreadableObjects holds that one object's error stops nothing, is in the
 // ledger, and is tried again.
