@@ -83,7 +83,7 @@ func openDir(t testing.TB, dir string) *dirsource.Source {
 	return src
 }
 
-// count returns the numbers a query gives in its only row.
+// count returns the numbers a query gives, row by row.
 func count(t testing.TB, s *duck.Store, query string) []int64 {
 	t.Helper()
 	r, err := s.Query(t.Context(), query)
@@ -93,8 +93,10 @@ func count(t testing.TB, s *duck.Store, query string) []int64 {
 	defer r.Release()
 	var out []int64
 	for r.Next() {
-		for _, c := range r.RecordBatch().Columns() {
-			out = append(out, c.(*array.Int64).Value(0))
+		for row := range int(r.RecordBatch().NumRows()) {
+			for _, c := range r.RecordBatch().Columns() {
+				out = append(out, c.(*array.Int64).Value(row))
+			}
 		}
 	}
 	if err := r.Err(); err != nil {
