@@ -22,6 +22,7 @@ import (
 // child makes one measurement and prints what it counted.
 func child(ctx context.Context, c *config) error {
 	runtime.GOMAXPROCS(c.procs)
+	ingest.SaveMemory() // as kmstrail does
 	if c.profile != "" {
 		f, err := os.Create(c.profile)
 		if err != nil {

@@ -16,12 +16,15 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/kmstrail/kmstrail/ingest"
 )
 
 // version is set by the linker.
 var version = "unknown"
 
 func main() {
+	ingest.SaveMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), ends()...)
 	// A second signal ends the process at once: the store survives that.
 	context.AfterFunc(ctx, stop)
