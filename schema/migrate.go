@@ -122,12 +122,11 @@ func LayoutHash() string {
 
 // hash is a hash over what v is and how it is kept.
 func (v *View) hash() string {
-	text := v.SQL + v.own + v.plain
+	text := v.SQL + v.plain + v.ReadSQL()
 	if v.Kept != nil {
 		for _, t := range v.KeptTables() {
 			text += t.CreateSQL() + ";\n"
 		}
-		text += v.ReadSQL()
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,6 +43,23 @@ func TestViews_areDocumented(t *testing.T) {
 			}
 			seen[c.Name] = true
 		}
+	}
+}
+
+func TestWithoutNullFilters(t *testing.T) {
+	for sql, want := range map[string]string{
+		"min_by(a, b) filter (where a is not null) as a":                                       "min_by(a, b) as a",
+		"max_by(a, b) filter (where a is not null), min_by(c, d) filter (where c is not null)": "max_by(a, b), min_by(c, d)",
+		"min_by(a, b) filter (where b is not null)":                                            "min_by(a, b) filter (where b is not null)",
+		"min_by(a, b) filter (where a is not null and b = 1)":                                  "min_by(a, b) filter (where a is not null and b = 1)",
+		"array_agg(a order by b) filter (where a is not null)":                                 "array_agg(a order by b) filter (where a is not null)",
+	} {
+		if got := withoutNullFilters(sql); got != want {
+			t.Errorf("%s became %s, want %s", sql, got, want)
+		}
+	}
+	if i := slices.IndexFunc(Views(), func(v View) bool { return v.Name == "kms_calls" }); strings.Contains(allViews()[i].ReadSQL(), "filter (") {
+		t.Error("the store's kms_calls has filters")
 	}
 }
 
