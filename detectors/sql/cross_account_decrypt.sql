@@ -109,19 +109,26 @@ foreign_uses as (        -- one row per call and key of another account
             and calls.caller_account_id <> coalesce(calls.destination_key_account_id, calls.caller_account_id)
     end
 ),
+settings as (            -- one row per interval in which a key had an alias or a tag, of those that touch the window
+    select key_arn, kind, name, value, valid_from, valid_to
+    from key_timeline
+    where kind in ('alias', 'tag')
+      and valid_from < $window_end
+      and (valid_to is null or valid_to > $window_start)
+),
 trusted as (             -- one row per use that a rule wants, by call and direction
     select distinct foreign_uses.event_id, foreign_uses.direction
     from foreign_uses
     join trust_rules as rules
       on (rules.account_id = foreign_uses.stranger_account_id or rules.account_id = '*')
      and (rules.key_arn is null or rules.key_arn = foreign_uses.used_key_arn)
-    left join key_timeline as aliases
+    left join settings as aliases
       on aliases.kind = 'alias'
      and aliases.key_arn = foreign_uses.used_key_arn
      and aliases.name like rules.alias_pattern
      and foreign_uses.event_time >= aliases.valid_from
      and (aliases.valid_to is null or foreign_uses.event_time < aliases.valid_to)
-    left join key_timeline as tags
+    left join settings as tags
       on tags.kind = 'tag'
      and tags.key_arn = foreign_uses.used_key_arn
      and tags.name = rules.tag_key

@@ -89,7 +89,6 @@ needs as (               -- one row per call and side that takes a context; ReEn
         sides.side,
         case sides.side when 'source' then calls.key_arn else calls.destination_key_arn end as key_arn,
         case sides.side when 'source' then calls.encryption_context else calls.destination_encryption_context end as context,
-        map_keys(case sides.side when 'source' then calls.encryption_context else calls.destination_encryption_context end) as context_keys,
         calls.service
     from calls
     cross join unnest(array['source', 'destination']) as sides (side)
@@ -106,21 +105,23 @@ needs as (               -- one row per call and side that takes a context; ReEn
             and calls.event_name = 'ReEncrypt'
     end
 ),
-sides as (               -- the same, with a list of keys that has an empty one where there is no context
-    select needs.*, case when element_at(context_keys, 1) is null then array[''] else context_keys end as present_keys
+-- Lists of keys are made where they are taken apart: with them the rows that
+-- DuckDB keeps to read them twice would be twice as dear.
+listed_contexts as (     -- the same, with the keys of the context
+    select needs.*, map_keys(context) as context_keys
     from needs
 ),
 facts as (               -- one row per call, side and key of its context, and one per call and tag of its resource
     select
-        sides.event_id,
-        sides.event_time,
+        contexts.event_id,
+        contexts.event_time,
         'value' as kind,
-        sides.side,
-        sides.key_arn,
+        contexts.side,
+        contexts.key_arn,
         lower(keys.context_key) as fact_key,
-        element_at(sides.context, keys.context_key) as fact_value
-    from sides
-    cross join unnest(sides.context_keys) as keys (context_key)
+        element_at(contexts.context, keys.context_key) as fact_value
+    from listed_contexts as contexts
+    cross join unnest(contexts.context_keys) as keys (context_key)
     union all
     select
         context_resources.event_id,
@@ -141,27 +142,30 @@ facts as (               -- one row per call, side and key of its context, and o
       and context_resources.event_time < $window_end
       and resource_tags.tag_value is not null
 ),
-aliases as (             -- one row per interval in which a key had an alias, of those that touch the window
-    select key_arn, name, valid_from, valid_to
+settings as (            -- one row per interval in which a key had an alias or a tag, of those that touch the window
+    select key_arn, kind, name, value, valid_from, valid_to
     from key_timeline
-    where kind = 'alias'
+    where kind in ('alias', 'tag')
       and valid_from < $window_end
       and (valid_to is null or valid_to > $window_start)
 ),
-tags as (                -- one row per interval in which a key had a tag, and kind of fact to compare it with
+aliases as (             -- those of aliases
+    select key_arn, name, valid_from, valid_to
+    from settings
+    where kind = 'alias'
+),
+tags as (                -- those of tags, one row per kind of fact to compare it with
     select
-        key_timeline.key_arn,
-        lower(key_timeline.name) as tag_key,
-        key_timeline.value as tag_value,
-        key_timeline.valid_from,
-        key_timeline.valid_to,
+        settings.key_arn,
+        lower(settings.name) as tag_key,
+        settings.value as tag_value,
+        settings.valid_from,
+        settings.valid_to,
         kinds.kind
-    from key_timeline
+    from settings
     cross join unnest(array['value', 'resource']) as kinds (kind)
-    where key_timeline.kind = 'tag'
-      and key_timeline.value is not null
-      and key_timeline.valid_from < $window_end
-      and (key_timeline.valid_to is null or key_timeline.valid_to > $window_start)
+    where settings.kind = 'tag'
+      and settings.value is not null
 ),
 expected as (            -- one row per tag and what it is compared with: by the configured rules, while the key has their alias, or by the same name
     select
@@ -226,10 +230,14 @@ compared as (            -- one row per fact, rule and tag of the key at that mo
      and (expected.alias_from is null or facts.event_time >= expected.alias_from)
      and (expected.alias_to is null or facts.event_time < expected.alias_to)
 ),
+filled_contexts as (     -- needs with the keys of the context, and an empty one where there is none
+    select needs.*, case when element_at(map_keys(context), 1) is null then array[''] else map_keys(context) end as context_keys
+    from needs
+),
 present as (             -- one row per call, side and key of its context, and one for a side without
-    select sides.event_id, sides.event_time, sides.side, sides.key_arn, sides.service, lower(keys.context_key) as context_key
-    from sides
-    cross join unnest(sides.present_keys) as keys (context_key)
+    select contexts.event_id, contexts.event_time, contexts.side, contexts.key_arn, contexts.service, lower(keys.context_key) as context_key
+    from filled_contexts as contexts
+    cross join unnest(contexts.context_keys) as keys (context_key)
 ),
 required as (            -- one row per rule on a key that must be there, and interval in which a key has its alias
     select

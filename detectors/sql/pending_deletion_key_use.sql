@@ -75,7 +75,13 @@ merge:
   known_count: sum
 ---*/
 with pending as (        -- one row per interval in which a key was pending deletion, of those that touch the window
-    select key_arn, valid_from, valid_to, value as key_state, deletion_date, principal_arn as scheduled_by
+    select
+        key_arn,
+        valid_from,
+        coalesce(valid_to, $window_end) as valid_to,
+        value as key_state,
+        deletion_date,
+        principal_arn as scheduled_by
     from key_timeline
     where kind = 'state'
       and value in ('PendingDeletion', 'PendingReplicaDeletion')
@@ -135,7 +141,8 @@ uses as (                -- one row per call with a key that was pending deletio
     left join pending
       on pending.key_arn = touched.key_arn
      and touched.event_time >= pending.valid_from
-     and (pending.valid_to is null or touched.event_time < pending.valid_to)
+     -- Comparisons alone: with anything else DuckDB would compare all with all.
+     and touched.event_time < pending.valid_to
     where touched.refused
        -- CloudTrail's clock ticks in seconds: what is not refused in the
        -- second of the scheduling happened before it.
