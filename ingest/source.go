@@ -46,6 +46,17 @@ type Selection struct {
 	DeliveredFrom, DeliveredTo time.Time
 	// Except are places, named as by a PlaceError, that are left out.
 	Except []string
+	// Digests selects the digests, which list log files and their hashes, instead
+	// of log files.
+	Digests bool
+}
+
+// Kind returns the kind of the objects that are selected.
+func (s Selection) Kind() Kind {
+	if s.Digests {
+		return KindDigest
+	}
+	return KindLog
 }
 
 // Source lists and reads log objects. Implementations are safe for concurrent
@@ -58,8 +69,8 @@ type Source interface {
 
 	// List calls visit with pages of objects, keys ascending within a page.
 	// Pages come in order of delivery as far as the layout allows. It returns
-	// visit's error as it is. Objects that are not CloudTrail logs (digests,
-	// Insights, other folders) are not passed on.
+	// visit's error as it is. Objects that are not CloudTrail logs (digests
+	// unless they are selected, Insights, other folders) are not passed on.
 	List(ctx context.Context, sel Selection, visit func([]Object) error) error
 
 	// Read appends the stored bytes of the object to dst and returns the

@@ -112,9 +112,9 @@ func (l *lister) visitPages(objs []ingest.Object) error {
 func (l *lister) object(key string, e fs.DirEntry) (ingest.Object, bool) {
 	loc, kind := ingest.ParseKey(key)
 	switch {
-	case kind == ingest.KindLog && !l.sel.Includes(loc):
+	case kind == l.sel.Kind() && !l.sel.Includes(loc):
 		return ingest.Object{}, false
-	case kind == ingest.KindLog, kind == ingest.KindUnknown && ingest.IsLogName(key):
+	case kind == l.sel.Kind(), kind == ingest.KindUnknown && !l.sel.Digests && ingest.IsLogName(key):
 	default:
 		l.skip(key, kind, e)
 		return ingest.Object{}, false

@@ -3,6 +3,7 @@ package dirsource
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -225,6 +226,34 @@ func (s *Source) Read(ctx context.Context, obj ingest.Object, dst []byte, limit 
 	}
 	defer f.Close()
 	return readExactly(f, obj.Key, dst, info.Size())
+}
+
+// MetadataSuffix is what the name of a file ends with that holds the metadata which
+// an object had in S3, as "aws s3api head-object" prints it. A copy loses it else.
+const MetadataSuffix = ".metadata.json"
+
+// maxMetadata is more than S3 keeps for an object.
+const maxMetadata = 64 << 10
+
+// ReadMetadata is Read that also returns the user metadata which the object had in
+// S3, where there is a file of it; see [MetadataSuffix].
+func (s *Source) ReadMetadata(ctx context.Context, obj ingest.Object, dst []byte, limit int64) ([]byte, map[string]string, error) {
+	dst, err := s.Read(ctx, obj, dst, limit)
+	if err != nil {
+		return dst, nil, err
+	}
+	text, err := s.Read(ctx, ingest.Object{Key: obj.Key + MetadataSuffix}, nil, maxMetadata)
+	if errors.Is(err, fs.ErrNotExist) {
+		return dst, nil, nil
+	}
+	if err != nil {
+		return dst, nil, err
+	}
+	var head struct{ Metadata map[string]string }
+	if err := json.Unmarshal(text, &head); err != nil {
+		return dst, nil, fmt.Errorf("read the metadata of %s: %s%s is not what aws s3api head-object prints: %w", obj.Key, obj.Key, MetadataSuffix, err)
+	}
+	return dst, head.Metadata, nil
 }
 
 // readExactly appends size bytes of r to dst; a file that has become shorter or

@@ -23,14 +23,13 @@ const (
 	maxUnknownLists  = 500
 	maxFolderPages   = 20 // of one unknown folder
 	delimiter        = "/"
-	trailFolder      = "CloudTrail"
 	awsLogs          = "AWSLogs"
 	listPageMaximum  = 1000
 	probeOneKey      = 1
 	errCodeForbidden = "AccessDenied"
 )
 
-// Stream is one account's logs of one Region.
+// Stream is one account's logs, or digests, of one Region.
 type Stream struct {
 	// Prefix ends at the Region: …/CloudTrail/us-east-1/.
 	Prefix         string
@@ -85,7 +84,7 @@ const (
 	stageUnknown  stage = iota // anything may be below
 	stageAccounts              // AWSLogs or an organisation below it
 	stageAccount               // an account
-	stageRegions               // its CloudTrail folder
+	stageRegions               // its folder of the family
 	stageRegion                // a Region, or deeper
 	stageForeign               // in the layout, but no log files
 )
@@ -95,13 +94,14 @@ type folder struct {
 	prefix string
 	stage  stage
 	stream Stream // Prefix is set from stageRegion on
+	family string // name of the folder of an account that holds its Regions
 	depth  int    // how many unknown folders below the given prefix
 }
 
 // classify reads the complete folder names in prefix; what follows the last
 // slash is not one.
-func classify(prefix string) folder {
-	f := folder{prefix: prefix}
+func classify(prefix, family string) folder {
+	f := folder{prefix: prefix, family: family}
 	segs := strings.Split(prefix, delimiter)
 	segs = segs[:len(segs)-1]
 	i := len(segs) - 1
@@ -129,11 +129,11 @@ func classify(prefix string) folder {
 	return f
 }
 
-// withoutAWSLogs recognises a copy that begins below AWSLogs by its CloudTrail
-// folder.
+// withoutAWSLogs recognises a copy that begins below AWSLogs by its folder of the
+// family.
 func (f folder) withoutAWSLogs(segs []string) folder {
 	for i := len(segs) - 1; i > 0; i-- {
-		if segs[i] == trailFolder && ingest.IsAccountID(segs[i-1]) {
+		if segs[i] == f.family && ingest.IsAccountID(segs[i-1]) {
 			f.stream.AccountID = segs[i-1]
 			if i > 1 && ingest.IsOrganizationID(segs[i-2]) {
 				f.stream.OrganizationID = segs[i-2]
@@ -150,14 +150,14 @@ func (f *folder) belowAccount(path, rest []string) {
 	switch {
 	case len(rest) == 0:
 		f.stage = stageAccount
-	case rest[0] != trailFolder:
+	case rest[0] != f.family:
 		f.stage = stageForeign
 	case len(rest) == 1:
 		f.stage = stageRegions
 	case ingest.IsRegion(rest[1]):
 		f.stage = stageRegion
 		f.stream.Region = rest[1]
-		f.stream.Prefix = strings.Join(path, delimiter) + delimiter + trailFolder + delimiter + rest[1] + delimiter
+		f.stream.Prefix = strings.Join(path, delimiter) + delimiter + f.family + delimiter + rest[1] + delimiter
 	default:
 		f.stage = stageForeign
 	}
@@ -181,7 +181,7 @@ func (s *Source) Layout(ctx context.Context, sel ingest.Selection) (Layout, erro
 	if d.layout.Prefix, err = s.completePrefix(ctx, client); err != nil {
 		return Layout{}, err
 	}
-	level := []folder{classify(d.layout.Prefix)}
+	level := []folder{classify(d.layout.Prefix, sel.Kind().String())}
 	for first := true; len(level) > 0; first = false {
 		if level, err = d.expandAll(ctx, level, first); err != nil {
 			return Layout{}, err
@@ -193,7 +193,7 @@ func (s *Source) Layout(ctx context.Context, sel ingest.Selection) (Layout, erro
 
 // knownLayout is Layout, or what was found not long ago for the same selection.
 func (s *Source) knownLayout(ctx context.Context, sel ingest.Selection) (Layout, error) {
-	of := fmt.Sprintf("%q", slices.Concat([]string{sel.OrganizationID}, sel.Accounts, []string{""}, sel.Regions))
+	of := fmt.Sprintf("%q", slices.Concat([]string{sel.Kind().String(), sel.OrganizationID}, sel.Accounts, []string{""}, sel.Regions))
 	s.mu.Lock()
 	old, keep := s.remembered, s.rememberFor
 	s.mu.Unlock()
@@ -309,11 +309,11 @@ func (d *discovery) expand(ctx context.Context, f folder) ([]folder, error) {
 		d.layout.Streams = append(d.layout.Streams, f.stream)
 		return nil, nil
 	case stageAccount:
-		trail := f.prefix[:strings.LastIndex(f.prefix, delimiter)+1] + trailFolder + delimiter
+		trail := f.prefix[:strings.LastIndex(f.prefix, delimiter)+1] + f.family + delimiter
 		if !strings.HasPrefix(trail, d.layout.Prefix) && !strings.HasPrefix(d.layout.Prefix, trail) {
 			return nil, nil
 		}
-		return []folder{classify(trail)}, nil
+		return []folder{classify(trail, f.family)}, nil
 	case stageUnknown:
 		return d.expandUnknown(ctx, f)
 	}
@@ -333,7 +333,7 @@ func (d *discovery) named(f folder) []folder {
 	}
 	var all []folder
 	for _, account := range d.sel.Accounts {
-		all = append(all, classify(base+account+delimiter))
+		all = append(all, classify(base+account+delimiter, f.family))
 	}
 	return all
 }
@@ -360,13 +360,13 @@ func (d *discovery) expandUnknown(ctx context.Context, f folder) ([]folder, erro
 	if _, probe := d.s.listFolders(ctx, d.client, direct, 1); probe != nil {
 		return nil, err
 	}
-	return []folder{classify(direct)}, nil
+	return []folder{classify(direct, f.family)}, nil
 }
 
 func (d *discovery) classifyAll(parent folder, prefixes []string) []folder {
 	var all []folder
 	for _, p := range prefixes {
-		f := classify(p)
+		f := classify(p, parent.family)
 		f.depth = parent.depth
 		if f.stage == stageUnknown {
 			f.depth++

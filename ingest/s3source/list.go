@@ -271,7 +271,7 @@ func (s *Source) listJob(ctx context.Context, client *s3.Client, j job, sel inge
 		}
 	}
 	err := s.eachPage(ctx, client, j, func(contents []types.Object) bool {
-		objects := logsOf(contents, sel, false)
+		objects := selected(contents, sel, false)
 		return len(objects) == 0 || send(page{objects: objects})
 	})
 	if err != nil {
@@ -304,8 +304,8 @@ func (s *Source) listFlat(ctx context.Context, client *s3.Client, prefix string,
 	for _, unnamed := range []bool{false, true} {
 		var visitErr error
 		err := s.eachPage(ctx, client, job{prefix: prefix}, func(contents []types.Object) bool {
-			anyNamed = anyNamed || slices.ContainsFunc(contents, isLog)
-			if objects := logsOf(contents, sel, unnamed); len(objects) > 0 {
+			anyNamed = anyNamed || slices.ContainsFunc(contents, func(o types.Object) bool { return isOf(o, sel.Kind()) })
+			if objects := selected(contents, sel, unnamed); len(objects) > 0 {
 				visitErr = visit(objects)
 			}
 			return visitErr == nil
@@ -313,35 +313,35 @@ func (s *Source) listFlat(ctx context.Context, client *s3.Client, prefix string,
 		if err != nil || visitErr != nil {
 			return cmp.Or(visitErr, err)
 		}
-		if anyNamed {
+		if anyNamed || sel.Digests {
 			return nil
 		}
 	}
 	return nil
 }
 
-func isLog(o types.Object) bool {
-	_, kind := ingest.ParseKey(aws.ToString(o.Key))
-	return kind == ingest.KindLog
+func isOf(o types.Object, kind ingest.Kind) bool {
+	_, is := ingest.ParseKey(aws.ToString(o.Key))
+	return is == kind
 }
 
-// logsOf returns the selected log files; with unnamed also those that only end
+// selected returns the selected objects; with unnamed also those that only end
 // like files of JSON records.
-func logsOf(contents []types.Object, sel ingest.Selection, unnamed bool) []ingest.Object {
-	var logs []ingest.Object
+func selected(contents []types.Object, sel ingest.Selection, unnamed bool) []ingest.Object {
+	var all []ingest.Object
 	for _, o := range contents {
 		key := aws.ToString(o.Key)
 		loc, kind := ingest.ParseKey(key)
 		switch {
-		case kind == ingest.KindLog && sel.Includes(loc):
+		case kind == sel.Kind() && sel.Includes(loc):
 		case kind == ingest.KindUnknown && unnamed && ingest.IsLogName(key):
 		default:
 			continue
 		}
-		logs = append(logs, ingest.Object{
+		all = append(all, ingest.Object{
 			Key: key, Size: aws.ToInt64(o.Size), ETag: aws.ToString(o.ETag),
 			LastModified: aws.ToTime(o.LastModified).UTC(), Location: loc,
 		})
 	}
-	return logs
+	return all
 }

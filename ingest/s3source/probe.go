@@ -241,7 +241,7 @@ func (s *Source) newestBelow(ctx context.Context, client *s3.Client, prefix stri
 	var newest *ingest.Object
 	pages := 0
 	err := s.eachPage(ctx, client, job{prefix: prefix}, func(contents []types.Object) bool {
-		for _, o := range logsOf(contents, ingest.Selection{}, true) {
+		for _, o := range selected(contents, ingest.Selection{}, true) {
 			if newest == nil || later(o, *newest) {
 				newest = &o
 			}

@@ -23,21 +23,28 @@ var ErrChanged = ingest.ErrChanged
 // Read appends the stored bytes of an object to dst. With obj.ETag set only that
 // version is read, else whatever is there.
 func (s *Source) Read(ctx context.Context, obj ingest.Object, dst []byte, limit int64) ([]byte, error) {
+	dst, _, err := s.ReadMetadata(ctx, obj, dst, limit)
+	return dst, err
+}
+
+// ReadMetadata is Read that also returns the user metadata of the object, the names
+// in lower case and without x-amz-meta-.
+func (s *Source) ReadMetadata(ctx context.Context, obj ingest.Object, dst []byte, limit int64) (_ []byte, metadata map[string]string, err error) {
 	if obj.Size > limit {
-		return dst, &ingest.TooLargeError{Key: obj.Key, Size: obj.Size, Limit: limit}
+		return dst, nil, &ingest.TooLargeError{Key: obj.Key, Size: obj.Size, Limit: limit}
 	}
 	client, err := s.connect(ctx)
 	if err != nil {
-		return dst, err
+		return dst, nil, err
 	}
 	start := len(dst)
 	for attempt := 1; ; attempt++ {
-		dst, err = s.readOnce(ctx, client, obj, dst[:start], limit)
+		dst, metadata, err = s.readOnce(ctx, client, obj, dst[:start], limit)
 		if err == nil || !bodyBroke(err) || ctx.Err() != nil || attempt >= s.cfg.MaxAttempts {
-			return dst, s.readError(ctx, obj, err)
+			return dst, metadata, s.readError(ctx, obj, err)
 		}
 		if err := s.wait(ctx, attempt, err); err != nil {
-			return dst, err
+			return dst, nil, err
 		}
 	}
 }
@@ -74,16 +81,21 @@ func bodyBroke(err error) bool {
 	return ok
 }
 
-func (s *Source) readOnce(ctx context.Context, client *s3.Client, obj ingest.Object, dst []byte, limit int64) ([]byte, error) {
+func (s *Source) readOnce(ctx context.Context, client *s3.Client, obj ingest.Object, dst []byte, limit int64) ([]byte, map[string]string, error) {
 	in := &s3.GetObjectInput{Bucket: &s.cfg.Bucket, Key: &obj.Key, RequestPayer: s.payer()}
 	if obj.ETag != "" {
 		in.IfMatch = &obj.ETag
 	}
 	out, err := client.GetObject(ctx, in)
 	if err != nil {
-		return dst, err
+		return dst, nil, err
 	}
 	defer out.Body.Close()
+	dst, err = readBody(out, obj, dst, limit)
+	return dst, out.Metadata, err
+}
+
+func readBody(out *s3.GetObjectOutput, obj ingest.Object, dst []byte, limit int64) ([]byte, error) {
 	if out.ContentLength == nil {
 		return readToEnd(out.Body, obj, dst, limit)
 	}
