@@ -68,7 +68,7 @@ func (t *Table) Column(name string) int {
 // Tables lists every base table in creation order.
 func Tables() []*Table {
 	return append([]*Table{
-		&KMSEvents, &RelatedEvents, &LogFiles, &Quarantine,
+		&KMSEvents, &RelatedEvents, &LogFiles, &LogFileValidation, &LogFileProblems, &Quarantine,
 		&Corrections, &ChangedCells,
 		&Findings, &FindingWindows, &FindingHistory, &DetectorRuns,
 		&Accounts, &TrustRules, &ContextRules, &RotationPolicy, &Quotas, &Prices,

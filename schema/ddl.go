@@ -13,7 +13,8 @@ import (
 //	3  changes that are no grants are kept apart too, as key_setting_records
 //	4  inventories: the tables inventory_…; accounts know their organisational unit;
 //	   columns for what detectors need of trails, storage and secrets in contexts
-const Version = 4
+//	5  what digests prove: log_file_validation, log_file_problems
+const Version = 5
 
 // CreateSQL returns the table's CREATE TABLE statement for DuckDB.
 func (t *Table) CreateSQL() string {

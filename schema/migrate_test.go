@@ -14,6 +14,7 @@ var layouts = map[int]string{
 	2: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	3: "ce04d77b738da137d878afe6aa5db9e82874ff9e1ce49b6e1764b3392ca0ea03",
 	4: "396c9985a97bfd5e6a9799d1faf15f865525f448afb11a9ddda62a2d9ac7a124",
+	5: "562d3f96f5ab49d4ad9b26aa95c7e9264c04e0a45efb5b853a3571c6a4655a97",
 }
 
 func TestVersionNamesTheTables(t *testing.T) {

@@ -58,6 +58,49 @@ var LogFiles = Table{
 	},
 }
 
+// LogFileValidation says what CloudTrail's digests prove.
+var LogFileValidation = Table{
+	Name: "log_file_validation",
+	Doc:  "One row per source, account, Region and day of delivery that kmstrail verify has looked at, as it was found the last time: what CloudTrail's digests prove of the log files.",
+	Columns: []Column{
+		{Name: "source", Type: Varchar, NotNull: true, Doc: "Where the log files lie, as log_files.source."},
+		{Name: "account_id", Type: Varchar, NotNull: true, Doc: "Account in the keys of log files and digests."},
+		{Name: "region", Type: Varchar, NotNull: true, Doc: "Region in these keys."},
+		{Name: "day", Type: Timestamp, NotNull: true, Doc: "Midnight at which the day of delivery begins, UTC."},
+		{Name: "state", Type: Varchar, NotNull: true, Doc: "verified (digests cover the whole day, and every log file that they list is there and unchanged), incomplete (nothing is wrong with what they cover, which is not everything), unvalidated (there is no digest) or failed (log files or digests were changed, or are gone)."},
+		{Name: "reason", Type: Varchar, Doc: "Why it is not verified, in a sentence."},
+		{Name: "digest_count", Type: Bigint, NotNull: true, Doc: "Valid digests about the day, those of late log files included."},
+		{Name: "backfill_count", Type: Bigint, NotNull: true, Doc: "Those of them that list late log files."},
+		{Name: "invalid_digest_count", Type: Bigint, NotNull: true, Doc: "Digests about the day that are not valid, or could not be verified."},
+		{Name: "missing_digest_count", Type: Bigint, NotNull: true, Doc: "Digests that are gone, by the one after them and the time that they were about."},
+		{Name: "uncovered_minutes", Type: Bigint, NotNull: true, Doc: "Minutes of the day that no valid digest is about, until the moment it was looked at."},
+		{Name: "listed_file_count", Type: Bigint, NotNull: true, Doc: "Log files that valid digests list."},
+		{Name: "verified_file_count", Type: Bigint, NotNull: true, Doc: "Those of them whose content is what the digest says."},
+		{Name: "changed_file_count", Type: Bigint, NotNull: true, Doc: "Those whose content is another."},
+		{Name: "missing_file_count", Type: Bigint, NotNull: true, Doc: "Those that are gone."},
+		{Name: "unreadable_file_count", Type: Bigint, NotNull: true, Doc: "Those that could not be read."},
+		{Name: "unlisted_file_count", Type: Bigint, NotNull: true, Doc: "Log files that no digest lists."},
+		{Name: "unread_file_count", Type: Bigint, NotNull: true, Doc: "Verified log files that were not ingested, or in another version."},
+		{Name: "verified_at", Type: Timestamp, NotNull: true, Doc: "When it was looked at, UTC."},
+	},
+}
+
+// LogFileProblems names what is wrong with log files and digests.
+var LogFileProblems = Table{
+	Name: "log_file_problems",
+	Doc:  "What kmstrail verify found wrong, or could not prove, the last time it looked at a day: at most 100 rows of a kind for a source, account, Region and day; log_file_validation counts all.",
+	Columns: []Column{
+		{Name: "source", Type: Varchar, NotNull: true, Doc: "log_file_validation.source."},
+		{Name: "account_id", Type: Varchar, NotNull: true, Doc: "Account."},
+		{Name: "region", Type: Varchar, NotNull: true, Doc: "Region."},
+		{Name: "day", Type: Timestamp, NotNull: true, Doc: "Midnight at which the day of delivery begins, UTC."},
+		{Name: "kind", Type: Varchar, NotNull: true, Doc: "Signs of tampering: file_changed, file_missing, digest_forged, digest_malformed, digest_moved, digest_missing. Not known: file_unlisted, file_unreadable, digest_unsigned, digest_unknown_key, digest_unreadable, not_covered."},
+		{Name: "object_key", Type: Varchar, Doc: "Key of the log file or digest; NULL for time without a digest."},
+		{Name: "detail", Type: Varchar, NotNull: true, Doc: "What was found. It may hold text from the bucket: untrusted."},
+		{Name: "verified_at", Type: Timestamp, NotNull: true, Doc: "When, UTC."},
+	},
+}
+
 // Quarantine holds what could not be taken as it is, with the reason.
 var Quarantine = Table{
 	Name: "quarantine",

@@ -62,7 +62,7 @@ func newRoot(a *app) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("use", ingestCommand(a), detectCommand(a), findingsCommand(a), reportCommand(a), serveCommand(a))
+	add("use", ingestCommand(a), verifyCommand(a), detectCommand(a), findingsCommand(a), reportCommand(a), serveCommand(a))
 	add("ask", keyCommand(a), principalCommand(a), resourceCommand(a), sqlCommand(a), queryCommand(a), eventCommand(a), statusCommand(a))
 	add("set", doctorCommand(a), detectorsCommand(a), inventoryCommand(a), iamPolicyCommand(a), lakeCommand(a), maintainCommand(a), rebuildCommand(a), backupCommand(a), restoreCommand(a), healthCommand(a), configCommand(a), demoCommand(a), tokenCommand(a), versionCommand(a))
 	root.SetCompletionCommandGroupID("set")

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/ingest/digest/digesttest"
+	"github.com/kmstrail/kmstrail/ingest/dirsource"
 	"github.com/kmstrail/kmstrail/internal/cttest"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/golden"
@@ -27,6 +31,8 @@ func TestMain(m *testing.M) {
 //	logfile FILE LINES [DELIVERED]  writes a log file with the events of LINES
 //	                       (see package cttest); FILE is a name, or ACCOUNT/REGION
 //	                       below a bucket's folders when DELIVERED is given
+//	digests DIR ACCOUNT/REGION FROM TO  writes an hourly digest of the log files in DIR
+//	                       that were delivered from FROM to TO, and keys.json
 //	s3 DIR [requester-pays|wrong-region|deny]  serves DIR as s3://sample and sets
 //	                       $S3 and AWS_*
 //	hold DB                keeps a store open until the script ends
@@ -57,7 +63,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"logfile": scriptLogFile, "s3": scriptS3, "hold": scriptHold, "mask": scriptMask,
-			"serve": scriptServe, "same": scriptSame, "setenv": scriptSetenv,
+			"digests": scriptDigests, "serve": scriptServe, "same": scriptSame, "setenv": scriptSetenv,
 		},
 	})
 }
@@ -79,6 +85,41 @@ func scriptLogFile(ts *testscript.TestScript, _ bool, args []string) {
 	name = ts.MkAbs(name)
 	ts.Check(os.MkdirAll(filepath.Dir(name), 0o755))
 	ts.Check(os.WriteFile(name, cttest.LogFile(records...), 0o600))
+}
+
+func scriptDigests(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: digests DIR ACCOUNT/REGION FROM TO")
+	}
+	dir := ts.MkAbs(args[0])
+	account, region, _ := strings.Cut(args[1], "/")
+	from, err := time.Parse(time.RFC3339, args[2])
+	ts.Check(err)
+	to, err := time.Parse(time.RFC3339, args[3])
+	ts.Check(err)
+	hours := map[time.Time][]digesttest.Object{}
+	ts.Check(filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		key, _ := filepath.Rel(dir, path)
+		if loc, kind := ingest.ParseKey(filepath.ToSlash(key)); kind == ingest.KindLog && loc.AccountID == account && loc.Region == region {
+			hour := loc.DeliveredAt.Truncate(time.Hour)
+			hours[hour] = append(hours[hour], digesttest.Object{Key: filepath.ToSlash(key), Body: []byte(ts.ReadFile(path))})
+		}
+		return nil
+	}))
+	chain := digesttest.Chain{Bucket: "sample", Account: account, Region: region}
+	for at := from; at.Before(to); at = at.Add(time.Hour) {
+		d := chain.Digest(at, at.Add(time.Hour), hours[at]...)
+		name := filepath.Join(dir, filepath.FromSlash(d.Key))
+		metadata, err := json.Marshal(map[string]any{"Metadata": d.Metadata})
+		ts.Check(err)
+		ts.Check(os.MkdirAll(filepath.Dir(name), 0o755))
+		ts.Check(os.WriteFile(name, d.Body, 0o600))
+		ts.Check(os.WriteFile(name+dirsource.MetadataSuffix, metadata, 0o600))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("keys.json"), digesttest.KeysJSON(), 0o600))
 }
 
 func scriptS3(ts *testscript.TestScript, _ bool, args []string) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/kmstrail/kmstrail/ingest/digest"
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/inventory"
@@ -121,6 +122,7 @@ type operator interface {
 	Rebuild(ctx context.Context, req operate.RebuildRequest, onProgress func(operate.RebuildProgress)) (operate.RebuildResult, error)
 	Backup(ctx context.Context, req operate.BackupRequest) (operate.BackupResult, error)
 	Decide(ctx context.Context, req operate.DecideRequest) ([]operate.Decided, error)
+	Verify(ctx context.Context, req operate.VerifyRequest, onProgress func(digest.Progress)) (operate.VerifyResult, error)
 	StoreInventory(ctx context.Context, b inventory.Batch) (operate.InventoryResult, error)
 }
 

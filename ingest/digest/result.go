@@ -44,8 +44,8 @@ const (
 	NotCovered     ProblemKind = "not_covered"     // not known: no digest is about this time
 )
 
-// tampering reports whether a problem says that somebody changed something.
-func (k ProblemKind) tampering() bool {
+// Tampering reports whether a problem says that somebody changed something.
+func (k ProblemKind) Tampering() bool {
 	switch k {
 	case DigestForged, DigestMalformed, DigestMoved, DigestMissing, FileChanged, FileMissing:
 		return true
@@ -123,7 +123,7 @@ func (d *Day) judge() {
 	}
 	for _, p := range d.Problems {
 		state := Incomplete
-		if p.Kind.tampering() {
+		if p.Kind.Tampering() {
 			state = Failed
 		}
 		if d.State == Verified || state == Failed && d.State == Incomplete {

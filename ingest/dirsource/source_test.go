@@ -3,8 +3,10 @@ package dirsource_test
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +91,39 @@ func TestSkipped(t *testing.T) {
 	got := src.Skipped()
 	if got[ingest.KindDigest] != 2 || got[ingest.KindInsight] != 1 || got[ingest.KindUnknown] != 1 || len(got) != 3 {
 		t.Errorf("skipped %v", got)
+	}
+}
+
+func TestDigests(t *testing.T) {
+	const digest = "111122223333/CloudTrail-Digest/us-east-1/2026/01/02/111122223333_CloudTrail-Digest_us-east-1_trail_us-east-1_20260102T030405Z.json.gz"
+	tests := []struct {
+		name, metadata string
+		want           map[string]string
+		wantErr        bool
+	}{
+		{"none", "", nil, false},
+		{"as head-object prints it", `{"ContentLength": 4, "Metadata": {"signature": "0a0b"}}`, map[string]string{"signature": "0a0b"}, false},
+		{"something else", "signature", nil, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			files := map[string][]byte{digest: []byte("text"), "111122223333/CloudTrail/us-east-1/2026/01/02/d.json.gz": nil}
+			if tt.metadata != "" {
+				files[digest+dirsource.MetadataSuffix] = []byte(tt.metadata)
+			}
+			write(t, dir, files)
+			src := open(t, dir)
+			objs := sourcetest.List(t, src, ingest.Selection{Digests: true})
+			i := slices.IndexFunc(objs, func(o ingest.Object) bool { return o.Key == digest })
+			if i < 0 || slices.Contains(sourcetest.Keys(objs), "111122223333/CloudTrail/us-east-1/2026/01/02/d.json.gz") {
+				t.Fatalf("listed %v", sourcetest.Keys(objs))
+			}
+			body, metadata, err := src.ReadMetadata(t.Context(), objs[i], nil, 100)
+			if string(body) != "text" || !maps.Equal(metadata, tt.want) || (err != nil) != tt.wantErr {
+				t.Errorf("read %q, %q, %v", body, metadata, err)
+			}
+		})
 	}
 }
 

@@ -195,9 +195,9 @@ func (s *Source) Layout(ctx context.Context, sel ingest.Selection) (Layout, erro
 func (s *Source) knownLayout(ctx context.Context, sel ingest.Selection) (Layout, error) {
 	of := fmt.Sprintf("%q", slices.Concat([]string{sel.Kind().String(), sel.OrganizationID}, sel.Accounts, []string{""}, sel.Regions))
 	s.mu.Lock()
-	old, keep := s.remembered, s.rememberFor
+	old, keep := s.remembered[of], s.rememberFor
 	s.mu.Unlock()
-	if keep > 0 && old.of == of && s.cfg.Now().Before(old.until) {
+	if keep > 0 && s.cfg.Now().Before(old.until) {
 		return old.layout, nil
 	}
 	layout, err := s.Layout(ctx, sel)
@@ -205,14 +205,22 @@ func (s *Source) knownLayout(ctx context.Context, sel ingest.Selection) (Layout,
 		return layout, err
 	}
 	s.mu.Lock()
-	s.remembered = remembered{of: of, layout: layout, until: s.cfg.Now().Add(keep)}
+	if len(s.remembered) >= maxRemembered {
+		s.remembered = nil
+	}
+	if s.remembered == nil {
+		s.remembered = map[string]remembered{}
+	}
+	s.remembered[of] = remembered{layout: layout, until: s.cfg.Now().Add(keep)}
 	s.mu.Unlock()
 	return layout, nil
 }
 
+// maxRemembered bounds the selections whose layouts are remembered.
+const maxRemembered = 16
+
 // remembered is a layout that is not asked for again for some time.
 type remembered struct {
-	of     string // the selection
 	layout Layout
 	until  time.Time
 }
@@ -236,7 +244,7 @@ func (s *Source) RememberLayout(d time.Duration) {
 func (s *Source) ForgetLayout() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remembered = remembered{}
+	s.remembered = nil
 }
 
 // completePrefix adds the slash to a prefix that names a folder; any other stays

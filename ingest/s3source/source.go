@@ -107,9 +107,9 @@ type Source struct {
 	mu     sync.Mutex
 	client *s3.Client // nil until connected
 	region string
-	// rememberFor is how long remembered is used; 0 is not at all.
+	// rememberFor is how long what is remembered is used; 0 is not at all.
 	rememberFor time.Duration
-	remembered  remembered
+	remembered  map[string]remembered // by selection
 }
 
 var _ ingest.Source = (*Source)(nil)

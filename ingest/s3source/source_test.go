@@ -158,6 +158,30 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+// TestDigests: digests are listed when they are asked for, also of a Region without
+// log files, and read with their signatures.
+func TestDigests(t *testing.T) {
+	digest := "AWSLogs/" + account + "/CloudTrail-Digest/us-west-2/2026/01/02/" + account + "_CloudTrail-Digest_us-west-2_trail_us-east-1_20260102T030405Z.json.gz"
+	server := start(t, s3server.Config{}, map[string][]byte{
+		sourcetest.Key(account, "us-east-1", date(2), "A"): nil,
+		digest:                    []byte("text"),
+		digest + ".metadata.json": []byte(`{"Metadata": {"signature": "0a0b"}}`),
+	})
+	for _, prefix := range []string{"", "AWSLogs/" + account + "/", "AWSLogs/" + account + "/CloudTrail-Digest/us-west-2/2026/"} {
+		cfg := configFor(server)
+		cfg.Prefix = prefix
+		src := open(t, cfg)
+		objects := sourcetest.List(t, src, ingest.Selection{From: date(2), To: date(3), Digests: true})
+		if got := sourcetest.Keys(objects); !slices.Equal(got, []string{digest}) {
+			t.Fatalf("below %q: listed %q", prefix, got)
+		}
+		body, metadata, err := src.ReadMetadata(t.Context(), objects[0], nil, 100)
+		if err != nil || string(body) != "text" || metadata["signature"] != "0a0b" {
+			t.Errorf("read %q, %q, %v", body, metadata, err)
+		}
+	}
+}
+
 func TestListAsksLittle(t *testing.T) {
 	files := make(map[string][]byte)
 	for d := range 100 { // December to March

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/kmstrail/kmstrail/ingest/digest"
 	"github.com/kmstrail/kmstrail/internal/access"
 	"github.com/kmstrail/kmstrail/internal/httpapi"
 	"github.com/kmstrail/kmstrail/internal/inventory"
@@ -21,6 +22,12 @@ import (
 // others.
 func (c *Client) Ingest(ctx context.Context, req operate.IngestRequest, onProgress func(operate.IngestProgress)) (out operate.IngestResult, err error) {
 	err = c.job(ctx, "/api/v1/ingest", req, &out, progress(onProgress))
+	return out, err
+}
+
+// Verify has the server compare log files with their digests.
+func (c *Client) Verify(ctx context.Context, req operate.VerifyRequest, onProgress func(digest.Progress)) (out operate.VerifyResult, err error) {
+	err = c.job(ctx, "/api/v1/verify", req, &out, progress(onProgress))
 	return out, err
 }
 

@@ -38,6 +38,7 @@ type Config struct {
 	Ingest    Ingest              `yaml:"ingest"`
 	Queue     Queue               `yaml:"queue"`
 	Inventory Inventory           `yaml:"inventory"`
+	Verify    Verify              `yaml:"verify"`
 	Retention Retention           `yaml:"retention"`
 	Limits    Limits              `yaml:"limits"`
 	Server    Server              `yaml:"server"`
@@ -181,6 +182,12 @@ type Inventory struct {
 	EndpointURL string `yaml:"endpoint_url" kind:"url"`
 }
 
+// Verify says how digests are verified.
+type Verify struct {
+	// Keys is a file with what "aws cloudtrail list-public-keys" prints; "" asks AWS.
+	Keys string `yaml:"keys" kind:"path"`
+}
+
 // Retention says after how long rows are deleted, by table and by the time they
 // are about. What changed keys is never deleted.
 type Retention struct {
@@ -272,6 +279,8 @@ type Server struct {
 type Schedule struct {
 	Detectors string `yaml:"detectors" kind:"cron"`
 	Maintain  string `yaml:"maintain" kind:"cron"`
+	// Verify compares log files of the last 2 days with CloudTrail's digests.
+	Verify string `yaml:"verify" kind:"cron"`
 	// Report is written for the last ReportWindow; Backup keeps BackupKeep files.
 	Report       string        `yaml:"report" kind:"cron"`
 	ReportWindow time.Duration `yaml:"report_window"`
@@ -315,7 +324,7 @@ func Defaults() Config {
 		},
 		Schedule: Schedule{
 			Detectors: "*/5 * * * *", Maintain: "17 3 * * *", Report: "0 6 * * *", ReportWindow: 7 * 24 * time.Hour,
-			Backup: Off, BackupKeep: 7,
+			Verify: Off, Backup: Off, BackupKeep: 7,
 		},
 		origins: map[string]Origin{},
 	}

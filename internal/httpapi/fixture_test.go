@@ -21,6 +21,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/kmstrail/kmstrail/ingest/digest"
 	"github.com/kmstrail/kmstrail/internal/access"
 	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/internal/metrics"
@@ -148,6 +149,10 @@ func (o *fakeOperator) Ingest(ctx context.Context, req operate.IngestRequest, p 
 		return operate.IngestResult{}, nil
 	}
 	return o.ingest(ctx, req, p)
+}
+
+func (o *fakeOperator) Verify(context.Context, operate.VerifyRequest, func(digest.Progress)) (operate.VerifyResult, error) {
+	return operate.VerifyResult{}, nil
 }
 
 func (o *fakeOperator) Detect(ctx context.Context, req operate.DetectRequest, p func(done, all int64)) (operate.DetectResult, error) {

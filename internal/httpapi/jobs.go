@@ -67,6 +67,7 @@ type DetectProgress struct {
 // The kinds of jobs.
 const (
 	kindIngest   = "ingest"
+	kindVerify   = "verify"
 	kindDetect   = "detect"
 	kindRebuild  = "rebuild"
 	kindMaintain = "maintain"

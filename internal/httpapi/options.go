@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/kmstrail/kmstrail/detectors"
+	"github.com/kmstrail/kmstrail/ingest/digest"
 	"github.com/kmstrail/kmstrail/internal/access"
 	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/internal/metrics"
@@ -38,6 +39,7 @@ type Operator interface {
 	Maintain(ctx context.Context, req operate.MaintainRequest) (operate.MaintainResult, error)
 	Backup(ctx context.Context, req operate.BackupRequest) (operate.BackupResult, error)
 	Decide(ctx context.Context, req operate.DecideRequest) ([]operate.Decided, error)
+	Verify(ctx context.Context, req operate.VerifyRequest, onProgress func(digest.Progress)) (operate.VerifyResult, error)
 	StoreInventory(ctx context.Context, b inventory.Batch) (operate.InventoryResult, error)
 }
 

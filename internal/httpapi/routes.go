@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmstrail/kmstrail/ingest/digest"
 	"github.com/kmstrail/kmstrail/internal/access"
 	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/internal/operate"
@@ -212,6 +213,13 @@ func apiWrite() []route {
 			Summary: "Read log files now",
 			Doc:     "What is left out is as the configuration says. `reconcile` also reads again what is in quarantine; `dry_run` only lists. Another `source` than the configured one needs the role admin.",
 			handle:  (*Handler).ingest,
+		},
+		{
+			Method: "POST", Path: "/api/v1/verify", Action: "verify", Role: access.Operate, Body: operate.VerifyRequest{}, Reply: Job{}, Status: 202,
+			Result: operate.VerifyResult{}, Progress: digest.Progress{},
+			Summary: "Compare log files with CloudTrail's digests",
+			Doc:     "Reads digests and log files of days of delivery, and stores what it finds in `log_file_validation`. What is left out is as the configuration says; without times it is the last 7 days. Another `source` than the configured one needs the role admin.",
+			handle:  (*Handler).verify,
 		},
 		{
 			Method: "POST", Path: "/api/v1/detect", Action: "detect", Role: access.Operate, Body: operate.DetectRequest{}, Reply: Job{}, Status: 202,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kmstrail/kmstrail/ingest/digest"
 	"github.com/kmstrail/kmstrail/internal/access"
 	"github.com/kmstrail/kmstrail/internal/inventory"
 	"github.com/kmstrail/kmstrail/internal/operate"
@@ -35,17 +36,36 @@ func (h *Handler) ingest(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if req.Source != "" && req.Source != h.opts.Source {
+	if err := h.checkSource(r, req.Source, req.Check); err != nil {
+		return err
+	}
+	return h.accept(w, r, kindIngest, req, req.NoWait, func(ctx context.Context, progress func(any)) (any, error) {
+		return h.opts.Operator.Ingest(ctx, req, func(p operate.IngestProgress) { progress(p) })
+	})
+}
+
+// checkSource says who may have another source read than the configured one, and
+// what is wrong with its name and the rest of the request.
+func (h *Handler) checkSource(r *http.Request, source string, check func() error) error {
+	if source != "" && source != h.opts.Source {
 		// A path is one of this machine's, a bucket is read with its rights.
 		if err := of(r).principal.Need(access.Admin); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(req.Check(), operate.CheckSource(cmp.Or(req.Source, h.opts.Source))); err != nil {
+	return errors.Join(check(), operate.CheckSource(cmp.Or(source, h.opts.Source)))
+}
+
+func (h *Handler) verify(w http.ResponseWriter, r *http.Request) error {
+	req, err := decode[operate.VerifyRequest](r)
+	if err != nil {
 		return err
 	}
-	return h.accept(w, r, kindIngest, req, req.NoWait, func(ctx context.Context, progress func(any)) (any, error) {
-		return h.opts.Operator.Ingest(ctx, req, func(p operate.IngestProgress) { progress(p) })
+	if err := h.checkSource(r, req.Source, req.Check); err != nil {
+		return err
+	}
+	return h.accept(w, r, kindVerify, req, false, func(ctx context.Context, progress func(any)) (any, error) {
+		return h.opts.Operator.Verify(ctx, req, func(p digest.Progress) { progress(p) })
 	})
 }
 

@@ -3,6 +3,8 @@ package s3server
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -21,8 +23,12 @@ import (
 // maxKeys is the most entries S3 returns in one page of a listing.
 const maxKeys = 1000
 
+// metadataSuffix is what the name of a file ends with that holds the user metadata
+// of the object beside it, as "aws s3api head-object" prints it. It is no object.
+const metadataSuffix = ".metadata.json"
+
 // bucket is a gofakes3.Backend: the files below a directory, without those whose
-// name starts with a dot.
+// name starts with a dot, and those of metadata.
 type bucket struct {
 	name    string
 	root    *os.Root
@@ -70,7 +76,7 @@ func (b *bucket) refresh() error {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() {
+		if !d.Type().IsRegular() || strings.HasSuffix(key, metadataSuffix) {
 			return nil
 		}
 		info, err := d.Info()
@@ -226,10 +232,33 @@ func (b *bucket) open(name, key string) (*gofakes3.Object, *os.File, error) {
 	if strings.HasSuffix(key, ".gz") {
 		meta["Content-Encoding"] = "gzip" // as CloudTrail sets it
 	}
+	if err := b.addMetadata(meta, key); err != nil {
+		f.Close()
+		return nil, nil, err
+	}
 	return &gofakes3.Object{
 		Name: key, Size: info.Size(), Metadata: meta,
 		Hash: hash(key, info.Size(), info.ModTime()),
 	}, f, nil
+}
+
+// addMetadata adds the user metadata of an object.
+func (b *bucket) addMetadata(meta map[string]string, key string) error {
+	text, err := b.root.ReadFile(filepath.FromSlash(key + metadataSuffix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var head struct{ Metadata map[string]string }
+	if err == nil {
+		err = json.Unmarshal(text, &head)
+	}
+	if err != nil {
+		return fmt.Errorf("read metadata of %s: %w", key, err)
+	}
+	for name, value := range head.Metadata {
+		meta["X-Amz-Meta-"+name] = value
+	}
+	return nil
 }
 
 // There is one bucket, and no copying.

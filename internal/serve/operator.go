@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/ingest/digest"
 	"github.com/kmstrail/kmstrail/internal/metrics"
 	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/watch"
@@ -67,6 +68,14 @@ func (a asked) Ingest(ctx context.Context, req operate.IngestRequest, onProgress
 	}
 	err = a.write(ctx, "nothing is ingested", func(ctx context.Context) (err error) {
 		result, err = a.operator.Ingest(ctx, req, onProgress)
+		return err
+	})
+	return result, err
+}
+
+func (a asked) Verify(ctx context.Context, req operate.VerifyRequest, onProgress func(digest.Progress)) (result operate.VerifyResult, err error) {
+	err = a.write(ctx, "nothing is verified", func(ctx context.Context) (err error) {
+		result, err = a.operator.Verify(ctx, req, onProgress)
 		return err
 	})
 	return result, err

@@ -184,6 +184,8 @@ func (b *bucket) Detect(ctx context.Context, ids []string) (Detected, error) {
 
 func (b *bucket) LastDetect(context.Context, []string) (time.Time, error) { return b.lastRun, nil }
 
+func (b *bucket) Verify(context.Context) error { return nil }
+
 func (b *bucket) Maintain(ctx context.Context) error {
 	b.did(Maintain)
 	if b.maintain != nil {

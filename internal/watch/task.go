@@ -17,6 +17,7 @@ import (
 const (
 	Detectors = "detectors"
 	Maintain  = "maintain"
+	Verify    = "verify"
 	Reports   = "report"
 	Backups   = "backup"
 )
@@ -53,6 +54,7 @@ func (w *Watch) schedule() ([]*task, error) {
 	}
 	tasks = append(tasks,
 		&task{name: Maintain, cron: s.Maintain, do: func(ctx context.Context, _ *Ran) error { return w.work.Maintain(ctx) }},
+		&task{name: Verify, cron: s.Verify, do: func(ctx context.Context, _ *Ran) error { return w.work.Verify(ctx) }},
 		&task{name: Reports, cron: s.Report, do: func(ctx context.Context, _ *Ran) error { return w.report(ctx) }},
 		&task{name: Backups, cron: s.Backup, do: func(ctx context.Context, _ *Ran) error { return w.backup(ctx) }},
 	)

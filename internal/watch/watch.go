@@ -34,6 +34,9 @@ type Work interface {
 	// when none has.
 	LastDetect(ctx context.Context, ids []string) (time.Time, error)
 	Maintain(ctx context.Context) error
+	// Verify compares the log files of the last days with their digests. What is wrong
+	// with them is no error.
+	Verify(ctx context.Context) error
 	// Report says what there is to say about a window.
 	Report(ctx context.Context, window detectors.Window) (Report, error)
 	// Backup copies the store into a new file and returns its path.
@@ -79,7 +82,7 @@ type Polled struct {
 
 // Ran is what a task did, for metrics.
 type Ran struct {
-	// Name is that of the task: detectors, maintain, report, backup, or the id
+	// Name is that of the task: detectors, maintain, verify, report, backup, or the id
 	// of a detector with a schedule of its own.
 	Name     string
 	Duration time.Duration

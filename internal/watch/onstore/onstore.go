@@ -3,11 +3,14 @@ package onstore
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/ingest"
+	"github.com/kmstrail/kmstrail/ingest/digest"
 	"github.com/kmstrail/kmstrail/internal/config"
 	"github.com/kmstrail/kmstrail/internal/duck"
 	"github.com/kmstrail/kmstrail/internal/operate"
@@ -21,6 +24,7 @@ type Operator interface {
 	Ingest(ctx context.Context, req operate.IngestRequest, onProgress func(operate.IngestProgress)) (operate.IngestResult, error)
 	Detect(ctx context.Context, req operate.DetectRequest, onDay func(done, all int64)) (operate.DetectResult, error)
 	Maintain(ctx context.Context, req operate.MaintainRequest) (operate.MaintainResult, error)
+	Verify(ctx context.Context, req operate.VerifyRequest, onProgress func(digest.Progress)) (operate.VerifyResult, error)
 	Backup(ctx context.Context, req operate.BackupRequest) (operate.BackupResult, error)
 }
 
@@ -111,6 +115,19 @@ func (w *Work) LastDetect(ctx context.Context, ids []string) (last time.Time, er
 	err = w.each(ctx, "select max(started_at) from detector_runs where error is null and detector_id in (select unnest(?))", []any{ids},
 		func(r rows.Row) { last = r.Moment(0) })
 	return last, err
+}
+
+// verified is how far back log files are compared with digests again and again: the
+// digests of a day are complete an hour or two after it.
+const verified = operate.Seconds(2 * 24 * time.Hour)
+
+// Verify implements watch.Work.
+func (w *Work) Verify(ctx context.Context) error {
+	result, err := w.op.Verify(ctx, operate.VerifyRequest{Last: verified}, nil)
+	if err == nil && len(result.Unlisted) > 0 {
+		err = fmt.Errorf("verify log files: %s", strings.Join(result.Unlisted, "; "))
+	}
+	return err
 }
 
 // Maintain implements watch.Work.

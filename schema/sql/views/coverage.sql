@@ -11,7 +11,7 @@
 -- quarantined_count BIGINT: Records that were not taken as they are.
 -- first_event_time TIMESTAMP: First KMS event of the day, UTC.
 -- last_event_time TIMESTAMP: Last KMS event of the day, UTC.
--- state VARCHAR: proven: a digest says that all log files were read; no row has it yet, because digests are not read. observed: KMS records arrived. silent: records arrived, none of KMS. gap: no log file was delivered, or none could be read. excluded_or_write_only: records arrive, but the KMS reads that should be among them do not.
+-- state VARCHAR: proven: digests say which log files there are, all of them were read, and all are as CloudTrail delivered them. observed: KMS records arrived. silent: records arrived, none of KMS. gap: no log file was delivered, or none could be read. excluded_or_write_only: records arrive, but the KMS reads that should be among them do not.
 -- reason VARCHAR: Why, in a sentence; NULL when there is nothing to say.
 
 with files as (          -- one row per account, Region and day of delivery, with the days until the next
@@ -162,9 +162,23 @@ totals as (              -- the same with what account and Region have in all
         sum(quiet_days) over (partition by account_id, region) as all_quiet_days
     from stretches
 ),
+proofs as (              -- one row per account, Region and day that digests were compared with
+    select
+        account_id,
+        region,
+        cast(day as date) as day,
+        sum(verified_file_count) as log_file_count,
+        min(case when state = 'verified' and unread_file_count = 0 then 1 else 0 end) as is_proven,
+        max(case when state = 'failed' then 1 else 0 end) as is_failed
+    from log_file_validation
+    group by account_id, region, day
+),
 judged as (              -- one row per account, Region and day, with its state
     select
         days.*,
+        -- What was read since is no part of the proof.
+        coalesce(proofs.is_proven = 1 and proofs.log_file_count = days.log_file_count and days.failed_file_count = 0, false) as proven,
+        coalesce(proofs.is_failed = 1, false) as tampered,
         case
             when days.kms_read_count > 0 and not days.only_its_end then 'observed'
             -- A trail without KMS, or without reads, shows only in volume.
@@ -189,6 +203,10 @@ judged as (              -- one row per account, Region and day, with its state
       on totals.account_id = days.account_id
      and totals.region = days.region
      and totals.stretch = days.stretch
+    left join proofs
+      on proofs.account_id = days.account_id
+     and proofs.region = days.region
+     and proofs.day = days.day
 )
 select
     account_id,
@@ -202,14 +220,18 @@ select
     cast(quarantined_count as bigint) as quarantined_count,
     first_event_time,
     last_event_time,
-    state,
+    case when proven and judged.state <> 'excluded_or_write_only' then 'proven' else judged.state end as state,
     case
-        when state = 'observed' and failed_file_count > 0 then 'Some log files of the day could not be read.'
-        when state = 'observed' then null
-        when state = 'silent' and failed_file_count > 0 then 'Log files arrived without any KMS record, and some could not be read.'
-        when state = 'silent' then 'Log files arrived without any KMS record.'
-        when state = 'excluded_or_write_only' and kms_event_count > 0 then 'KMS changes were logged but no KMS read: the trail may log only writes.'
-        when state = 'excluded_or_write_only' then 'Many records but no KMS read, though this account uses KMS: the trail may exclude KMS events.'
+        when tampered then 'Log files or digests of the day were changed, or are gone: log_file_problems says which.'
+        when proven and judged.state = 'observed' then null
+        when proven and judged.state = 'silent' then 'Log files arrived without any KMS record; digests prove that they are all.'
+        when proven and judged.state = 'gap' then 'Digests prove that no log file was delivered.'
+        when judged.state = 'observed' and failed_file_count > 0 then 'Some log files of the day could not be read.'
+        when judged.state = 'observed' then null
+        when judged.state = 'silent' and failed_file_count > 0 then 'Log files arrived without any KMS record, and some could not be read.'
+        when judged.state = 'silent' then 'Log files arrived without any KMS record.'
+        when judged.state = 'excluded_or_write_only' and kms_event_count > 0 then 'KMS changes were logged but no KMS read: the trail may log only writes.'
+        when judged.state = 'excluded_or_write_only' then 'Many records but no KMS read, though this account uses KMS: the trail may exclude KMS events.'
         when failed_file_count > 0 then 'No log file of the day could be read.'
         when only_its_end then 'No log file was delivered, and the next day brought only the last hour: either nothing else happened or logs are missing.'
         else 'No log file was delivered: either nothing happened or logs are missing.'
