@@ -38,6 +38,7 @@ var bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 func ingestPolicyCommand(a *app) *cobra.Command {
 	var key, queueKey, partition string
+	var verify bool
 	cmd := &cobra.Command{
 		Use:   "ingest [s3://BUCKET/PREFIX]",
 		Short: "Print the policy for reading a log bucket",
@@ -71,11 +72,15 @@ of queue.buckets.`,
 			if err != nil {
 				return err
 			}
+			if verify {
+				doc = doc.WithVerify()
+			}
 			_, err = io.WriteString(a.stdout, doc.JSON())
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&key, "kms-key", "", "`ARN` of the KMS key that encrypts the log files")
+	cmd.Flags().BoolVar(&verify, "verify", false, "also what kmstrail verify needs to find public keys")
 	cmd.Flags().String("queue", "", "`URL` of the SQS queue that tells of new log files")
 	cmd.Flags().StringVar(&queueKey, "queue-kms-key", "", "`ARN` of the KMS key that encrypts the queue")
 	overrides(cmd, "queue", "queue.url")

@@ -63,6 +63,14 @@ func Ingest(b Bucket) Document {
 	return New(statements...)
 }
 
+// WithVerify adds what finding the public keys of digests needs.
+func (d Document) WithVerify() Document {
+	d.Statement = append(d.Statement, Statement{
+		Sid: "FindPublicKeys", Effect: "Allow", Action: []string{"cloudtrail:ListPublicKeys"}, Resource: "*",
+	})
+	return d
+}
+
 // Queue is a queue of SQS that tells of log files.
 type Queue struct {
 	ARN string
