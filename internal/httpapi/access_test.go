@@ -63,7 +63,7 @@ func TestRoles_table(t *testing.T) {
 	want := map[access.Role][]string{
 		"":             {"healthz", "readyz"},
 		access.Read:    {"metrics", "page", "reports.list", "reports.now", "reports.now_markdown", "reports.now_json", "reports.get", "openapi", "server.get", "status.get", "findings.list", "findings.get", "queries.list", "queries.get", "queries.run", "jobs.list", "jobs.get"},
-		access.Operate: {"findings.decide", "ingest", "detect", "rebuild", "maintain", "backup", "inventory", "jobs.cancel", "running.list", "running.cancel"},
+		access.Operate: {"findings.decide", "ingest", "verify", "detect", "rebuild", "maintain", "backup", "inventory", "jobs.cancel", "running.list", "running.cancel"},
 		access.Admin:   {"tokens.list", "tokens.create", "tokens.revoke"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
