@@ -146,7 +146,7 @@ func generateTrail(ctx context.Context, dir string, events int, out io.Writer) (
 }
 
 // generateLogs makes logs once; a file beside them says what is in them.
-func generateLogs(dir string, out io.Writer, what string, make func() (sampledata.BenchTruth, error)) (sampledata.BenchTruth, error) {
+func generateLogs(dir string, out io.Writer, what string, generate func() (sampledata.BenchTruth, error)) (sampledata.BenchTruth, error) {
 	var truth sampledata.BenchTruth
 	marker := dir + ".json"
 	if text, err := os.ReadFile(marker); err == nil {
@@ -157,7 +157,7 @@ func generateLogs(dir string, out io.Writer, what string, make func() (sampledat
 		return truth, err
 	}
 	fmt.Fprintf(out, "generating %s in %s\n", what, dir)
-	truth, err := make()
+	truth, err := generate()
 	if err != nil {
 		return truth, err
 	}

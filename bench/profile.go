@@ -55,7 +55,7 @@ type profileFigures struct {
 func (c *config) profileOf(ctx context.Context, name, dir string) (profileFigures, error) {
 	profiled := *c
 	profiled.profile = dir + ".pprof"
-	defer os.Remove(profiled.profile)
+	defer func() { _ = os.Remove(profiled.profile) }()
 	var f figures
 	if err := profiled.process(ctx, dir, "ingest", &f); err != nil {
 		return profileFigures{}, fmt.Errorf("profile %s: %w", name, err)

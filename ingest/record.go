@@ -418,7 +418,7 @@ func (d *decoder) override(dst, was *[]byte, name, v value) {
 
 // setFlag stores true or false, also as a string.
 func (d *decoder) setFlag(dst *flag, name, v value) {
-	is := absent
+	var is flag
 	switch s := d.b[v.start:v.end]; {
 	case v.kind == kindTrue, v.kind == kindString && string(s) == "true":
 		is = yes

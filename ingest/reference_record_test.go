@@ -393,7 +393,7 @@ func (x *refRecord) issuer(m refMember) {
 	for _, name := range []string{"type", "principalId", "arn", "accountId", "userName"} {
 		delete(x.text, "issuer."+name)
 	}
-	extra, any := false, false
+	extra, some := false, false
 	for _, inner := range m.value.members() {
 		column := "issuer." + inner.name
 		known := slices.Contains([]string{"type", "principalId", "arn", "accountId", "userName"}, inner.name)
@@ -402,13 +402,13 @@ func (x *refRecord) issuer(m refMember) {
 			continue
 		}
 		x.text[column] = x.content(inner.value)
-		any = any || x.text[column] != ""
+		some = some || x.text[column] != ""
 	}
 	is := func(name string) string { return x.text["issuer."+name] }
 	usual := !extra && is("type") == "Role" && is("arn") != "" && is("accountId") == x.text["caller_account_id"] &&
 		is("userName") != "" && strings.HasSuffix(is("arn"), is("userName")) &&
 		is("principalId") != "" && strings.HasPrefix(x.text["principalId"], is("principalId"))
-	if (extra || any) && !usual {
+	if (extra || some) && !usual {
 		x.keep(m)
 	}
 }

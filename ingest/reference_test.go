@@ -226,7 +226,8 @@ func (r *reference) file(text []byte) {
 		r.reject("bad_json", i)
 	default:
 		for i < len(text) && r.unread < 0 {
-			end, ok := 0, true
+			var end int
+			var ok bool
 			if text[i] == '{' {
 				end, ok = r.object(text, i)
 			} else { // the next line is tried

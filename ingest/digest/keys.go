@@ -35,13 +35,13 @@ func ParseKey(der []byte) (*rsa.PublicKey, error) {
 	if key, err := x509.ParsePKCS1PublicKey(der); err == nil {
 		return key, nil
 	}
-	any, err := x509.ParsePKIXPublicKey(der)
+	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
 		return nil, fmt.Errorf("neither PKCS #1 nor PKIX: %w", err)
 	}
-	key, ok := any.(*rsa.PublicKey)
+	key, ok := public.(*rsa.PublicKey)
 	if !ok {
-		return nil, fmt.Errorf("a key of type %T, not RSA", any)
+		return nil, fmt.Errorf("a key of type %T, not RSA", public)
 	}
 	return key, nil
 }

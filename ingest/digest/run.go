@@ -264,22 +264,27 @@ func (r *run) readDigest(ctx context.Context, l *loaded, z *ingest.Decompressor)
 		return ctx.Err()
 	}
 	r.update(func(p *Progress) { p.Digests++; p.Bytes += int64(len(stored)) })
-	if err != nil {
-		l.problem, l.detail = DigestUnreadable, err.Error()
-		return nil
-	}
 	l.metadata = metadata
+	l.problem, l.detail = r.look(l, stored, err, z)
+	return nil
+}
+
+// look parses a digest that was read, and says what is wrong with it.
+func (r *run) look(l *loaded, stored []byte, unread error, z *ingest.Decompressor) (ProblemKind, string) {
+	if unread != nil {
+		return DigestUnreadable, unread.Error()
+	}
 	text, err := z.Text(stored, r.o.MaxBytes)
 	if err == nil {
 		l.digest, err = Parse(text)
 	}
 	switch {
 	case err != nil:
-		l.problem, l.detail = DigestMalformed, err.Error()
+		return DigestMalformed, err.Error()
 	case r.identity(l.digest.Key) != r.identity(l.obj.Key) || r.elsewhere(l.digest.Bucket):
-		l.problem, l.detail = DigestMoved, "it says that it lies at s3://"+l.digest.Bucket+"/"+l.digest.Key
+		return DigestMoved, "it says that it lies at s3://" + l.digest.Bucket + "/" + l.digest.Key
 	}
-	return nil
+	return "", ""
 }
 
 // placeDay is the work on one place and day.

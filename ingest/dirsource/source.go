@@ -79,7 +79,7 @@ func (s *Source) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.last.root != nil {
-		s.last.root.Close()
+		_ = s.last.root.Close() // it was only read
 		s.last = folder{}
 	}
 	return s.root.Close()

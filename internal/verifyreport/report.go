@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/kmstrail/kmstrail/ingest/digest"
@@ -55,16 +56,22 @@ func WriteTerminal(w io.Writer, r *operate.VerifyResult, width int, all bool) er
 		if err := table.Write(w); err != nil {
 			return err
 		}
-		fmt.Fprintln(w)
 	}
+	var text strings.Builder
 	for i := range r.Days {
 		for _, p := range r.Days[i].Problems {
 			if p.Kind.Tampering() {
-				fmt.Fprintf(w, "%s  %s %s\n    %s\n", p.Kind, r.Days[i].Day.Format(time.DateOnly), output.Clean(p.Object), output.Clean(p.Detail))
+				fmt.Fprintf(&text, "\n%s  %s %s\n    %s", p.Kind, r.Days[i].Day.Format(time.DateOnly), output.Clean(p.Object), output.Clean(p.Detail))
 			}
 		}
 	}
-	_, err := fmt.Fprintln(w, Answer(r))
+	if text.Len() > 0 {
+		text.WriteByte('\n')
+	}
+	if len(table.Rows) > 0 {
+		text.WriteByte('\n')
+	}
+	_, err := io.WriteString(w, text.String()+Answer(r)+"\n")
 	return err
 }
 
