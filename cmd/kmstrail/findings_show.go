@@ -15,6 +15,7 @@ import (
 	"github.com/kmstrail/kmstrail/detectors"
 	"github.com/kmstrail/kmstrail/internal/operate"
 	"github.com/kmstrail/kmstrail/internal/output"
+	"github.com/kmstrail/kmstrail/internal/report"
 )
 
 func findingsShowCommand(a *app) *cobra.Command {
@@ -29,15 +30,24 @@ original records, what to do, and what happened to it.`,
 		Args:              one("the finding's id"),
 		ValidArgsFunction: a.completeFindings(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withFinding(cmd, args[0], format, func(f detectors.Finding, history []detectors.HistoryEntry) error {
+			return a.withFinding(cmd, args[0], format, func(store engine, f detectors.Finding, history []detectors.HistoryEntry) error {
+				proofs, err := report.ReadProofs(cmd.Context(), store, f.FirstSeen, f.LastSeen)
+				if err != nil {
+					return err
+				}
+				proof := proofs.Of(f.LogFiles)
 				if format == "json" {
-					return writeIndented(a.safeStdout(), map[string]any{"finding": f, "history": history})
+					shown := map[string]any{"finding": f, "history": history}
+					if proof != "" {
+						shown["evidence_validation"] = proof
+					}
+					return writeIndented(a.safeStdout(), shown)
 				}
 				list, err := allDetectors(dir)
 				if err != nil {
 					return err
 				}
-				text, err := describeFinding(f, history, list)
+				text, err := describeFinding(f, proof, history, list)
 				if err != nil {
 					return err
 				}
@@ -63,7 +73,7 @@ func findingsHistoryCommand(a *app) *cobra.Command {
 		Args:              one("the finding's id"),
 		ValidArgsFunction: a.completeFindings(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withFinding(cmd, args[0], format, func(_ detectors.Finding, history []detectors.HistoryEntry) error {
+			return a.withFinding(cmd, args[0], format, func(_ engine, _ detectors.Finding, history []detectors.HistoryEntry) error {
 				if format == "json" {
 					return writeIndented(a.safeStdout(), history)
 				}
@@ -82,7 +92,7 @@ func findingsHistoryCommand(a *app) *cobra.Command {
 }
 
 // withFinding reads a finding and its history.
-func (a *app) withFinding(cmd *cobra.Command, id, format string, use func(detectors.Finding, []detectors.HistoryEntry) error) error {
+func (a *app) withFinding(cmd *cobra.Command, id, format string, use func(engine, detectors.Finding, []detectors.HistoryEntry) error) error {
 	if err := oneOf("--format", format, findingFormats); err != nil {
 		return err
 	}
@@ -103,12 +113,12 @@ func (a *app) withFinding(cmd *cobra.Command, id, format string, use func(detect
 	if err != nil {
 		return err
 	}
-	return use(f, history)
+	return use(store, f, history)
 }
 
 // describeFinding writes everything about a finding. What to do is left out
 // where its detector is not known.
-func describeFinding(f detectors.Finding, history []detectors.HistoryEntry, list []*detectors.Detector) (string, error) {
+func describeFinding(f detectors.Finding, proof report.Proof, history []detectors.HistoryEntry, list []*detectors.Detector) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s\n\n", strings.ToUpper(f.Severity), output.Clean(f.Title))
 	for _, line := range wrap(output.Clean(f.Summary), 96) {
@@ -136,7 +146,7 @@ func describeFinding(f detectors.Finding, history []detectors.HistoryEntry, list
 			fmt.Fprintf(&b, "  %-20s %s\n", name, output.Clean(detailText(f.Details[name])))
 		}
 	}
-	describeEvidence(&b, f)
+	describeEvidence(&b, f, proof)
 	if err := describeAdvice(&b, f, list); err != nil {
 		return "", err
 	}
@@ -153,12 +163,15 @@ func describeFinding(f detectors.Finding, history []detectors.HistoryEntry, list
 
 // describeEvidence writes the events that a finding rests on, and how many of
 // them there are where it keeps only some.
-func describeEvidence(b *strings.Builder, f detectors.Finding) {
+func describeEvidence(b *strings.Builder, f detectors.Finding, proof report.Proof) {
 	b.WriteString("\nEvidence")
 	if kept := int64(len(f.EventIDs)); kept > 0 && kept < f.EventCount {
 		fmt.Fprintf(b, ", %s of %s", output.Count(kept), output.Count(f.EventCount))
 	}
 	b.WriteString(" (kmstrail event ID --raw prints the record)\n")
+	if text := proof.Text(); text != "" {
+		fmt.Fprintf(b, "  %s\n", text)
+	}
 	for i, id := range f.EventIDs {
 		fmt.Fprintf(b, "  %s\n", output.Clean(id))
 		if i < len(f.LogFiles) && f.LogFiles[i] != "" {

@@ -39,14 +39,14 @@ func fromDetectors(list []*detectors.Detector) []Detector {
 }
 
 // fromFindings takes over findings, without the texts that cost templates.
-func fromFindings(list []detectors.Finding) []Finding {
+func fromFindings(list []detectors.Finding, proofs Proofs) []Finding {
 	out := make([]Finding, 0, len(list))
 	for _, f := range list {
 		out = append(out, Finding{
 			ID: f.FindingID, DetectorID: f.DetectorID, Status: f.Status, Severity: f.Severity,
 			AccountID: f.AccountID, Region: f.Region, KeyARN: f.KeyARN, PrincipalARN: f.PrincipalARN,
 			FirstSeen: f.FirstSeen.UTC(), LastSeen: f.LastSeen.UTC(), EventCount: f.EventCount, EventIDs: f.EventIDs,
-			LogFiles: f.LogFiles, StatusReason: f.StatusReason, Summary: f.Summary, Details: f.Details,
+			LogFiles: f.LogFiles, Proof: proofs.Of(f.LogFiles), StatusReason: f.StatusReason, Summary: f.Summary, Details: f.Details,
 		})
 	}
 	return out

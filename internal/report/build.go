@@ -51,7 +51,11 @@ func Build(ctx context.Context, store Store, opts Options) (*Report, error) {
 			return nil, err
 		}
 	}
-	known, findings := fromDetectors(opts.Detectors), fromFindings(opts.Findings)
+	proofs, err := ReadProofs(ctx, store, r.Window.Start, r.Window.End)
+	if err != nil {
+		return nil, err
+	}
+	known, findings := fromDetectors(opts.Detectors), fromFindings(opts.Findings, proofs)
 	r.Findings = groupFindings(known, findings, b.names)
 	r.advise(opts.Detectors, opts.Findings)
 	if err := b.runs(ctx, known, fromRuns(opts.Runs)); err != nil {

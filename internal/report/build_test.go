@@ -295,7 +295,7 @@ func TestAdvise(t *testing.T) {
 		{FindingID: "1", DetectorID: "d", KeyARN: "k'; reboot", FirstSeen: at(1, 0, 0), LastSeen: at(1, 2, 0), Details: map[string]any{"gone": "here"}},
 		{FindingID: "2", DetectorID: "d", KeyARN: "k", FirstSeen: at(1, 0, 0), LastSeen: at(1, 2, 0)},
 	}
-	r := &Report{Findings: groupFindings(nil, fromFindings(findings), nil)}
+	r := &Report{Findings: groupFindings(nil, fromFindings(findings, nil), nil)}
 	r.advise([]*detectors.Detector{d}, findings)
 	for _, f := range r.Findings.Groups[0].Shown {
 		switch f.ID {

@@ -347,13 +347,16 @@ func (f Finding) StatusText() string {
 	return humanize(f.Status) + ": " + clean(f.StatusReason)
 }
 
-// EvidenceText says how many events there are.
+// EvidenceText says how many events there are, and what is proven of them.
 func (f Finding) EvidenceText() string {
-	shown := int64(len(f.Commands()))
+	shown, text := int64(len(f.Commands())), counted(f.EventCount, "call", "calls")
 	if f.EventCount > shown {
-		return grouped(shown) + " of " + counted(f.EventCount, "call", "calls")
+		text = grouped(shown) + " of " + text
 	}
-	return counted(f.EventCount, "call", "calls")
+	if proof := f.Proof.Text(); proof != "" {
+		text += "; " + proof
+	}
+	return text
 }
 
 // Offer names what the fold holds.

@@ -269,6 +269,9 @@ func (m *markdown) logFiles(f *Finding) {
 	if more > 0 {
 		m.line("- … and " + grouped(int64(more)) + " more")
 	}
+	if proof := f.Proof.Text(); proof != "" {
+		m.paragraph(titled(proof) + ".")
+	}
 }
 
 // block writes commands in a fence that is longer than any inside.

@@ -124,7 +124,7 @@ func ForReaders(known []*detectors.Detector, list []detectors.Finding, names map
 	for _, d := range known {
 		byID[d.ID] = d
 	}
-	out := fromFindings(list)
+	out := fromFindings(list, nil)
 	for i := range out {
 		out[i].AccountName = names[out[i].AccountID]
 		out[i].cutEvidence()

@@ -217,9 +217,11 @@ type Finding struct {
 	EventIDs     []string  `json:"event_ids"`
 	// LogFiles say where the records of EventIDs lie, in the same order:
 	// source/object key#record index; "" where it is not known.
-	LogFiles []string       `json:"log_files"`
-	Summary  string         `json:"summary"`
-	Details  map[string]any `json:"details"`
+	LogFiles []string `json:"log_files"`
+	// Proof says what CloudTrail's digests prove of these log files.
+	Proof   Proof          `json:"evidence_validation,omitempty"`
+	Summary string         `json:"summary"`
+	Details map[string]any `json:"details"`
 	// TriageCommands are kmstrail commands that look closer.
 	TriageCommands []string `json:"triage_commands,omitempty"`
 	// Remedy is AWS CLI text to copy, "" when there is none.
