@@ -17,6 +17,8 @@ var kinds = map[string]Table{
 	"kms_events":          {TimeColumn: "event_time", rows: "event_count"},
 	"related_events":      {TimeColumn: "event_time", rows: "event_count"},
 	"log_files":           {TimeColumn: "delivered_at", rows: "log_file_count"},
+	"log_file_validation": {TimeColumn: "day", Grain: 24 * time.Hour, sum: "verified_file_count"},
+	"log_file_problems":   {TimeColumn: "day", Grain: 24 * time.Hour, rows: "problem_count"},
 	"quarantine":          {TimeColumn: "quarantined_at"},
 	"changed_cells":       {TimeColumn: "hour", Grain: time.Hour, sum: "event_count"},
 	"findings":            {TimeColumn: "first_seen", EndColumn: "last_seen", rows: "finding_count"},
