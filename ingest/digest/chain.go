@@ -166,6 +166,9 @@ func (r *run) lost(ctx context.Context, l link) (bool, error) {
 	if l.digest == nil || l.digest.Previous == nil {
 		return false, nil
 	}
+	if r.elsewhere(l.digest.Previous.Bucket) {
+		return false, nil // the trail wrote to another bucket then
+	}
 	key := l.digest.Previous.Key
 	if _, ok := r.known[r.identity(key)]; ok {
 		return false, nil

@@ -435,18 +435,25 @@ func (r *run) compare(ctx context.Context, p *placeDay, files []File) error {
 	p.Listed = int64(len(want))
 	var objects []ingest.Object
 	for _, id := range slices.Sorted(maps.Keys(p.logs)) {
-		if _, ok := want[id]; ok {
+		if f, ok := want[id]; ok && !r.elsewhere(f.Bucket) {
 			objects = append(objects, p.logs[id])
-		} else {
-			p.Unlisted++
-			p.problem(FileUnlisted, p.logs[id].Key, "no digest of the days around lists it")
+			continue
 		}
+		p.Unlisted++
+		p.problem(FileUnlisted, p.logs[id].Key, "no digest of the days around lists it")
 	}
 	for _, id := range slices.Sorted(maps.Keys(want)) {
-		if _, ok := p.logs[id]; !ok {
-			p.FilesMissing++
-			p.problem(FileMissing, want[id].Key, "a digest lists it with the hash %s, and it is not there", want[id].Hash)
+		f := want[id]
+		if _, ok := p.logs[id]; ok && !r.elsewhere(f.Bucket) {
+			continue
 		}
+		if r.elsewhere(f.Bucket) { // where the trail wrote to before
+			p.Unreadable++
+			p.problem(FileUnreadable, f.Key, "it lies in the bucket %s, which was not looked at", f.Bucket)
+			continue
+		}
+		p.FilesMissing++
+		p.problem(FileMissing, f.Key, "a digest lists it with the hash %s, and it is not there", f.Hash)
 	}
 	entries, err := r.ledger(ctx, objects)
 	if err != nil {
@@ -503,9 +510,6 @@ func (r *run) ledger(ctx context.Context, objects []ingest.Object) (map[string]i
 func (r *run) compareOne(ctx context.Context, obj ingest.Object, want File, z *ingest.Decompressor) (Problem, error) {
 	problem := func(kind ProblemKind, format string, args ...any) (Problem, error) {
 		return Problem{kind, obj.Key, fmt.Sprintf(format, args...)}, nil
-	}
-	if r.elsewhere(want.Bucket) {
-		return problem(FileMissing, "the digest lists it in the bucket %s", want.Bucket)
 	}
 	stored, err := r.o.Source.Read(ctx, obj, nil, r.o.MaxBytes)
 	if ctx.Err() != nil {

@@ -350,6 +350,26 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// TestOtherBucket: where a trail wrote to before is not looked at, and not missed.
+func TestOtherBucket(t *testing.T) {
+	w := &world{name: "s3://" + bucket, objects: map[string]digesttest.Object{}}
+	c := &digesttest.Chain{Bucket: "example-old-logs", Account: account, Region: region}
+	for h := range 24 {
+		if h == 6 {
+			c.Bucket = bucket
+		}
+		start := monday.Add(time.Duration(h) * time.Hour)
+		d := c.Digest(start, start.Add(time.Hour))
+		if h >= 6 {
+			w.put(d)
+		}
+	}
+	got := verify(t, w, nil)[0]
+	if got.State != digest.Incomplete || got.Missing != 0 || got.Uncovered != 6*time.Hour {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestToday: what is to come is not asked for.
 func TestToday(t *testing.T) {
 	w, _ := newWorld()

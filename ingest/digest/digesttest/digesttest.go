@@ -53,7 +53,9 @@ type Chain struct {
 	Backfill bool
 
 	last *Object
-	text []byte // of last
+	// text is that of last, lastBucket where it lies.
+	text       []byte
+	lastBucket string
 }
 
 // Restart forgets the digest before, as CloudTrail does when logging begins again.
@@ -90,7 +92,7 @@ func (c *Chain) Digest(start, end time.Time, files ...Object) Object {
 	previous := "null"
 	if c.last != nil {
 		previous = c.last.Metadata["signature"]
-		doc["previousDigestS3Bucket"], doc["previousDigestS3Object"] = c.Bucket, c.last.Key
+		doc["previousDigestS3Bucket"], doc["previousDigestS3Object"] = c.lastBucket, c.last.Key
 		doc["previousDigestHashValue"], doc["previousDigestHashAlgorithm"] = hexSum(c.text), "SHA-256"
 		doc["previousDigestSignature"] = previous
 	}
@@ -108,7 +110,7 @@ func (c *Chain) Digest(start, end time.Time, files ...Object) Object {
 	if c.Backfill {
 		o.Metadata["backfill-generation-timestamp"] = end.UTC().Add(30 * time.Hour).Format("2006-01-02T15:04:05.000Z")
 	}
-	c.last, c.text = &o, text
+	c.last, c.text, c.lastBucket = &o, text, c.Bucket
 	return o
 }
 
