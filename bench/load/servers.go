@@ -36,7 +36,7 @@ func (s *settings) serve(ctx context.Context, out io.Writer) error {
 	cfg.DB, cfg.Ingest.Source = s.store, "s3://"+bucketName
 	cfg.Server.HTTP, cfg.Server.Flight, cfg.Server.Anonymous, cfg.Server.Poll = "127.0.0.1:0", "127.0.0.1:0", true, s.poll
 	cfg.Limits.Threads = s.threads
-	cfg.Schedule = config.Schedule{Detectors: s.detect, Maintain: config.Off, Report: config.Off, ReportWindow: cfg.Schedule.ReportWindow, Backup: config.Off, BackupKeep: 1}
+	cfg.Schedule = config.Schedule{Detectors: s.detect, Maintain: config.Off, Verify: config.Off, Report: config.Off, ReportWindow: cfg.Schedule.ReportWindow, Backup: config.Off, BackupKeep: 1}
 	start := time.Now()
 	return serve.Run(ctx, serve.Options{
 		Config: cfg, Version: "load", Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})),
