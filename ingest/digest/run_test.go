@@ -160,6 +160,20 @@ func TestTampering(t *testing.T) {
 			o.Body = o.Body[:len(o.Body)-9]
 			w.put(o)
 		}, digest.Failed, map[digest.ProblemKind]int64{digest.FileChanged: 1}, "it cannot be decompressed"},
+		{"two log files are swapped", func(w *world) {
+			a, b := w.objects[logAt(w, "20260302T1250Z")], w.objects[logAt(w, "20260302T1350Z")]
+			a.Body, b.Body = b.Body, a.Body
+			w.put(a, b)
+		}, digest.Failed, map[digest.ProblemKind]int64{digest.FileChanged: 2}, "its hash is"},
+		{"an entry is added to a digest", func(w *world) {
+			c := digesttest.Chain{Account: account, Region: region}
+			forged := c.LogFile(monday.Add(13*time.Hour), "bbbbbbbbbbbbbbbb", `{"Records":[]}`)
+			w.put(forged)
+			w.change(digestAt(w, "20260302T133000Z"), func(s string) string {
+				entry := fmt.Sprintf(`{"s3Bucket":%q,"s3Object":%q,"hashValue":%q},`, bucket, forged.Key, sum(digesttest.Gunzip(forged.Body)))
+				return strings.Replace(s, `"logFiles":[`, `"logFiles":[`+entry, 1)
+			})
+		}, digest.Failed, map[digest.ProblemKind]int64{digest.DigestForged: 1, digest.NotCovered: 1, digest.FileUnlisted: 2}, "its hash is not the one"},
 		{"a log file is compressed anew", func(w *world) {
 			w.change(logAt(w, "20260302T1250Z"), func(s string) string { return s })
 		}, digest.Verified, nil, ""},

@@ -74,7 +74,7 @@ type Queue struct {
 
 // Job is something that the server does on a schedule.
 type Job struct {
-	// Name is detectors, maintain, report, backup, or the id of a detector that
+	// Name is detectors, maintain, verify, report, backup, or the id of a detector that
 	// has a schedule of its own.
 	Name string `json:"name"`
 	// Cron is the expression (UTC), Next when it is due.
