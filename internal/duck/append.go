@@ -126,7 +126,7 @@ func (a *appender) flush(ctx context.Context) error {
 	stop := a.conn.watch(ctx)
 	defer stop()
 	if bindings.AppenderFlush(a.ptr) == bindings.StateError {
-		return failure(ctx, bindings.AppenderError(a.ptr))
+		return a.conn.failure(ctx, bindings.AppenderError(a.ptr))
 	}
 	a.clean = true
 	return nil

@@ -125,8 +125,8 @@ func (s *Store) begin(ctx context.Context) error {
 }
 
 func (s *Store) beginLocked(ctx context.Context) error {
-	if s.writer == nil {
-		return ErrClosed
+	if err := s.unavailable(); err != nil {
+		return err
 	}
 	if err := s.loadCorrections(ctx); err != nil {
 		return err
@@ -215,7 +215,7 @@ func (s *Store) Rollback(ctx context.Context) error {
 // alone also merges small row groups, and would write 64,000-row batches three
 // times over. Merging is left to Close.
 func (s *Store) pin(ctx context.Context) (unpin func(), err error) {
-	c, err := connect(s.db)
+	c, err := s.connect()
 	if err != nil {
 		return nil, err
 	}

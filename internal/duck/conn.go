@@ -23,6 +23,10 @@ const interruptEvery = 20 * time.Millisecond
 type conn struct {
 	ptr bindings.Connection
 	mu  sync.Mutex // guards ptr: an interrupt may come from elsewhere
+	// lost, which may be nil, is told when DuckDB has given up the database.
+	lost func(reason string)
+	// onClose, which may be nil, runs once when the connection is closed.
+	onClose func()
 }
 
 func connect(db bindings.Database) (*conn, error) {
@@ -37,8 +41,12 @@ func connect(db bindings.Database) (*conn, error) {
 func (c *conn) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ptr.Ptr != nil {
-		bindings.Disconnect(&c.ptr)
+	if c.ptr.Ptr == nil {
+		return
+	}
+	bindings.Disconnect(&c.ptr)
+	if c.onClose != nil {
+		c.onClose()
 	}
 }
 
@@ -90,7 +98,7 @@ func (c *conn) exec(ctx context.Context, sql string) error {
 	state := bindings.Query(c.ptr, sql, &res)
 	defer bindings.DestroyResult(&res)
 	if state == bindings.StateError {
-		return failure(ctx, bindings.ResultError(&res))
+		return c.failure(ctx, bindings.ResultError(&res))
 	}
 	return nil
 }
@@ -182,7 +190,10 @@ func (e *Error) Error() string {
 
 // failure turns DuckDB's message into an error; an ended context explains
 // everything that went wrong after it.
-func failure(ctx context.Context, message string) error {
+func (c *conn) failure(ctx context.Context, message string) error {
+	if invalidated(message) && c.lost != nil {
+		c.lost(message)
+	}
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -200,6 +211,8 @@ func reported(message string) error {
 
 func hint(message string) string {
 	switch {
+	case invalidated(message):
+		return "the database is opened anew: try again in a moment"
 	case strings.Contains(message, "max_temp_directory_size"):
 		return "it needs more than " + maxTempSize + " beside memory: ask for less at once"
 	case strings.Contains(message, "No space left on device"):

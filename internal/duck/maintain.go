@@ -141,8 +141,8 @@ type maintainer struct {
 func (m *maintainer) exchange(ctx context.Context, work func() error) error {
 	m.store.write.Lock()
 	defer m.store.write.Unlock()
-	if m.store.writer == nil {
-		return ErrClosed
+	if err := m.store.unavailable(); err != nil {
+		return err
 	}
 	if err := m.store.loadDerivation(ctx); err != nil {
 		return err

@@ -66,7 +66,7 @@ func (c *conn) prepare(ctx context.Context, sql string) (bindings.PreparedStatem
 	defer stop()
 	var stmt bindings.PreparedStatement
 	if bindings.Prepare(c.ptr, sql, &stmt) == bindings.StateError {
-		err := failure(ctx, bindings.PrepareError(stmt))
+		err := c.failure(ctx, bindings.PrepareError(stmt))
 		bindings.DestroyPrepare(&stmt)
 		return bindings.PreparedStatement{}, err
 	}
@@ -83,10 +83,10 @@ func (r *reader) start(args []any) error {
 	state := bindings.PendingPreparedStreaming(r.stmt, &pending)
 	defer bindings.DestroyPending(&pending)
 	if state == bindings.StateError {
-		return failure(r.ctx, bindings.PendingError(pending))
+		return r.conn.failure(r.ctx, bindings.PendingError(pending))
 	}
 	if bindings.ExecutePending(pending, &r.result) == bindings.StateError {
-		return failure(r.ctx, bindings.ResultError(&r.result))
+		return r.conn.failure(r.ctx, bindings.ResultError(&r.result))
 	}
 	r.options = bindings.ResultGetArrowOptions(&r.result)
 	return r.readSchema()
@@ -127,7 +127,7 @@ func (r *reader) Next() bool {
 		// DuckDB ends a broken stream like a finished one; the error stands in
 		// the result.
 		if msg := bindings.ResultError(&r.result); msg != "" {
-			r.err = failure(r.ctx, msg)
+			r.err = r.conn.failure(r.ctx, msg)
 		}
 		return false
 	}
@@ -164,8 +164,8 @@ func (r *reader) Release() {
 }
 
 // abort ends the reader from another goroutine than its user's, who may be
-// waiting in Next.
-func (r *reader) abort() {
+// waiting in Next; reason is what a later Next reports.
+func (r *reader) abort(reason error) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -176,7 +176,7 @@ func (r *reader) abort() {
 	close(quit)
 	<-ended
 	r.mu.Unlock()
-	r.close(ErrClosed)
+	r.close(reason)
 }
 
 // interruptUntil interrupts once and reports whether quit is closed.

@@ -41,8 +41,8 @@ func (s *Store) Rebuild(ctx context.Context, names []string, progress func(table
 	}
 	s.write.Lock()
 	defer s.write.Unlock()
-	if s.writer == nil {
-		return ErrClosed
+	if err := s.unavailable(); err != nil {
+		return err
 	}
 	return s.rebuild(ctx, names, progress)
 }

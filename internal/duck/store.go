@@ -78,8 +78,13 @@ type Store struct {
 
 	users userQueries
 
-	mu      sync.Mutex // guards what follows
-	closed  bool
+	mu     sync.Mutex // guards what follows
+	closed bool
+	// reviving is true while the database is opened anew.
+	reviving bool
+	// conns of connect are open; idle is told when one is closed.
+	conns   int
+	idle    sync.Cond
 	readers map[*reader]struct{}
 	plans   map[*UserPlan]struct{}
 }
@@ -95,6 +100,7 @@ var ErrClosed = errors.New("database is closed")
 // database of this program.
 func Open(ctx context.Context, path string, opts Options) (*Store, error) {
 	s := &Store{path: path, opts: opts, log: opts.Logger, readers: map[*reader]struct{}{}, plans: map[*UserPlan]struct{}{}}
+	s.idle.L = &s.mu
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -123,6 +129,7 @@ func (s *Store) open(ctx context.Context) error {
 	if s.writer, err = connect(s.db); err != nil {
 		return err
 	}
+	s.writer.lost = s.reviveSoon
 	// Nothing but the version is looked at before the version is known.
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("open database %s: %w", s.path, err)
@@ -272,6 +279,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.idle.Broadcast()
 	s.stop()
 	open := make([]*reader, 0, len(s.readers))
 	for r := range s.readers {
@@ -284,7 +292,7 @@ func (s *Store) Close() error {
 	}
 	for _, r := range open {
 		s.log.Warn("query result was still open when the database was closed")
-		r.abort()
+		r.abort(ErrClosed)
 	}
 	//nolint:forbidigo // closing must not depend on a context
 	if err := s.Rollback(context.Background()); err != nil {
@@ -301,14 +309,10 @@ func (s *Store) Close() error {
 // and the database are gone; a connection that stayed would make the next Open
 // of the same file wait for ever.
 func (s *Store) release() error {
+	s.mu.Lock()
 	s.closed = true
-	if s.writer != nil {
-		s.writer.close()
-		s.writer = nil
-	}
-	if s.db.Ptr != nil {
-		bindings.Close(&s.db)
-	}
+	s.mu.Unlock()
+	s.closeDatabase()
 	if s.lock == nil {
 		return nil
 	}
@@ -347,17 +351,30 @@ func (s *Store) Run(ctx context.Context, st sqlfile.Statement) (array.RecordRead
 func (s *Store) connect() (*conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, ErrClosed
+	if err := s.gone(); err != nil {
+		return nil, err
 	}
-	return connect(s.db)
+	c, err := connect(s.db)
+	if err != nil {
+		return nil, err
+	}
+	s.conns++
+	c.lost, c.onClose = s.reviveSoon, s.disconnected
+	return c, nil
+}
+
+func (s *Store) disconnected() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns--
+	s.idle.Broadcast()
 }
 
 // track makes the reader close its connection in the end, and Close end it.
 func (s *Store) track(r *reader) (array.RecordReader, error) {
 	s.mu.Lock()
-	closed := s.closed
-	if !closed {
+	gone := s.gone()
+	if gone == nil {
 		s.readers[r] = struct{}{}
 	}
 	s.mu.Unlock()
@@ -371,9 +388,9 @@ func (s *Store) track(r *reader) (array.RecordReader, error) {
 		delete(s.readers, r)
 		s.mu.Unlock()
 	}
-	if closed {
+	if gone != nil {
 		r.Release()
-		return nil, ErrClosed
+		return nil, gone
 	}
 	return r, nil
 }
@@ -415,8 +432,8 @@ func (c *conn) describe(stmt bindings.PreparedStatement) ([]ColumnInfo, error) {
 func (s *Store) writing(ctx context.Context, work func(c *conn) error) error {
 	s.write.Lock()
 	defer s.write.Unlock()
-	if s.writer == nil {
-		return ErrClosed
+	if err := s.unavailable(); err != nil {
+		return err
 	}
 	return s.writer.transaction(ctx, func() error { return work(s.writer) })
 }
@@ -425,8 +442,8 @@ func (s *Store) writing(ctx context.Context, work func(c *conn) error) error {
 func (s *Store) Checkpoint(ctx context.Context) error {
 	s.write.Lock()
 	defer s.write.Unlock()
-	if s.writer == nil {
-		return ErrClosed
+	if err := s.unavailable(); err != nil {
+		return err
 	}
 	if err := s.writer.exec(ctx, "CHECKPOINT"); err != nil {
 		return fmt.Errorf("checkpoint database: %w", err)

@@ -49,8 +49,8 @@ func (s *Store) PlanUserQuery(ctx context.Context, sql string) (*UserPlan, error
 func (s *Store) keep(p *UserPlan) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
+	if err := s.gone(); err != nil {
+		return err
 	}
 	s.plans[p] = struct{}{}
 	return nil

@@ -406,11 +406,19 @@ func (l *load) open(t *testing.T, path string) *duck.Store {
 }
 
 // numbers are the columns of a query of one row.
-func numbers(t *testing.T, s *duck.Store, sql string) (out []int64) {
+func numbers(t *testing.T, s *duck.Store, sql string) []int64 {
 	t.Helper()
-	r, err := s.Query(t.Context(), sql)
+	out, err := tryNumbers(t.Context(), s, sql)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return out
+}
+
+func tryNumbers(ctx context.Context, s *duck.Store, sql string) (out []int64, err error) {
+	r, err := s.Query(ctx, sql)
+	if err != nil {
+		return nil, err
 	}
 	defer r.Release()
 	for r.Next() {
@@ -418,10 +426,7 @@ func numbers(t *testing.T, s *duck.Store, sql string) (out []int64) {
 			out = append(out, r.RecordBatch().Column(i).(*array.Int64).Value(0))
 		}
 	}
-	if r.Err() != nil {
-		t.Fatal(r.Err())
-	}
-	return out
+	return out, r.Err()
 }
 
 // findingsOf are the findings that stand, without what is of their history.
